@@ -1,0 +1,207 @@
+/* actions/cluster_check.c: cluster.check: the cluster that the plan means, and what must stand in it before helm is called.
+ *
+ * A cluster that is not reached is one finding, and nothing else is asked. What these rights forbid to look at is unknown; a right
+ * that the migration itself needs and kubectl says no to is a blocker, unless the step is done by hand or by a command. The chart's
+ * needs in objects: cluster_objects.c; release and other deployers: cluster_release.c. */
+#include <config.h>
+
+#include <string.h>
+
+#include "actions/cluster_check.h"
+#include "actions/look.h"
+#include "actions/target.h"
+#include "adapters/argv.h"
+#include "adapters/helm.h"
+#include "adapters/kubectl.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "plan/plan.h"
+
+#define HELM_SINCE "3.13"              /* `helm upgrade --labels` */
+
+static const char *context_of(struct cm_step *step)
+{
+    const char *context = cm_plan_text(cm_step_plan(step), "target.context");
+    return context ? context : "(current)";
+}
+
+/* ---- which cluster ---- */
+
+static const json_t *named(const json_t *list, const char *name)
+{
+    const json_t *one;
+    size_t i;
+    json_array_foreach(list, i, one) {
+        if (strcmp(cm_json_text(one, "name", ""), name) == 0) return one;
+    }
+    return NULL;
+}
+
+/* The server's address by the kubeconfig, so that nobody migrates into the wrong cluster; NULL: not known. Arena. */
+static const char *server_of(struct cm_step *step)
+{
+    const struct cm_plan *plan = cm_step_plan(step);
+    cm_autoargv a = { 0 };
+    cm_autoout out = { 0 };
+    cm_argv_add_tool(&a, cm_plan_get(plan, "tools.kubectl"), "kubectl");
+    cm_argv_add2(&a, "--kubeconfig", cm_plan_text(plan, "target.kubeconfig"));
+    cm_argv_add2(&a, "config", "view");
+    cm_argv_add2(&a, "-o", "json");
+    struct cm_cmd cmd = { .argv = a.list };
+    if (cm_run(step, &cmd, &out, NULL) < 0 || out.status != 0) return NULL;
+    cm_autojson view = cm_json_parse(out.out, out.out_bytes, "kubectl config view", NULL);
+    const char *context = cm_plan_text(plan, "target.context");
+    if (!context) context = cm_json_text(view, "current-context", "");
+    const char *cluster = cm_json_text(named(json_object_get(view, "contexts"), context), "context.cluster", "");
+    const char *server = cm_json_text(named(json_object_get(view, "clusters"), cluster), "cluster.server", NULL);
+    return server ? cm_arena_strdup(cm_step_arena(step), server) : NULL;
+}
+
+static int judge_helm(struct cm_step *step, struct cm_err **err)
+{
+    cm_autoerr seen = NULL;
+    cm_autofree char *version = cm_helm_version(step, &seen);
+    if (!version)
+        return cm_look_failed(step, "cluster.helm", "helm does not answer",
+                              "Install helm 3.13 or later, or name it under tools.helm in the plan.", &seen, err);
+    const char *number = *version == 'v' ? version + 1 : version;
+    if (cm_version_compare(number, HELM_SINCE) < 0)
+        cm_finding(step, CM_BLOCKER, "cluster.helm", "Install helm 3.13 or later, or name another one under tools.helm in the plan.",
+                   "helm is %s; its releases carry labels only since %s", version, HELM_SINCE);
+    return 0;
+}
+
+static int judge_namespace(struct cm_step *step, struct cm_err **err)
+{
+    const char *ns = cm_plan_text(cm_step_plan(step), "target.namespace");
+    const char *content = cm_target_content_namespace(step);
+    const char *const names[] = { ns, content && strcmp(content, ns) != 0 ? content : NULL };
+    for (size_t i = 0; i < 2 && names[i]; i++) {
+        cm_autojson found = NULL;
+        cm_autoerr seen = NULL;
+        enum cm_seen what = CM_ABSENT;
+        if (cm_kube_get_in(step, "", "namespace", names[i], NULL, &found, &what, &seen) < 0)
+            return cm_look_failed(step, "cluster.namespace", "namespace", "Check again when the cluster answers.", &seen, err);
+        const char *level = what == CM_SEEN ? json_string_value(json_object_get(cm_json_at(found, "metadata.labels"),
+                                                                                "pod-security.kubernetes.io/enforce")) : NULL;
+        if (what == CM_ABSENT)
+            cm_finding(step, CM_BLOCKER, "cluster.namespace",
+                       cm_arena_fmt(cm_step_arena(step), "Create it: kubectl --context %s create namespace %s", context_of(step), names[i]),
+                       "there is no namespace %s in this cluster%s", names[i], i ? " (backends.kubernetes.namespace)" : "");
+        else if (level && strcmp(level, "restricted") == 0)
+            cm_finding(step, CM_WARNING, "cluster.pod-security",
+                       "Set pod.securityContext, securityContext and those of the content's job base in the values as that level asks.",
+                       "namespace %s admits pods of level 'restricted' only; the chart's defaults do not fit it", names[i]);
+    }
+    return 0;
+}
+
+/* ---- rights ---- */
+
+struct right {
+    const char *verb, *resource;
+    const char *step;                  /* the step that needs it */
+    const char *when;                  /* "create": with sharedStorage.create … ; NULL: always */
+};
+
+static const struct right rights[] = {
+    { "list", "pods", NULL, NULL },
+    { "get", "pods/log", NULL, NULL },
+    { "list", "secrets", NULL, NULL },
+    { "create", "pods/exec", "storage.prove", NULL },
+    { "create", "pods/portforward", "connect.verify", "forward" },
+    { "patch", "serviceaccounts", "serviceaccounts.label", NULL },
+    { "create", "secrets", "helm.deploy", NULL },
+    { "update", "secrets", "helm.deploy", NULL },
+    { "delete", "secrets", "helm.deploy", NULL },
+    { "create", "configmaps", "helm.deploy", NULL },
+    { "create", "deployments.apps", "helm.deploy", NULL },
+    { "patch", "deployments.apps", "helm.deploy", NULL },
+    { "create", "services", "helm.deploy", NULL },
+    { "create", "roles.rbac.authorization.k8s.io", "helm.deploy", "rbac" },
+    { "create", "persistentvolumeclaims", "helm.deploy", "claim" },
+    { "create", "ingresses.networking.k8s.io", "helm.deploy", "ingress" },
+};
+
+static bool applies(struct cm_step *step, const struct right *r)
+{
+    const json_t *values = cm_look_values(step);
+    const json_t *settings = r->step ? cm_plan_step(cm_step_plan(step), r->step) : NULL;
+    const char *by = cm_json_text(settings, "by", "tool"), *url = cm_plan_text(cm_step_plan(step), "target.url");
+    if (strcmp(by, "tool") != 0 || json_object_get(settings, "skip")) return false;
+    if (!r->when) return true;
+    if (strcmp(r->when, "forward") == 0) return !url || strcmp(url, "port-forward") == 0;
+    if (strcmp(r->when, "rbac") == 0) return cm_json_bool(values, "rbac.create", true);
+    if (strcmp(r->when, "claim") == 0) return cm_json_bool(values, "sharedStorage.create", false);
+    return cm_json_bool(values, "ingress.enabled", false);
+}
+
+int cm_cluster_rights(struct cm_step *step, struct cm_err **err)
+{
+    cm_autostr missing = CM_STR(1024), unknown = CM_STR(1024);
+    size_t asked = 0;
+    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
+        bool allowed = false;
+        cm_autoerr seen = NULL;
+        if (!applies(step, &rights[i])) continue;
+        asked++;
+        if (cm_kube_can_i(step, rights[i].verb, rights[i].resource, &allowed, &seen) < 0) {
+            if (cm_look_ends(&seen, err)) return -1;
+            cm_look_list(&unknown, "%s %s (%s)", rights[i].verb, rights[i].resource, cm_err_message(seen));
+            break;                     /* the next question would fail alike */
+        }
+        if (!allowed) cm_look_list(&missing, "%s %s", rights[i].verb, rights[i].resource);
+    }
+    const char *ns = cm_plan_text(cm_step_plan(step), "target.namespace");
+    if (missing.len)
+        cm_finding(step, CM_BLOCKER, "cluster.rights",
+                   cm_arena_fmt(cm_step_arena(step), "Ask for these rights in namespace %s, or let a step be done `by: hand` or `by: "
+                                                     "command`; `connect-migrate-run explain` lists what each step needs.", ns),
+                   "in namespace %s this login may not: %s", ns, cm_str_text(&missing));
+    if (unknown.len)
+        cm_finding(step, CM_UNKNOWN, "cluster.rights-unknown", "Ask who runs the cluster whether this login may run `helm upgrade` there.",
+                   "kubectl could not say whether this login may: %s", cm_str_text(&unknown));
+    if (!missing.len && !unknown.len)
+        cm_finding(step, CM_OK, "cluster.rights", NULL, "the %zu rights that this migration needs in namespace %s are there", asked, ns);
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+static int apply(struct cm_step *step, struct cm_err **err)
+{
+    cm_autojson version = NULL;
+    cm_autoerr seen = NULL;
+    if (cm_kube_version(step, &version, &seen) < 0)
+        return cm_look_failed(step, "cluster.unreachable",
+                              cm_arena_fmt(cm_step_arena(step), "context %s", context_of(step)),
+                              cm_arena_fmt(cm_step_arena(step), "Make `kubectl --context %s get pods` work here, then check again.",
+                                           context_of(step)), &seen, err);
+    const char *server = server_of(step);
+    cm_finding(step, CM_OK, "cluster.reached", NULL, "context %s is Kubernetes %s%s%s, namespace %s, release %s", context_of(step),
+               cm_json_text(version, "server", "?"), server ? " at " : "", server ? server : "",
+               cm_plan_text(cm_step_plan(step), "target.namespace"), cm_plan_text(cm_step_plan(step), "target.release"));
+    if (server && cm_fact_set(step, "cluster.server", json_string(server), err) < 0) return -1;
+    int (*const looks[])(struct cm_step *, struct cm_err **) = { judge_helm,         judge_namespace,    cm_cluster_rights,
+                                                                 cm_cluster_claim,   cm_cluster_secrets, cm_cluster_release,
+                                                                 cm_cluster_deployer, cm_cluster_nodes };
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
+        if (looks[i](step, err) < 0) return -1;
+    return 0;
+}
+
+static const char *const gives[] = { "cluster.release", "cluster.server", NULL };
+
+const struct cm_action cm_action_cluster_check = {
+    .name = "cluster.check",
+    .summary = "Look at the cluster: context, rights, claim, Secrets, release",
+    .kind = CM_CHECK,
+    .gives = gives,
+    .apply = apply,
+    .reads = "kubectl: version, config view, namespaces, auth can-i, the claim of the shared storage, the Secrets that the values name "
+             "(their keys, never their values), the release's records, labels of other deployers, nodes.",
+    .does = "Nothing.",
+    .proves = "That helm can be called there, and that what the values name exists; not that a pod starts (pods.check does).",
+    .rights = "get and list in the namespace on pods, secrets, deployments, persistentvolumeclaims; list on nodes where it is allowed.",
+};

@@ -1,0 +1,100 @@
+/* helm.deploy: the new server is made: helm upgrade --install, with the interlock inside. The three temporary settings come into force
+ * with it, so their originals go on record before it. How an upgrade is sent, recognised and freed stands in release.c. */
+#include <config.h>
+
+#include <cm/action.h>
+
+#include "actions/evening.h"
+#include "actions/release.h"
+#include "actions/target.h"
+#include "adapters/helm.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+static struct cm_release_wish wish(struct cm_step *step)
+{
+    return (struct cm_release_wish){.purpose = "deploy", .more = cm_target_values(step, true), .interlock = true};
+}
+
+static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
+{
+    struct cm_release_wish w = wish(step);
+    return cm_release_probe(step, &w, answer, err);
+}
+
+static int preview(struct cm_step *step, struct cm_err **err)
+{
+    (void)err;
+    cm_autofree char *line = cm_helm_upgrade_by_hand(step, cm_target_values(step, true));
+    cm_will(step, "command", "%s", line);
+    const char *setting;
+    json_t *original;
+    json_object_foreach(cm_json_loose(cm_json_at(cm_fact(step, "temporary.values"), "originals")), setting, original)
+        cm_will(step, "note", "%s is set for a while; taken back by temporary.revert", setting);
+    return 0;
+}
+
+static int temporary_on_record(struct cm_step *step, struct cm_err **err)
+{
+    const char *setting;
+    json_t *original;
+    json_object_foreach(cm_json_loose(cm_json_at(cm_fact(step, "temporary.values"), "originals")), setting, original) {
+        struct cm_intent *i = NULL;
+        struct cm_intent_spec spec = {.effect = "temporary.setting", .key = setting, .original = original, .settle = true};
+        if (cm_intend(step, &spec, &i, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int temporary_in_force(struct cm_step *step, struct cm_err **err)
+{
+    for (struct cm_intent *i = cm_intent_next(step, "temporary.setting", NULL); i; i = cm_intent_next(step, "temporary.setting", i))
+        if (cm_intent_is_open(i) && cm_intent_close_soon(i, CM_HAPPENED, NULL) < 0)
+            return -1;
+    (void)err;
+    return 0;
+}
+
+static int apply(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_release_wish w = wish(step);
+    if (temporary_on_record(step, err) < 0 || cm_release_send(step, &w, err) < 0)
+        return -1;
+    return temporary_in_force(step, err);
+}
+
+static int verify(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_release_wish w = wish(step);
+    int revision = 0;
+    if (cm_release_verify(step, &w, &revision, err) < 0)
+        return -1;
+    return cm_fact_set(step, "deploy.revision", json_integer(revision), err);
+}
+
+static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err)
+{
+    return cm_release_undo(step, c, err);
+}
+
+static const char *const needs[] = {"config.values", "temporary.values", NULL};
+static const char *const gives[] = {"deploy.revision", NULL};
+
+const struct cm_action cm_action_helm_deploy = {
+    .name = "helm.deploy",
+    .summary = "deploy Connect to the cluster",
+    .kind = CM_EFFECT,
+    .needs = needs,
+    .gives = gives,
+    .probe = probe,
+    .preview = preview,
+    .apply = apply,
+    .verify = verify,
+    .undo = undo,
+    .reads = "The release's records; nodes, processes and database sessions (the interlock).",
+    .does = "helm upgrade --install with the plan's values, values.config.yaml and values.temporary.yaml; never --wait, --atomic, --set.",
+    .proves = "The newest revision is base + 1, carries our label, and is deployed.",
+    .undoes = "release.scale brings it to zero; the release and its storage stay.",
+    .rights = "In the namespace: what the chart creates, and Secrets of the release.",
+};

@@ -1,0 +1,119 @@
+/* pods.wait: the deployment, by name, has its pods ready. What keeps them from it is told with its evidence; the interlock is looked at
+ * meanwhile. */
+#include <config.h>
+
+#include <string.h>
+
+#include <cm/action.h>
+
+#include "actions/interlock.h"
+#include "actions/target.h"
+#include "adapters/kubectl.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+enum { LOOK_MS = 10 };
+
+struct waiting { struct cm_step *step; int64_t hopeless_since; int64_t patience_ms; };
+
+static bool rolled_out(const json_t *d)
+{
+    int64_t want = cm_json_int(d, "spec.replicas", 1);
+    return want > 0 && cm_json_int(d, "status.observedGeneration", 0) >= cm_json_int(d, "metadata.generation", 0) &&
+           cm_json_int(d, "status.updatedReplicas", 0) >= want && cm_json_int(d, "status.availableReplicas", 0) >= want &&
+           cm_json_int(d, "status.replicas", 0) == cm_json_int(d, "status.updatedReplicas", 0);
+}
+
+/* A state that does not mend itself: an image that cannot be had, a container that keeps crashing, a configuration error. */
+static bool hopeless(const json_t *pods)
+{
+    static const char *const reasons[] = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CrashLoopBackOff",
+                                          "CreateContainerConfigError", NULL};
+    size_t i, k;
+    json_t *pod, *state;
+    json_array_foreach(cm_json_loose(pods), i, pod)
+        json_array_foreach(cm_json_loose(cm_json_at(pod, "status.containerStatuses")), k, state)
+            for (size_t r = 0; reasons[r]; r++)
+                if (strcmp(cm_json_text(state, "state.waiting.reason", ""), reasons[r]) == 0)
+                    return true;
+    return false;
+}
+
+static int failed(struct cm_step *step, const char *what, struct cm_err **err)
+{
+    cm_autofree char *diagnosis = cm_target_diagnosis(step);
+    cm_fail(err, CM_E_FAILED, "%s", what);
+    cm_evidence(err, diagnosis);
+    cm_hint(err, "Mend what is named, then run the same command again; changed values are used. To give up for tonight: rollback.");
+    return -1;
+}
+
+static int ready(void *ctx, struct cm_err **err)
+{
+    struct waiting *w = ctx;
+    cm_autojson d = NULL;
+    enum cm_seen seen;
+    json_t *pods = NULL;
+    if (cm_kube_get(w->step, "deployments", cm_target_fullname(w->step), NULL, &d, &seen, err) < 0)
+        return -1;
+    if (seen == CM_SEEN && rolled_out(d))
+        return 1;
+    if (cm_target_pods(w->step, &pods, err) < 0)
+        return -1;
+    cm_autojson list = pods;
+    int64_t now = cm_loop_now_ms(cm_step_loop(w->step));
+    if (!hopeless(list))
+        w->hopeless_since = 0;
+    else if (!w->hopeless_since)
+        w->hopeless_since = now;
+    else if (now - w->hopeless_since >= w->patience_ms)
+        return failed(w->step, "the new server's pod cannot start", err);
+    return 0;
+}
+
+static int apply(struct cm_step *step, struct cm_err **err)
+{
+    struct waiting w = {.step = step, .patience_ms = cm_target_patience(step)};
+    int rc = cm_interlock_wait(step, ready, &w, LOOK_MS, err);
+    if (rc == 1)
+        return failed(step, "the new server's pod is not ready within the step's limit", err);
+    return rc;
+}
+
+static int verify(struct cm_step *step, struct cm_err **err)
+{
+    cm_autojson d = NULL;
+    enum cm_seen seen;
+    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
+        return -1;
+    if (seen != CM_SEEN || !rolled_out(d))
+        return failed(step, "the new server's pod is not ready", err);
+    return 0;
+}
+
+static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
+{
+    cm_autojson d = NULL;
+    enum cm_seen seen;
+    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
+        return -1;
+    *answer = seen == CM_SEEN && rolled_out(d) ? CM_DONE : CM_UNDER_WAY;
+    return 0;
+}
+
+static const char *const needs[] = {"deploy.revision", NULL};
+
+const struct cm_action cm_action_pods_wait = {
+    .name = "pods.wait",
+    .summary = "wait until the new server's pods are ready",
+    .kind = CM_EFFECT,
+    .needs = needs,
+    .probe = probe,
+    .apply = apply,
+    .verify = verify,
+    .reads = "The deployment by its name, its pods by both labels; events and logs when they do not come up.",
+    .does = "Waits, and looks at the interlock every 2 s.",
+    .proves = "All replicas are updated and available, and no older pod is left.",
+    .undoes = "Nothing.",
+    .rights = "To read deployments, pods, events and pod logs in the namespace.",
+};

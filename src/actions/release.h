@@ -1,0 +1,32 @@
+/* actions/release.h: one upgrade of the Helm release, from whatever an earlier run left: sent once, recognised again, freed when
+ * helm died in it. Ours is the revision base + 1 whose label names our intent; labels alone prove nothing, since helm hands them
+ * down to later revisions. Does not: wait for pods, run `helm rollback`, ever. */
+#ifndef CM_ACTIONS_RELEASE_H
+#define CM_ACTIONS_RELEASE_H
+
+#include <stdbool.h>
+
+#include <cm/action.h>
+
+#include "adapters/helm.h"
+
+struct cm_release_wish {
+    const char *purpose;               /* label: "deploy" "revert" "scale" */
+    const char *const *more;           /* values files behind the plan's; NULL-ended */
+    bool interlock;                    /* no other Connect may live: looked at before and while helm runs */
+};
+
+/* CM_DONE: the newest revision is ours by this step, deployed, with these values. CM_FOREIGN fills *err. Else CM_NEEDED. */
+int cm_release_probe(struct cm_step *step, const struct cm_release_wish *w, enum cm_answer *answer, struct cm_err **err);
+/* 0: the newest revision is ours and deployed. */
+int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struct cm_err **err);
+/* For verify: look again at what cm_release_send left. *revision may be NULL. */
+int cm_release_verify(struct cm_step *step, const struct cm_release_wish *w, int *revision, struct cm_err **err);
+/* {"values.yaml": sha256, …} of the files that helm would be given now; new reference. */
+int cm_release_digests(struct cm_step *step, const char *const *more, json_t **digests, struct cm_err **err);
+/* Did the newest upgrade of this run (any step) use other values than helm would be given now? */
+int cm_release_values_changed(struct cm_step *step, const char *const *more, bool *changed, struct cm_err **err);
+/* The undo of helm.upgrade: scaled to zero is as far back as it goes without deleting what may hold data. */
+int cm_release_undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err);
+
+#endif

@@ -1,0 +1,143 @@
+/* release.scale, cluster.drained: the way back begins by scaling the release to zero through its values (a `kubectl scale` would be undone
+ * by the next upgrade and fights with server-side apply), then waits until nothing of Connect lives in the cluster. */
+#include <config.h>
+
+#include <string.h>
+
+#include <cm/action.h>
+#include <cm/str.h>
+
+#include "actions/evening.h"
+#include "actions/interlock.h"
+#include "actions/release.h"
+#include "actions/target.h"
+#include "adapters/helm.h"
+#include "base/mem.h"
+
+#define SCALE_FILE "values.scale.yaml"
+
+/* The user's values, values.config.yaml, and replicas: 0 behind them. */
+static int wish(struct cm_step *step, struct cm_release_wish *w, struct cm_err **err)
+{
+    const char *const *more = cm_target_values(step, false);
+    size_t n = 0;
+    while (more && more[n])
+        n++;
+    if (!cm_artifact_path(step, SCALE_FILE) && !cm_reading(step)) {
+        FILE *f = NULL;
+        if (cm_artifact_begin(step, SCALE_FILE, &f, err) < 0)
+            return -1;
+        fputs("# Written by connect-migrate: no pod of Connect, while the old server runs.\nreplicas: 0\n", f);
+        if (cm_artifact_keep(step, f, err) < 0)
+            return -1;
+    }
+    const char **list = cm_arena_alloc(cm_step_arena(step), (n + 2) * sizeof *list);
+    for (size_t i = 0; i < n; i++)
+        list[i] = more[i];
+    list[n] = cm_artifact_path(step, SCALE_FILE);
+    *w = (struct cm_release_wish){.purpose = "scale", .more = list};
+    return 0;
+}
+
+static int is_deployed(struct cm_step *step, bool *deployed, struct cm_err **err)
+{
+    struct cm_helm_revision *list = NULL;
+    size_t n = 0;
+    if (cm_helm_revisions(step, &list, &n, err) < 0)
+        return -1;
+    free(list);
+    *deployed = n > 0;
+    return 0;
+}
+
+static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
+{
+    struct cm_release_wish w;
+    bool deployed = false;
+    if (is_deployed(step, &deployed, err) < 0)
+        return -1;
+    if (!deployed) {
+        *answer = CM_DONE;
+        return 0;
+    }
+    return wish(step, &w, err) < 0 ? -1 : cm_release_probe(step, &w, answer, err);
+}
+
+static int apply(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_release_wish w;
+    return wish(step, &w, err) < 0 ? -1 : cm_release_send(step, &w, err);
+}
+
+static int verify(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_release_wish w;
+    bool deployed = false;
+    if (is_deployed(step, &deployed, err) < 0)
+        return -1;
+    if (!deployed)
+        return 0;
+    return wish(step, &w, err) < 0 ? -1 : cm_release_verify(step, &w, NULL, err);
+}
+
+static int preview(struct cm_step *step, struct cm_err **err)
+{
+    (void)err;
+    cm_autofree char *line = cm_helm_upgrade_by_hand(step, cm_target_values(step, false));
+    cm_will(step, "command", "%s -f " SCALE_FILE " (replicas: 0)", line);
+    return 0;
+}
+
+static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err) { return cm_release_undo(step, c, err); }
+
+static int gone(void *ctx, struct cm_err **err)
+{
+    struct cm_err *why = NULL;
+    if (cm_interlock_reverse(ctx, &why) == 0)
+        return 1;
+    if (cm_err_code(why) == CM_E_FAILED) {
+        cm_err_free(why);
+        return 0;
+    }
+    return cm_err_move(err, why);
+}
+
+static int drain(struct cm_step *step, struct cm_err **err)
+{
+    int rc = cm_wait_until(step, gone, step, cm_step_deadline(step), 5, 2000, err);
+    if (rc == 0)
+        return cm_interlock_reverse(step, err);
+    cm_target_reconnect(step);
+    return rc < 0 ? -1 : 0;
+}
+
+static int drained(struct cm_step *step, struct cm_err **err) { return cm_interlock_reverse(step, err); }
+
+const struct cm_action cm_action_release_scale = {
+    .name = "release.scale",
+    .summary = "scale the release to zero",
+    .kind = CM_EFFECT,
+    .probe = probe,
+    .preview = preview,
+    .apply = apply,
+    .verify = verify,
+    .undo = undo,
+    .reads = "The release's records.",
+    .does = "helm upgrade with the release's own values and replicas: 0 behind them.",
+    .proves = "The newest revision is ours, of this purpose, and deployed.",
+    .undoes = "Nothing: going forward again deploys anew.",
+    .rights = "As for helm.deploy.",
+};
+
+const struct cm_action cm_action_cluster_drained = {
+    .name = "cluster.drained",
+    .summary = "nothing of Connect lives in the cluster any more",
+    .kind = CM_EFFECT,
+    .apply = drain,
+    .verify = drained,
+    .reads = "Pods of the release, content Jobs, sessions in both databases.",
+    .does = "Waits until they are gone. It ends none of them itself.",
+    .proves = "No pod of the release, no content Job, no session of Connect's roles.",
+    .undoes = "Nothing.",
+    .rights = "To read pods and Jobs; Connect's own role in the database.",
+};

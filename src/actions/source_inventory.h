@@ -1,0 +1,12 @@
+/* actions/source_inventory.h: what both files of source.inventory share. Nobody else includes it. */
+#ifndef CM_ACTIONS_SOURCE_INVENTORY_H
+#define CM_ACTIONS_SOURCE_INVENTORY_H
+
+#include <cm/action.h>
+
+#include "actions/source.h"
+
+/* Users that content runs as, and items fed from Git, by the server's API; nothing when it does not answer. */
+int cm_inventory_content(struct cm_step *step, const struct cm_source *s, struct cm_err **err);
+
+#endif

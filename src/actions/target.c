@@ -1,0 +1,325 @@
+/* actions/target.c: the new server: its names by the chart's rules, its values, and a client of it.
+ *
+ * The names are those of the chart's templates/_helpers.tpl. What was read of the values files and the port-forward live with
+ * the outside, so that each is made once per process. Does not: deploy (release.c), explain failures (target_diagnosis.c). */
+#include <config.h>
+
+#include "actions/target.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "adapters/outside.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "plan/plan.h"
+
+#define CHART_NAME "rstudio-connect"
+enum { NAME_MAX_CHARS = 63 };          /* of a DNS label; the chart's trunc 63 */
+
+struct slot {
+    struct cm_yaml_doc **docs;         /* NULL-ended */
+    const char **names;
+    size_t count;
+    json_t *merged;
+    struct cm_forward *forward;
+    struct cm_connect *connect;
+    pid_t client_of;                   /* a client belongs to one process */
+};
+
+static void drop_client(struct slot *s)
+{
+    if (s->client_of == getpid()) {
+        cm_connect_free(s->connect);
+        cm_forward_stop(s->forward);
+    }
+    s->connect = NULL;
+    s->forward = NULL;
+}
+
+static void slot_free(void *p)
+{
+    struct slot *s = p;
+    drop_client(s);
+    for (size_t i = 0; i < s->count; i++)
+        cm_yaml_free(s->docs[i]);
+    free(s->docs);
+    free(s->names);
+    json_decref(s->merged);
+    free(s);
+}
+
+static struct slot *slot_of(struct cm_step *step)
+{
+    static const char key[] = "target";
+    struct cm_outside *o = cm_step_outside(step);
+    struct slot *s = cm_outside_slot(o, key);
+    if (s == NULL) {
+        s = cm_alloc(sizeof *s);
+        cm_outside_slot_set(o, key, s, slot_free);
+    }
+    return s;
+}
+
+/* ---- values ---- */
+
+/* Converted Launcher values take the place of the plan's files: a step that made them says so in the fact values.files. */
+static const json_t *value_files(struct cm_step *step)
+{
+    const json_t *converted = cm_fact(step, "values.files");
+    return json_array_size(converted) > 0 ? converted : cm_plan_get(cm_step_plan(step), "target.values");
+}
+
+static int read_bases(struct cm_step *step, struct slot *s, struct cm_err **err)
+{
+    const json_t *files = value_files(step), *file;
+    size_t i, n = json_array_size(files);
+    if (s->docs != NULL)
+        return 0;
+    struct cm_yaml_doc **docs = cm_alloc((n + 1) * sizeof(struct cm_yaml_doc *));
+    const char **names = cm_alloc((n + 1) * sizeof(char *));
+    json_array_foreach(files, i, file) {
+        docs[i] = cm_yaml_load(json_string_value(file), err);
+        if (docs[i] == NULL) {
+            while (i-- > 0)
+                cm_yaml_free(docs[i]);
+            free(docs);
+            free(names);
+            return cm_wrap(err, "values");
+        }
+        names[i] = cm_yaml_name(docs[i]);
+    }
+    s->docs = docs;
+    s->names = names;
+    s->count = n;
+    return 0;
+}
+
+void cm_target_merge(json_t *into, const json_t *from)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)from, key, value) {
+        json_t *old = json_object_get(into, key);
+        if (json_is_object(old) && json_is_object(value))
+            cm_target_merge(old, value);
+        else
+            json_object_set_new(into, key, json_deep_copy(value));
+    }
+}
+
+int cm_target_bases(struct cm_step *step, const struct cm_yaml_doc *const **docs, const char *const **names,
+                    struct cm_err **err)
+{
+    struct slot *s = slot_of(step);
+    if (read_bases(step, s, err) < 0)
+        return -1;
+    *docs = (const struct cm_yaml_doc *const *)s->docs;
+    if (names != NULL)
+        *names = s->names;
+    return 0;
+}
+
+int cm_target_base_json(struct cm_step *step, const json_t **merged, struct cm_err **err)
+{
+    struct slot *s = slot_of(step);
+    *merged = NULL;
+    if (read_bases(step, s, err) < 0)
+        return -1;
+    if (s->merged == NULL) {
+        s->merged = json_object();
+        for (size_t i = 0; i < s->count; i++) {
+            const struct cm_yaml *root = cm_yaml_root(s->docs[i]);
+            cm_autojson j = root == NULL ? NULL : cm_yaml_json(s->docs[i], root);
+            if (json_is_object(j))
+                cm_target_merge(s->merged, j);
+        }
+    }
+    *merged = s->merged;
+    return 0;
+}
+
+/* A value of the base as text; NULL: none, or the files cannot be read (which values.check says). */
+static const char *base_text(struct cm_step *step, const char *path)
+{
+    const json_t *merged;
+    if (cm_target_base_json(step, &merged, NULL) < 0)
+        return NULL;
+    const char *text = cm_json_text(merged, path, NULL);
+    return text == NULL || *text == '\0' ? NULL : text;
+}
+
+const char *const *cm_target_values(struct cm_step *step, bool with_temporary)
+{
+    const char **list = cm_arena_alloc(cm_step_arena(step), 3 * sizeof *list);
+    size_t n = 0;
+    const char *config = cm_artifact_path(step, "values.config.yaml");
+    const char *temporary = with_temporary ? cm_artifact_path(step, "values.temporary.yaml") : NULL;
+    if (config != NULL)
+        list[n++] = config;
+    if (temporary != NULL)
+        list[n++] = temporary;
+    return list;
+}
+
+/* ---- names ---- */
+
+static char *label(const char *text)
+{
+    size_t n = strnlen(text, NAME_MAX_CHARS);
+    while (n > 0 && text[n - 1] == '-')
+        n--;
+    return cm_strndup(text, n);
+}
+
+char *cm_target_name(const char *release, const char *fullname_override, const char *name_override)
+{
+    if (fullname_override != NULL && *fullname_override != '\0')
+        return label(fullname_override);
+    const char *name = name_override != NULL && *name_override != '\0' ? name_override : CHART_NAME;
+    if (strstr(release, name) != NULL)
+        return label(release);
+    cm_autofree char *both = cm_fmt("%s-%s", release, name);
+    return label(both);
+}
+
+const char *cm_target_fullname(struct cm_step *step)
+{
+    cm_autofree char *name = cm_target_name(cm_plan_text(cm_step_plan(step), "target.release"),
+                                            base_text(step, "fullnameOverride"), base_text(step, "nameOverride"));
+    return cm_arena_strdup(cm_step_arena(step), name);
+}
+
+const char *cm_target_selector(struct cm_step *step)
+{
+    const char *name = base_text(step, "nameOverride");
+    cm_autofree char *short_name = label(name == NULL ? CHART_NAME : name);
+    return cm_arena_fmt(cm_step_arena(step), "app.kubernetes.io/name=%s,app.kubernetes.io/instance=%s", short_name,
+                        cm_plan_text(cm_step_plan(step), "target.release"));
+}
+
+const char *cm_target_pvc(struct cm_step *step)
+{
+    const char *name = base_text(step, "sharedStorage.name");
+    if (name != NULL)
+        return cm_arena_strdup(cm_step_arena(step), name);
+    return cm_arena_fmt(cm_step_arena(step), "%s-shared-storage", cm_target_fullname(step));
+}
+
+const char *cm_target_content_namespace(struct cm_step *step)
+{
+    const char *ns = base_text(step, "backends.kubernetes.namespace");
+    if (ns == NULL)
+        ns = base_text(step, "launcher.namespace");
+    return cm_arena_strdup(cm_step_arena(step), ns == NULL ? cm_plan_text(cm_step_plan(step), "target.namespace") : ns);
+}
+
+/* ---- what runs ---- */
+
+int cm_target_pods(struct cm_step *step, json_t **pods, struct cm_err **err)
+{
+    cm_autojson list = NULL;
+    enum cm_seen seen;
+    *pods = NULL;
+    if (cm_kube_get(step, "pods", NULL, cm_target_selector(step), &list, &seen, err) < 0)
+        return -1;
+    if (seen == CM_FORBIDDEN) {
+        cm_fail(err, CM_E_FAILED, "the pods of namespace %s may not be listed", cm_plan_text(cm_step_plan(step), "target.namespace"));
+        cm_hint(err, "Ask for the right to get and list pods in this namespace.");
+        return -1;
+    }
+    json_t *items = json_object_get(list, "items");
+    *pods = json_is_array(items) ? json_incref(items) : json_array();
+    return 0;
+}
+
+int cm_target_first_pod(struct cm_step *step, int64_t *created_ms, struct cm_err **err)
+{
+    cm_autojson pods = NULL;
+    size_t i;
+    json_t *pod;
+    *created_ms = 0;
+    if (cm_target_pods(step, &pods, err) < 0)
+        return -1;
+    json_array_foreach(pods, i, pod) {
+        const char *phase = cm_json_text(pod, "status.phase", "");
+        int64_t at;
+        if (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0 ||
+            !cm_time_parse(cm_json_text(pod, "metadata.creationTimestamp", ""), &at))
+            continue;
+        if (*created_ms == 0 || at < *created_ms)
+            *created_ms = at;
+    }
+    return 0;
+}
+
+int cm_target_gcfg(struct cm_step *step, char **text, struct cm_err **err)
+{
+    cm_autojson map = NULL;
+    enum cm_seen seen;
+    cm_autofree char *name = cm_fmt("%s-config", cm_target_fullname(step));
+    *text = NULL;
+    if (cm_kube_get(step, "configmaps", name, NULL, &map, &seen, err) < 0)
+        return -1;
+    if (seen == CM_FORBIDDEN) {
+        cm_fail(err, CM_E_FAILED, "the ConfigMap %s may not be read", name);
+        cm_hint(err, "Ask for the right to get configmaps in namespace %s.", cm_plan_text(cm_step_plan(step), "target.namespace"));
+        return -1;
+    }
+    const char *gcfg = json_string_value(json_object_get(json_object_get(map, "data"), "rstudio-connect.gcfg"));
+    *text = cm_strdup(gcfg);
+    return 0;
+}
+
+/* ---- a client ---- */
+
+int cm_target_connect(struct cm_step *step, struct cm_connect **out, struct cm_err **err)
+{
+    struct slot *s = slot_of(step);
+    struct cm_outside *o = cm_step_outside(step);
+    const char *url = cm_plan_text(cm_step_plan(step), "target.url");
+    *out = NULL;
+    if (s->connect != NULL && s->client_of != getpid())
+        drop_client(s);
+    if (s->connect == NULL) {
+        bool forward = url == NULL || strcmp(url, "port-forward") == 0;
+        s->client_of = getpid();
+        if (forward && s->forward == NULL)
+            s->forward = cm_kube_forward(step, cm_target_fullname(step), err);
+        if (forward && s->forward == NULL)
+            return -1;
+        s->connect = cm_connect_new(o, forward ? cm_forward_url(s->forward) : url, forward);
+    }
+    *out = s->connect;
+    return 0;
+}
+
+void cm_target_reconnect(struct cm_step *step)
+{
+    drop_client(slot_of(step));
+}
+
+const char *cm_target_data_dir(struct cm_step *step)
+{
+    const json_t *values = NULL;
+    if (cm_target_base_json(step, &values, NULL) < 0)
+        values = NULL;
+    return cm_arena_strdup(cm_step_arena(step), cm_json_text(values, "sharedStorage.path", "/var/lib/rstudio-connect"));
+}
+
+int64_t cm_target_patience(struct cm_step *step)
+{
+    enum { MOST_MS = 90 * 1000, TIMES = 9 };        /* with the default of 2, 5 and 10 s: 90 s */
+    const json_t *doubt = cm_plan_get(cm_step_plan(step), "connect.doubt");
+    int64_t last = json_integer_value(json_array_get(doubt, json_array_size(doubt) ? json_array_size(doubt) - 1 : 0));
+    return last > 0 && last * TIMES < MOST_MS ? last * TIMES : MOST_MS;
+}
+
+int64_t cm_target_limit(struct cm_step *step, int64_t wait_ms)
+{
+    int64_t patience = cm_target_patience(step), deadline = cm_step_deadline(step);
+    int64_t limit = cm_loop_now_ms(cm_step_loop(step)) + (wait_ms < patience ? wait_ms : patience);
+    return limit < deadline ? limit : deadline;
+}

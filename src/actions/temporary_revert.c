@@ -1,0 +1,235 @@
+/* temporary.revert: the temporary settings come back: helm upgrade without the overlay. Before it, the rendered configurations with and
+ * without the overlay are compared: they may differ in those settings and in nothing else. The new pod comes up before the old one ends,
+ * but tasks and sessions of the old one are gone with it: counted as an interruption. */
+#include <config.h>
+
+#include <string.h>
+
+#include <cm/action.h>
+#include <cm/str.h>
+
+#include "actions/evening.h"
+#include "actions/interlock.h"
+#include "actions/release.h"
+#include "actions/target.h"
+#include "adapters/helm.h"
+#include "adapters/kubectl.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "plan/plan.h"
+#include "values/gcfg.h"
+#include "values/overlay.h"
+
+static struct cm_release_wish wish(struct cm_step *step)
+{
+    return (struct cm_release_wish){.purpose = "revert", .more = cm_target_values(step, false), .interlock = true};
+}
+
+static const json_t *originals(struct cm_step *step) { return cm_json_at(cm_fact(step, "temporary.values"), "originals"); }
+
+/* ---- the rendered configuration ---- */
+
+static struct cm_gcfg *parse(char *text, struct cm_err **err)
+{
+    struct cm_gcfg *g = cm_gcfg_new();
+    if (!text || cm_gcfg_add(g, text, strlen(text), "the rendered configuration", err) < 0) {
+        if (!text)
+            cm_fail(err, CM_E_FAILED, "the rendered manifests hold no rstudio-connect.gcfg");
+        cm_gcfg_free(g);
+        return NULL;
+    }
+    return g;
+}
+
+static struct cm_gcfg *rendered(struct cm_step *step, bool with_temporary, struct cm_err **err)
+{
+    cm_autofree char *manifests = NULL;
+    if (cm_helm_template(step, cm_target_values(step, with_temporary), &manifests, err) < 0)
+        return NULL;
+    cm_autofree char *text = cm_manifest_gcfg(manifests, err);
+    return parse(text, err);
+}
+
+static bool is_temporary(const json_t *names, const struct cm_gcfg_setting *s)
+{
+    const char *name;
+    json_t *value;
+    cm_autofree char *full = cm_fmt("%s.%s", s->section, s->key);
+    json_object_foreach(cm_json_loose(names), name, value)
+        if (strcasecmp(full, name) == 0)
+            return true;
+    return false;
+}
+
+/* Every setting of `a` but the temporary ones stands in `b` with the same value. */
+static bool same_but_temporary(const json_t *names, const struct cm_gcfg *a, const struct cm_gcfg *b, struct cm_str *differs)
+{
+    bool same = true;
+    for (size_t i = 0; i < a->count; i++) {
+        const struct cm_gcfg_setting *s = &a->list[i];
+        const char *mine = cm_gcfg_get(a, s->section, s->sub, s->key), *other = cm_gcfg_get(b, s->section, s->sub, s->key);
+        if (is_temporary(names, s) || (mine && other && strcmp(mine, other) == 0) || (!mine && !other))
+            continue;
+        cm_str_addf(differs, "%s.%s\n", s->section, s->key);
+        same = false;
+    }
+    return same;
+}
+
+static int nothing_else_changes(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_gcfg *with = rendered(step, true, err), *without = with ? rendered(step, false, err) : NULL;
+    cm_autostr differs = CM_STR(CM_STR_PAGE);
+    int rc = -1;
+    if (without && same_but_temporary(originals(step), with, without, &differs) && same_but_temporary(originals(step), without, with, &differs)) {
+        rc = 0;
+    } else if (without) {
+        cm_fail(err, CM_E_FAILED, "taking the overlay away would change more than the temporary settings");
+        cm_evidence(err, cm_str_text(&differs));
+        cm_hint(err, "Look whether values.config.yaml or values.temporary.yaml in the run directory were edited.");
+    }
+    cm_gcfg_free(with);
+    cm_gcfg_free(without);
+    return rc;
+}
+
+/* What the cluster itself holds: the ConfigMap's text. */
+static struct cm_gcfg *in_force(struct cm_step *step, struct cm_err **err)
+{
+    cm_autojson map = NULL;
+    enum cm_seen seen;
+    cm_autofree char *name = cm_fmt("%s-config", cm_target_fullname(step));
+    if (cm_kube_get(step, "configmaps", name, NULL, &map, &seen, err) < 0)
+        return NULL;
+    const char *text = json_string_value(json_object_get(json_object_get(map, "data"), "rstudio-connect.gcfg"));
+    if (!text) {
+        cm_fail(err, CM_E_FAILED, "ConfigMap %s %s", name, seen == CM_FORBIDDEN ? "may not be read" : "holds no rstudio-connect.gcfg");
+        return NULL;
+    }
+    cm_autofree char *copy = cm_strdup(text);
+    return parse(copy, err);
+}
+
+static int settings_are_back(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_gcfg *now = in_force(step, err), *want = now ? rendered(step, false, err) : NULL;
+    const char *name;
+    json_t *original;
+    int rc = want ? 0 : -1;
+    json_object_foreach(cm_json_loose(originals(step)), name, original) {
+        cm_autofree char *section = cm_strndup(name, strcspn(name, "."));
+        const char *key = name + strlen(section) + (name[strlen(section)] == '.');
+        const char *is = want ? cm_gcfg_get(now, section, NULL, key) : NULL, *should = want ? cm_gcfg_get(want, section, NULL, key) : NULL;
+        if (rc == 0 && ((is == NULL) != (should == NULL) || (is && strcmp(is, should) != 0)))
+            rc = cm_fail(err, CM_E_FAILED, "%s is %s in the cluster's configuration, and should be %s", name, is ? is : "absent",
+                         should ? should : "absent");
+    }
+    cm_gcfg_free(now);
+    cm_gcfg_free(want);
+    return rc;
+}
+
+/* ---- the step ---- */
+
+static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
+{
+    struct cm_release_wish w = wish(step);
+    if (cm_release_probe(step, &w, answer, err) < 0)
+        return -1;
+    return 0;
+}
+
+static int one_new_pod(void *ctx, struct cm_err **err)
+{
+    struct cm_step *step = ctx;
+    cm_autojson d = NULL;
+    enum cm_seen seen;
+    json_t *list = NULL;
+    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0 || cm_target_pods(step, &list, err) < 0)
+        return -1;
+    cm_autojson pods = list;
+    int64_t want = cm_json_int(d, "spec.replicas", 1);
+    return seen == CM_SEEN && cm_json_int(d, "status.observedGeneration", 0) >= cm_json_int(d, "metadata.generation", 0) &&
+           cm_json_int(d, "status.updatedReplicas", 0) >= want && cm_json_int(d, "status.availableReplicas", 0) >= want &&
+           (int64_t)json_array_size(pods) == want;
+}
+
+static int wait_for_pod(struct cm_step *step, struct cm_err **err)
+{
+    int rc = cm_interlock_wait(step, one_new_pod, step, 10, err);
+    if (rc != 1)
+        return rc;
+    cm_autofree char *diagnosis = cm_target_diagnosis(step);
+    cm_fail(err, CM_E_FAILED, "the new pod is not ready, or the old one has not ended, within the step's limit");
+    cm_evidence(err, diagnosis);
+    cm_hint(err, "Mend what is named, then run the same command again.");
+    return -1;
+}
+
+static int apply(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_release_wish w = wish(step);
+    int64_t from = cm_wall_now(step);
+    if (nothing_else_changes(step, err) < 0 || cm_release_send(step, &w, err) < 0 || wait_for_pod(step, err) < 0)
+        return -1;
+    cm_interruption(step, "service", from, cm_wall_now(step), "the temporary settings were taken back: the pod was replaced");
+    return 0;
+}
+
+static int final_values(struct cm_step *step, struct cm_err **err)
+{
+    json_t *files = json_deep_copy(cm_plan_get(cm_step_plan(step), "target.values"));
+    const char *const *more = cm_target_values(step, false);
+    files = files ? files : json_array();
+    for (size_t i = 0; more && more[i]; i++)
+        json_array_append_new(files, json_string(more[i]));
+    return cm_fact_set(step, "values.final", files, err);
+}
+
+static int verify(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_release_wish w = wish(step);
+    if (cm_release_verify(step, &w, NULL, err) < 0 || wait_for_pod(step, err) < 0)
+        return -1;
+    cm_target_reconnect(step);
+    if (settings_are_back(step, err) < 0 || cm_ledger_back_all(step, "temporary.setting", NULL, err) < 0)
+        return -1;
+    return final_values(step, err);
+}
+
+static int preview(struct cm_step *step, struct cm_err **err)
+{
+    const char *name;
+    json_t *original;
+    (void)err;
+    cm_autofree char *line = cm_helm_upgrade_by_hand(step, cm_target_values(step, false));
+    cm_will(step, "command", "%s", line);
+    json_object_foreach(cm_json_loose(originals(step)), name, original)
+        cm_will(step, "note", "%s comes back: %s", name,
+                json_is_true(json_object_get(original, "absent")) ? "absent" : cm_json_text(original, "value", "its original"));
+    return 0;
+}
+
+static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err) { return cm_release_undo(step, c, err); }
+
+static const char *const needs[] = {"config.values", "temporary.values", "deploy.revision", NULL};
+static const char *const gives[] = {"values.final", NULL};
+
+const struct cm_action cm_action_temporary_revert = {
+    .name = "temporary.revert",
+    .summary = "take the temporary settings back",
+    .kind = CM_EFFECT,
+    .needs = needs,
+    .gives = gives,
+    .probe = probe,
+    .preview = preview,
+    .apply = apply,
+    .verify = verify,
+    .undo = undo,
+    .reads = "helm template with and without the overlay; the ConfigMap, the deployment, the pods.",
+    .does = "helm upgrade without values.temporary.yaml, then waits for the old pod to end.",
+    .proves = "The rendered difference is those settings and nothing else; the cluster's configuration shows the originals, absent keys absent.",
+    .undoes = "release.scale brings the release to zero on the way back.",
+    .rights = "As for helm.deploy; to read ConfigMaps.",
+};

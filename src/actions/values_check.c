@@ -1,0 +1,66 @@
+/* values.check: every rule by which the chart fails, told with file:line:column before helm is called; then helm template and a server-side
+ * dry run. */
+#include <config.h>
+
+#include <string.h>
+
+#include <cm/action.h>
+
+#include "actions/target.h"
+#include "adapters/helm.h"
+#include "adapters/kubectl.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/yaml.h"
+
+static void try_helm(struct cm_step *step)
+{
+    cm_autofree char *manifests = NULL, *refused = NULL;
+    cm_autoerr why = NULL;
+    const char *const none[] = {NULL};
+    if (cm_helm_template(step, none, &manifests, &why) < 0) {
+        cm_autofree char *tail = cm_last_lines(cm_err_evidence(why) ? cm_err_evidence(why) : "", 2);
+        cm_finding(step, cm_err_is_passing(why) ? CM_UNKNOWN : CM_BLOCKER, "values.template",
+                   "Mend the values that helm names; try with `helm template`.", "helm cannot render the chart with these values: %s %s",
+                   cm_err_message(why), tail);
+        return;
+    }
+    cm_finding(step, CM_OK, "values.template", NULL, "helm renders the chart with these values");
+    if (cm_kube_dry_run(step, manifests, &refused, &why) < 0)
+        cm_finding(step, CM_WARNING, "values.dry-run", "Have somebody with the rights try `kubectl apply --dry-run=server`.",
+                   "a server-side dry run was not possible: %s", cm_err_message(why));
+    else if (refused)
+        cm_finding(step, CM_BLOCKER, "values.dry-run", "Mend what the API server names.", "the API server refuses the manifests: %s", refused);
+    else
+        cm_finding(step, CM_OK, "values.dry-run", NULL, "the API server accepts the manifests (dry run)");
+}
+
+static int apply(struct cm_step *step, struct cm_err **err)
+{
+    const struct cm_yaml_doc *const *docs = NULL;
+    const char *const *names = NULL;
+    struct cm_err *why = NULL;
+    if (cm_target_bases(step, &docs, &names, &why) < 0) {
+        if (cm_cancelled(step))
+            return cm_err_move(err, why);
+        cm_finding(step, CM_BLOCKER, "values.unreadable", "Mend the file, then check again.", "%s", cm_err_message(why));
+        cm_err_free(why);
+        return 0;
+    }
+    try_helm(step);
+    return 0;
+}
+
+const struct cm_action cm_action_values_check = {
+    .name = "values.check",
+    .summary = "the chart accepts the values",
+    .kind = CM_CHECK,
+    .apply = apply,
+    .reads = "The plan's values files, the chart (helm template), the API server (dry run).",
+    .does = "Nothing: it reads.",
+    .proves = "helm renders the chart, and the API server accepts the manifests.",
+    .undoes = "Nothing.",
+    .rights = "To reach the chart's repository; for the dry run those of helm.deploy.",
+};

@@ -1,0 +1,186 @@
+/* adapters/kube_forward.c: a supervised `kubectl port-forward`.
+ *
+ * kubectl picks the free port at the first start and prints it; each later start asks for the same one, so that the URL stays
+ * what it was. kubectl ends ("lost connection to pod") or only complains on stderr when its pod is replaced: both lead to a new
+ * start. It is a reading child: it dies with us. */
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapters/kube_internal.h"
+#include "adapters/kubectl.h"
+#include "adapters/process.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+enum { START_MS = 30000, AGAIN_FIRST_MS = 20, AGAIN_MAX_MS = 2000, LOOK_EVERY_MS = 500 };
+
+struct cm_forward {
+    struct cm_loop *loop;
+    struct cm_argv argv;
+    struct cm_arena *arena;
+    char *service, *url, *ports;      /* ports: ":80", then "40123:80" */
+    size_t ports_at;                  /* its place in argv */
+    struct cm_proc *proc;
+    struct cm_timer *again, *look;
+    int64_t pause_ms;
+    char *words;                      /* last words of a start that failed */
+    bool ended, ready;
+};
+
+static int start(struct cm_forward *f, struct cm_err **err);
+
+static void got_line(void *ctx, const char *text)
+{
+    struct cm_forward *f = ctx;
+    static const char mark[] = "Forwarding from 127.0.0.1:";
+    if (!cm_starts(text, mark))
+        return;
+    long port = strtol(text + sizeof mark - 1, NULL, 10);
+    if (port <= 0 || port > 65535)
+        return;
+    if (f->url == NULL) {
+        f->url = cm_fmt("http://127.0.0.1:%ld", port);
+        f->ports = cm_arena_fmt(f->arena, "%ld:80", port);
+        f->argv.list[f->ports_at] = f->ports;
+    }
+    f->ready = true;
+    f->pause_ms = AGAIN_FIRST_MS;
+}
+
+static void try_again(void *ctx)
+{
+    struct cm_forward *f = ctx;
+    f->again = NULL;
+    start(f, NULL);
+}
+
+static void plan_again(struct cm_forward *f)
+{
+    if (f->again != NULL || f->url == NULL)
+        return;
+    f->again = cm_loop_timer(f->loop, cm_loop_now_ms(f->loop) + f->pause_ms, 0, try_again, f);
+    f->pause_ms = f->pause_ms * 2 > AGAIN_MAX_MS ? AGAIN_MAX_MS : f->pause_ms * 2;
+}
+
+static void drop_proc(struct cm_forward *f)
+{
+    struct cm_proc *p = f->proc;
+    f->proc = NULL;
+    f->ready = false;
+    if (p != NULL)
+        cm_proc_stop(p);
+}
+
+static void stopped(void *ctx, int status)
+{
+    struct cm_forward *f = ctx;
+    (void)status;
+    free(f->words);
+    f->words = cm_last_lines(f->proc == NULL ? "" : cm_proc_errout(f->proc), 5);
+    f->ended = true;
+    f->ready = false;
+    plan_again(f);
+}
+
+/* kubectl may stay although its pod is gone; then it complains at each connection */
+static void look_at_words(void *ctx)
+{
+    struct cm_forward *f = ctx;
+    if (f->proc == NULL || f->ended)
+        return;
+    const char *words = cm_proc_errout(f->proc);
+    if (words == NULL || (strstr(words, "error forwarding port") == NULL && strstr(words, "error creating") == NULL &&
+                          strstr(words, "lost connection") == NULL))
+        return;
+    drop_proc(f);
+    plan_again(f);
+}
+
+static int start(struct cm_forward *f, struct cm_err **err)
+{
+    struct cm_cmd cmd = { .argv = f->argv.list };
+    drop_proc(f);
+    f->ended = false;
+    f->proc = cm_proc_start(f->loop, &cmd, got_line, stopped, f, err);
+    if (f->proc == NULL) {
+        f->ended = true;
+        plan_again(f);
+        return -1;
+    }
+    return 0;
+}
+
+static bool decided(void *ctx)
+{
+    const struct cm_forward *f = ctx;
+    return f->ready || f->ended;
+}
+
+static struct cm_forward *forward_new(struct cm_step *step, const char *service)
+{
+    struct cm_forward *f = cm_alloc(sizeof *f);
+    struct cm_argv a = { 0 };
+    f->loop = cm_step_loop(step);
+    f->arena = cm_arena_new();
+    f->service = cm_arena_fmt(f->arena, "svc/%s", service);
+    f->pause_ms = AGAIN_FIRST_MS;
+    cm_kube_argv(step, &a, NULL);
+    cm_argv_add2(&a, "port-forward", f->service);
+    f->ports_at = a.n;
+    cm_argv_add(&a, ":80");
+    cm_argv_add2(&a, "--address", "127.0.0.1");
+    for (size_t i = 0; i < a.n; i++)              /* the plan may end before the outside does */
+        cm_argv_add(&f->argv, cm_arena_strdup(f->arena, a.list[i]));
+    cm_argv_fini(&a);
+    return f;
+}
+
+struct cm_forward *cm_kube_forward(struct cm_step *step, const char *service, struct cm_err **err)
+{
+    struct cm_forward *f = forward_new(step, service);
+    int64_t limit = cm_loop_now_ms(f->loop) + START_MS;
+    if (limit > cm_step_deadline(step))
+        limit = cm_step_deadline(step);
+    if (start(f, err) < 0) {
+        cm_wrap(err, "port-forward to svc/%s", service);
+        cm_forward_stop(f);
+        return NULL;
+    }
+    enum cm_wait w = cm_loop_until(f->loop, decided, f, limit);
+    if (w == CM_WAIT_READY && f->ready) {
+        f->look = cm_loop_timer(f->loop, cm_loop_now_ms(f->loop) + LOOK_EVERY_MS, LOOK_EVERY_MS, look_at_words, f);
+        return f;
+    }
+    if (w == CM_WAIT_CANCELLED)
+        cm_fail(err, CM_E_INTERRUPTED, "interrupted while a port-forward to svc/%s was opened", service);
+    else if (f->ended)
+        cm_fail_passing(err, "the port-forward to svc/%s ended at once", service);
+    else
+        cm_fail_passing(err, "the port-forward to svc/%s was not ready in time", service);
+    cm_autofree char *masked = cm_mask(f->words == NULL ? cm_proc_errout(f->proc) : f->words);
+    cm_evidence(err, masked);
+    cm_forward_stop(f);
+    return NULL;
+}
+
+const char *cm_forward_url(const struct cm_forward *f)
+{
+    return f->url;
+}
+
+void cm_forward_stop(struct cm_forward *f)
+{
+    if (f == NULL)
+        return;
+    cm_timer_drop(f->again);
+    cm_timer_drop(f->look);
+    drop_proc(f);
+    cm_argv_fini(&f->argv);
+    cm_arena_free(f->arena);
+    free(f->url);
+    free(f->words);
+    free(f);
+}

@@ -1,0 +1,19 @@
+/* adapters/kube_internal.h: what the files that speak to the cluster share. Nobody else includes it. */
+#ifndef CM_ADAPTERS_KUBE_INTERNAL_H
+#define CM_ADAPTERS_KUBE_INTERNAL_H
+
+#include <cm/action.h>
+#include <cm/runner.h>
+
+#include "adapters/argv.h"
+
+enum cm_kube_trouble { CM_KT_OTHER, CM_KT_ABSENT, CM_KT_FORBIDDEN, CM_KT_LOGIN, CM_KT_CONTEXT, CM_KT_PASSING };
+
+/* kubectl with the plan's context, kubeconfig and namespace (NULL: the plan's; "": none). */
+void cm_kube_argv(struct cm_step *step, struct cm_argv *a, const char *ns);
+/* What kubectl's or helm's words on stderr mean. */
+enum cm_kube_trouble cm_kube_trouble(const char *errout);
+/* An error of the cluster in words, with kubectl's last lines as evidence; returns -1. */
+int cm_kube_fail(struct cm_step *step, const struct cm_out *out, const char *what, struct cm_err **err);
+
+#endif

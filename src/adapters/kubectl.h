@@ -1,0 +1,52 @@
+/* adapters/kubectl.h: the administrator's own kubectl, with --context, --kubeconfig and --namespace of the plan. Objects come
+ * as JSON. "Forbidden" is told apart from "not found" and from "not reached" (passing). */
+#ifndef CM_ADAPTERS_KUBECTL_H
+#define CM_ADAPTERS_KUBECTL_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include <cm/action.h>
+
+enum cm_seen { CM_SEEN, CM_ABSENT, CM_FORBIDDEN };
+
+/* kubectl get KIND [NAME] [-l SELECTOR] -o json. One object with a name, else a List. *seen CM_SEEN: *object is a new reference;
+ * else NULL, and 0 is returned. */
+int cm_kube_get(struct cm_step *step, const char *kind, const char *name, const char *selector, json_t **object,
+                enum cm_seen *seen, struct cm_err **err);
+/* As cm_kube_get, in another namespace ("" = cluster-scoped). */
+int cm_kube_get_in(struct cm_step *step, const char *ns, const char *kind, const char *name, const char *selector,
+                   json_t **object, enum cm_seen *seen, struct cm_err **err);
+int cm_kube_can_i(struct cm_step *step, const char *verb, const char *resource, bool *allowed, struct cm_err **err);
+/* {"client": "v1.32.4", "server": "v1.31.2"}; new reference. */
+int cm_kube_version(struct cm_step *step, json_t **version, struct cm_err **err);
+/* Server-side dry run of manifests (stdin); a refusal is *refused (caller frees), not an error. */
+int cm_kube_dry_run(struct cm_step *step, const char *manifests, char **refused, struct cm_err **err);
+/* Run argv in a pod's container. Reading: it must change nothing there. */
+int cm_kube_exec(struct cm_step *step, const char *pod, const char *container, const char *const *argv, struct cm_out *out,
+                 struct cm_err **err);
+/* The last `lines` lines of a container's log; *text may be "". Caller frees. */
+int cm_kube_logs(struct cm_step *step, const char *pod, const char *container, int lines, char **text, struct cm_err **err);
+
+/* label: "key=value", or "key-" to take it away. */
+int cm_kube_label(struct cm_intent *intent, const char *kind, const char *name, const char *label, struct cm_err **err);
+/* As cm_kube_label, in another namespace (NULL: the plan's). */
+int cm_kube_label_in(struct cm_intent *intent, const char *ns, const char *kind, const char *name, const char *label,
+                     struct cm_err **err);
+int cm_kube_annotate(struct cm_intent *intent, const char *kind, const char *name, const char *annotation, struct cm_err **err);
+int cm_kube_delete(struct cm_intent *intent, const char *kind, const char *name, struct cm_err **err);
+int cm_kube_create(struct cm_intent *intent, const json_t *manifest, struct cm_err **err);
+/* A merge patch (RFC 7396); it stands in argv, so it must hold no secret. ns NULL: the plan's namespace. */
+int cm_kube_patch(struct cm_intent *intent, const char *ns, const char *kind, const char *name, const json_t *patch,
+                  struct cm_err **err);
+/* The same commands for people; caller frees. argv without the leading "kubectl". */
+char *cm_kube_by_hand(struct cm_step *step, const char *const *argv);
+
+/* A supervised port-forward to service NAME, port 80: loopback, a free port; comes back when its pod is replaced; ended with us. */
+struct cm_forward;
+struct cm_forward *cm_kube_forward(struct cm_step *step, const char *service, struct cm_err **err);
+const char *cm_forward_url(const struct cm_forward *f);          /* "http://127.0.0.1:40123" */
+void cm_forward_stop(struct cm_forward *taken);
+
+#endif

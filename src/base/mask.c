@@ -1,0 +1,185 @@
+/* base/mask.c: replaces registered secrets and product keys by "***" (base/log.h).
+ *
+ * The register is global on purpose: a secret must be masked in every text, also where no context is at hand. All bytes
+ * that any secret covers are found first and each covered run becomes one "***", so that overlapping secrets leave no
+ * rest. */
+#include <config.h>
+
+#include "base/log.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "base/mem.h"
+#include "base/secret.h"
+
+enum { SHORTEST = 4, SHORTEST_LINE = 12 };
+
+static struct {
+    char **texts;
+    size_t count, cap;
+} known;
+
+void
+cm_mask_add(const char *secret)
+{
+    if (secret == NULL || strlen(secret) < SHORTEST)
+        return;
+    for (size_t i = 0; i < known.count; i++)
+        if (strcmp(known.texts[i], secret) == 0)
+            return;
+    known.texts = cm_grow(known.texts, &known.cap, known.count + 1, sizeof *known.texts);
+    known.texts[known.count++] = cm_strdup(secret);
+}
+
+static void
+wipe_str(struct cm_str *s)
+{
+    if (s->data != NULL)
+        cm_wipe(s->data, s->cap);
+    cm_str_fini(s);
+}
+
+static void
+add_percent(const char *secret, const char *digits)
+{
+    struct cm_str s = CM_STR(CM_STR_PAGE);
+    for (const unsigned char *p = (const unsigned char *)secret; *p != '\0'; p++) {
+        if (isalnum(*p) || strchr("-._~", *p) != NULL) {
+            cm_str_add_bytes(&s, p, 1);
+        } else {
+            const char triple[3] = { '%', digits[*p >> 4], digits[*p & 15] };
+            cm_str_add_bytes(&s, triple, 3);
+        }
+    }
+    cm_mask_add(cm_str_text(&s));
+    wipe_str(&s);
+}
+
+static void
+add_json(const char *secret)
+{
+    struct cm_str s = CM_STR(CM_STR_PAGE);
+    for (const unsigned char *p = (const unsigned char *)secret; *p != '\0'; p++) {
+        static const char escaped[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+        const char *at = strchr(escaped, *p);
+        if (at != NULL) {
+            const char pair[2] = { '\\', letters[at - escaped] };
+            cm_str_add_bytes(&s, pair, 2);
+        } else if (*p < 0x20) {
+            cm_str_addf(&s, "\\u%04x", *p);
+        } else {
+            cm_str_add_bytes(&s, p, 1);
+        }
+    }
+    cm_mask_add(cm_str_text(&s));
+    wipe_str(&s);
+}
+
+/* As a Kubernetes Secret shows it; without padding, since a longer value may go on there. */
+static void
+add_base64(const char *secret)
+{
+    size_t n = strlen(secret);
+    if (n > CM_STR_PAGE)
+        return;
+    char *text = cm_alloc(n / 3 * 4 + 5);
+    int len = EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)secret, (int)n);
+    while (len > 0 && text[len - 1] == '=')
+        text[--len] = '\0';
+    cm_mask_add(text);
+    cm_wipe(text, n / 3 * 4 + 5);
+    free(text);
+}
+
+/* A secret of several lines may be shown a line at a time. */
+static void
+add_lines(const char *secret)
+{
+    while (*secret != '\0') {
+        size_t n = strcspn(secret, "\r\n");
+        if (n >= SHORTEST_LINE && strncmp(secret, "-----", 5) != 0) {
+            char *line = cm_strndup(secret, n);
+            cm_mask_add(line);
+            cm_wipe(line, n);
+            free(line);
+        }
+        secret += n;
+        secret += strspn(secret, "\r\n");
+    }
+}
+
+void
+cm_mask_add_encoded(const char *secret)
+{
+    if (secret == NULL || strlen(secret) < SHORTEST)
+        return;
+    cm_mask_add(secret);
+    add_percent(secret, "0123456789ABCDEF");
+    add_percent(secret, "0123456789abcdef");
+    add_json(secret);
+    add_base64(secret);
+    if (strpbrk(secret, "\r\n") != NULL)
+        add_lines(secret);
+}
+
+/* Length of a product key at p (seven groups of four capitals or digits, joined by "-"); 0: none. */
+static size_t
+product_key(const char *text, const char *p)
+{
+    enum { GROUPS = 7, LENGTH = GROUPS * 5 - 1 };
+    if (p > text && isalnum((unsigned char)p[-1]))
+        return 0;
+    for (size_t i = 0; i < LENGTH; i++) {
+        unsigned char c = (unsigned char)p[i];
+        if (i % 5 == 4 ? c != '-' : !isdigit(c) && !isupper(c))
+            return 0;
+    }
+    return isalnum((unsigned char)p[LENGTH]) ? 0 : LENGTH;
+}
+
+char *
+cm_mask(const char *text)
+{
+    if (text == NULL)
+        return cm_strdup("");
+    size_t n = strlen(text);
+    cm_autofree unsigned char *covered = cm_alloc(n + 1);
+    for (size_t i = 0; i < known.count; i++) {
+        size_t len = strlen(known.texts[i]);
+        for (const char *p = text; (p = strstr(p, known.texts[i])) != NULL; p++)
+            memset(covered + (p - text), 1, len);
+    }
+    for (const char *p = strchr(text, '-'); p != NULL; p = strchr(p + 1, '-'))
+        if (p - text >= 4) {
+            size_t len = product_key(text, p - 4);
+            memset(covered + (p - 4 - text), 1, len);
+        }
+    struct cm_str s = CM_STR(SIZE_MAX / 4);
+    for (size_t i = 0; i < n;) {
+        size_t from = i;
+        while (i < n && covered[i] == covered[from])
+            i++;
+        if (covered[from])
+            cm_str_add(&s, "***");
+        else
+            cm_str_add_bytes(&s, text + from, i - from);
+    }
+    return cm_str_take(&s);
+}
+
+void
+cm_mask_fini(void)
+{
+    for (size_t i = 0; i < known.count; i++) {
+        cm_wipe(known.texts[i], strlen(known.texts[i]));
+        free(known.texts[i]);
+    }
+    free(known.texts);
+    known.texts = NULL;
+    known.count = known.cap = 0;
+}

@@ -1,0 +1,555 @@
+/* base/yaml.c: a YAML file as a tree with places (base/yaml.h), from libyaml's events.
+ *
+ * libyaml is a locator only. Its mark.index counts code points and not bytes, so each is mapped; it reports no duplicate
+ * keys, takes any depth and several documents, and lets aliases grow without end: all that is refused here, with its
+ * place. Work is linear in the source but for the sorting of keys. */
+#include <config.h>
+
+#include "base/yaml.h"
+
+#include <search.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yaml.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+enum { DEEPEST = 64, MARK_STRIDE = 64 };
+static const size_t most_bytes = (size_t)64 << 20;
+static const size_t most_repeated = 1000000;      /* nodes that aliases add when they are written out */
+
+/* A node and what only the parser needs of it. */
+struct node {
+    struct cm_yaml y;          /* first: a struct cm_yaml * from here is a struct node * too */
+    size_t expanded;           /* nodes below and with it, aliases written out */
+    unsigned height;           /* levels of collections below and with it, aliases written out */
+    bool open;                 /* its end has not been seen */
+};
+
+struct cm_yaml_doc {
+    struct cm_arena *arena;
+    char *name, *source;
+    size_t bytes;
+    struct cm_yaml *root;
+};
+
+struct frame {                 /* an open collection */
+    struct node *node;
+    struct cm_yaml **keys, **items;
+    size_t key_cap, item_cap, count;
+    struct cm_yaml *key;       /* map: read, its value is still to come */
+};
+
+struct anchor { const char *name; struct node *node; };
+
+struct parse {
+    struct cm_yaml_doc *doc;
+    yaml_parser_t parser;
+    size_t skip;               /* bytes of a byte order mark */
+    bool ascii;
+    size_t *marks;             /* byte offset of every MARK_STRIDE-th code point */
+    size_t mark_count, points;
+    struct frame frames[DEEPEST];
+    size_t depth, nodes;
+    void *anchors;             /* tsearch(3) tree */
+    struct cm_err **err;
+};
+
+/* ---- places ---- */
+
+static int
+fault(struct parse *p, size_t line, size_t column, const char *fmt, ...) CM_PRINTF(4, 5);
+
+static int
+fault(struct parse *p, size_t line, size_t column, const char *fmt, ...)
+{
+    struct cm_str s = CM_STR(CM_STR_LINE);
+    va_list ap;
+    va_start(ap, fmt);
+    cm_str_vaddf(&s, fmt, ap);
+    va_end(ap);
+    cm_fail(p->err, CM_E_USAGE, "%s:%zu:%zu: %s", p->doc->name, line, column, cm_str_text(&s));
+    cm_str_fini(&s);
+    return -1;
+}
+
+static bool
+begins_point(char c)
+{
+    return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+static int
+fault_at_byte(struct parse *p, size_t at, const char *what)
+{
+    const char *s = p->doc->source;
+    size_t line = 1, column = 1;
+    for (size_t i = p->skip; i < at && i < p->doc->bytes; i++) {
+        if (s[i] == '\n') {
+            line++;
+            column = 1;
+        } else if (begins_point(s[i])) {
+            column++;
+        }
+    }
+    return fault(p, line, column, "%s", what);
+}
+
+static void
+index_points(struct parse *p)
+{
+    const char *s = p->doc->source;
+    size_t n = p->doc->bytes;
+    p->ascii = true;
+    for (size_t i = p->skip; i < n && p->ascii; i++)
+        p->ascii = (unsigned char)s[i] < 0x80;
+    if (p->ascii)
+        return;
+    p->marks = cm_alloc((n / MARK_STRIDE + 2) * sizeof *p->marks);
+    for (size_t i = p->skip; i < n; i++) {
+        if (!begins_point(s[i]))
+            continue;
+        if (p->points % MARK_STRIDE == 0)
+            p->marks[p->mark_count++] = i;
+        p->points++;
+    }
+}
+
+static size_t
+byte_of(const struct parse *p, const yaml_mark_t *m)
+{
+    size_t n = p->doc->bytes;
+    if (p->ascii)
+        return m->index + p->skip < n ? m->index + p->skip : n;
+    if (m->index >= p->points)
+        return n;
+    size_t i = p->marks[m->index / MARK_STRIDE];
+    for (size_t left = m->index % MARK_STRIDE; left > 0; left--)
+        do
+            i++;
+        while (i < n && !begins_point(p->doc->source[i]));
+    return i;
+}
+
+/* The first byte behind anchor and tag. */
+static size_t
+behind_properties(const char *s, size_t from, size_t end)
+{
+    while (from < end && (s[from] == '&' || s[from] == '!')) {
+        bool verbatim = s[from] == '!' && from + 1 < end && s[from + 1] == '<';
+        while (from < end && (verbatim ? s[from] != '>' : strchr(" \t\r\n,[]{}", s[from]) == NULL))
+            from++;
+        if (verbatim && from < end)
+            from++;
+        for (;;) {
+            while (from < end && strchr(" \t\r\n", s[from]) != NULL)
+                from++;
+            if (from == end || s[from] != '#')
+                break;
+            while (from < end && s[from] != '\n')
+                from++;
+        }
+    }
+    return from;
+}
+
+/* ---- building the tree ---- */
+
+static struct node *
+new_node(struct parse *p, enum cm_yaml_type type, const yaml_event_t *e, const yaml_char_t *anchor, const yaml_char_t *tag)
+{
+    struct node *n = cm_arena_alloc(p->doc->arena, sizeof *n);
+    n->y.type = type;
+    n->y.anchor = cm_arena_strdup(p->doc->arena, (const char *)anchor);
+    n->y.tag = cm_arena_strdup(p->doc->arena, (const char *)tag);
+    n->y.line = e->start_mark.line + 1;
+    n->y.column = e->start_mark.column + 1;
+    n->y.begin = byte_of(p, &e->start_mark);
+    n->y.end = byte_of(p, &e->end_mark);
+    n->y.body = n->y.begin;
+    n->expanded = 1;
+    p->nodes++;
+    if (p->depth > 0)
+        n->y.parent = &p->frames[p->depth - 1].node->y;
+    return n;
+}
+
+static int
+by_anchor(const void *a, const void *b)
+{
+    return strcmp(((const struct anchor *)a)->name, ((const struct anchor *)b)->name);
+}
+
+static void
+remember_anchor(struct parse *p, struct node *n)
+{
+    if (n->y.anchor == NULL)
+        return;
+    struct anchor *a = cm_arena_alloc(p->doc->arena, sizeof *a);
+    a->name = n->y.anchor;
+    a->node = n;
+    struct anchor **slot = tsearch(a, &p->anchors, by_anchor);
+    if (slot == NULL)
+        abort();               /* out of memory inside tsearch; nothing of ours can go on either */
+    (*slot)->node = n;         /* a later anchor of the same name wins (YAML 1.1, 3.2.2.2) */
+}
+
+static int
+add_to_parent(struct parse *p, struct node *n)
+{
+    if (p->depth == 0) {
+        p->doc->root = &n->y;
+        return 0;
+    }
+    struct frame *f = &p->frames[p->depth - 1];
+    if (f->node->y.type == CM_YAML_MAP && f->key == NULL) {
+        if (n->y.type != CM_YAML_SCALAR)
+            return fault(p, n->y.line, n->y.column, "a key must be a single word or text, not a list, map or alias");
+        if (memchr(n->y.text, '\0', n->y.text_bytes) != NULL)
+            return fault(p, n->y.line, n->y.column, "a key with a NUL character");
+        f->key = &n->y;
+        return 0;
+    }
+    if (f->node->y.type == CM_YAML_MAP) {
+        f->keys = cm_grow(f->keys, &f->key_cap, f->count + 1, sizeof *f->keys);
+        f->keys[f->count] = f->key;
+        f->key = NULL;
+    }
+    f->items = cm_grow(f->items, &f->item_cap, f->count + 1, sizeof *f->items);
+    f->items[f->count++] = &n->y;
+    f->node->expanded += n->expanded;
+    if (f->node->height < n->height + 1)
+        f->node->height = n->height + 1;
+    return 0;
+}
+
+static int
+add_scalar(struct parse *p, const yaml_event_t *e)
+{
+    struct node *n = new_node(p, CM_YAML_SCALAR, e, e->data.scalar.anchor, e->data.scalar.tag);
+    n->y.text_bytes = e->data.scalar.length;
+    n->y.text = cm_arena_alloc(p->doc->arena, n->y.text_bytes + 1);
+    memcpy(n->y.text, e->data.scalar.value, n->y.text_bytes);
+    n->y.plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    if (n->y.anchor != NULL || n->y.tag != NULL)
+        n->y.body = behind_properties(p->doc->source, n->y.begin, n->y.end);
+    remember_anchor(p, n);
+    return add_to_parent(p, n);
+}
+
+static int
+add_alias(struct parse *p, const yaml_event_t *e)
+{
+    struct node *n = new_node(p, CM_YAML_ALIAS, e, NULL, NULL);
+    n->y.text = cm_arena_strdup(p->doc->arena, (const char *)e->data.alias.anchor);
+    n->y.text_bytes = strlen(n->y.text);
+    struct anchor wanted = { n->y.text, NULL };
+    struct anchor **slot = tfind(&wanted, &p->anchors, by_anchor);
+    if (slot == NULL)
+        return fault(p, n->y.line, n->y.column, "the alias *%s has no anchor before it", n->y.text);
+    struct node *target = (*slot)->node;
+    if (target->open)
+        return fault(p, n->y.line, n->y.column, "the alias *%s stands inside what it stands for", n->y.text);
+    n->y.target = &target->y;
+    n->expanded = target->expanded;
+    n->height = target->height;
+    if (p->depth + n->height > DEEPEST)
+        return fault(p, n->y.line, n->y.column, "nested deeper than %d levels through the alias *%s", DEEPEST, n->y.text);
+    size_t sum = n->expanded;
+    for (size_t i = 0; i < p->depth; i++)
+        sum += p->frames[i].node->expanded;
+    if (sum > p->nodes + most_repeated)
+        return fault(p, n->y.line, n->y.column, "the aliases repeat too much (*%s)", n->y.text);
+    return add_to_parent(p, n);
+}
+
+static int
+begin_collection(struct parse *p, const yaml_event_t *e)
+{
+    bool map = e->type == YAML_MAPPING_START_EVENT;
+    struct node *n = new_node(p, map ? CM_YAML_MAP : CM_YAML_LIST, e,
+                              map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor,
+                              map ? e->data.mapping_start.tag : e->data.sequence_start.tag);
+    n->y.flow = map ? e->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE
+                    : e->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
+    if (n->y.anchor != NULL || n->y.tag != NULL)
+        n->y.body = behind_properties(p->doc->source, n->y.begin, p->doc->bytes);
+    if (p->depth == DEEPEST)
+        return fault(p, n->y.line, n->y.column, "nested deeper than %d levels", DEEPEST);
+    n->open = true;
+    n->height = 1;
+    remember_anchor(p, n);
+    p->frames[p->depth++] = (struct frame){ .node = n };
+    return 0;
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+    const struct cm_yaml *x = *(struct cm_yaml *const *)a, *y = *(struct cm_yaml *const *)b;
+    int d = strcmp(x->text, y->text);
+    return d != 0 ? d : x->begin < y->begin ? -1 : x->begin > y->begin;
+}
+
+static int
+refuse_duplicates(struct parse *p, const struct cm_yaml *map)
+{
+    if (map->count < 2)
+        return 0;
+    cm_autofree struct cm_yaml **sorted = cm_alloc(map->count * sizeof *sorted);
+    memcpy(sorted, map->keys, map->count * sizeof *sorted);
+    qsort(sorted, map->count, sizeof *sorted, by_text);
+    for (size_t i = 1; i < map->count; i++)
+        if (strcmp(sorted[i - 1]->text, sorted[i]->text) == 0) {
+            fault(p, sorted[i]->line, sorted[i]->column, "the key \"%s\" stands here a second time; the first is at line %zu",
+                  sorted[i]->text, sorted[i - 1]->line);
+            cm_hint(p->err, "Keep one of the two: which one a reader takes is not the same everywhere.");
+            return -1;
+        }
+    return 0;
+}
+
+static struct cm_yaml **
+settle_array(struct parse *p, struct cm_yaml **from, size_t count)
+{
+    if (from == NULL)
+        return NULL;
+    struct cm_yaml **to = cm_arena_alloc(p->doc->arena, count * sizeof *to);
+    memcpy(to, from, count * sizeof *to);
+    free(from);
+    return to;
+}
+
+static int
+end_collection(struct parse *p, const yaml_event_t *e)
+{
+    struct frame *f = &p->frames[--p->depth];
+    struct cm_yaml *y = &f->node->y;
+    y->count = f->count;
+    y->keys = settle_array(p, f->keys, f->count);
+    y->items = settle_array(p, f->items, f->count);
+    f->keys = f->items = NULL;
+    f->node->open = false;
+    /* A bracket has a width. A block's end mark lies behind trailing comments, and so does that of a pair in a flow list. */
+    if (y->flow && e->start_mark.index != e->end_mark.index)
+        y->end = byte_of(p, &e->end_mark);
+    else if (y->count > 0) {
+        const struct cm_yaml *last = y->items[y->count - 1], *key = y->keys == NULL ? last : y->keys[y->count - 1];
+        y->end = last->end > key->end ? last->end : key->end;
+    }
+    if (y->type == CM_YAML_MAP && refuse_duplicates(p, y) != 0)
+        return -1;
+    return add_to_parent(p, f->node);
+}
+
+/* ---- reading ---- */
+
+static int
+libyaml_fault(struct parse *p)
+{
+    const yaml_parser_t *y = &p->parser;
+    const char *what = y->problem == NULL ? "not YAML" : y->problem;
+    if (y->error == YAML_READER_ERROR)
+        return fault_at_byte(p, y->problem_offset + p->skip, what);
+    if (y->context != NULL)
+        fault(p, y->problem_mark.line + 1, y->problem_mark.column + 1, "%s (%s that begins at line %zu)", what, y->context,
+              y->context_mark.line + 1);
+    else
+        fault(p, y->problem_mark.line + 1, y->problem_mark.column + 1, "%s", what);
+    size_t at = byte_of(p, &y->problem_mark);
+    if (at < p->doc->bytes && p->doc->source[at] == '\t')
+        cm_hint(p->err, "There is a tab here; YAML wants spaces for indentation.");
+    return -1;
+}
+
+/* 1: the stream has ended. */
+static int
+take_event(struct parse *p, const yaml_event_t *e, size_t *documents)
+{
+    switch (e->type) {
+    case YAML_DOCUMENT_START_EVENT:
+        if (++*documents > 1) {
+            fault(p, e->start_mark.line + 1, e->start_mark.column + 1, "a second document begins here");
+            cm_hint(p->err, "Keep one document in the file: remove the line \"---\" and what does not belong to it.");
+            return -1;
+        }
+        return 0;
+    case YAML_SCALAR_EVENT: return add_scalar(p, e);
+    case YAML_ALIAS_EVENT: return add_alias(p, e);
+    case YAML_SEQUENCE_START_EVENT:
+    case YAML_MAPPING_START_EVENT: return begin_collection(p, e);
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT: return end_collection(p, e);
+    case YAML_STREAM_END_EVENT: return 1;
+    default: return 0;
+    }
+}
+
+static int
+read_events(struct parse *p)
+{
+    size_t documents = 0;
+    int result = 0;
+    while (result == 0) {
+        yaml_event_t e;
+        if (!yaml_parser_parse(&p->parser, &e))
+            return libyaml_fault(p);
+        result = take_event(p, &e, &documents);
+        yaml_event_delete(&e);
+    }
+    return result < 0 ? -1 : 0;
+}
+
+static void
+nothing(void *p)
+{
+    (void)p;
+}
+
+static int
+parse_source(struct cm_yaml_doc *doc, struct cm_err **err)
+{
+    cm_autofree struct parse *p = cm_alloc(sizeof *p);
+    p->doc = doc;
+    p->err = err;
+    if (doc->bytes >= 3 && memcmp(doc->source, "\xef\xbb\xbf", 3) == 0)
+        p->skip = 3;
+    size_t valid = cm_utf8_span(doc->source, doc->bytes);
+    if (valid < doc->bytes)
+        return fault_at_byte(p, valid, "not valid UTF-8");
+    index_points(p);
+    if (!yaml_parser_initialize(&p->parser)) {
+        free(p->marks);
+        return cm_fail(err, CM_E_INTERNAL, "libyaml does not start");
+    }
+    yaml_parser_set_encoding(&p->parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&p->parser, (const unsigned char *)doc->source + p->skip, doc->bytes - p->skip);
+    int result = read_events(p);
+    yaml_parser_delete(&p->parser);
+    for (size_t i = 0; i < DEEPEST; i++) {
+        free(p->frames[i].keys);
+        free(p->frames[i].items);
+    }
+    tdestroy(p->anchors, nothing);
+    free(p->marks);
+    const struct cm_yaml *root = doc->root;
+    if (root != NULL && root->type == CM_YAML_SCALAR && root->plain && root->text_bytes == 0 && root->tag == NULL)
+        doc->root = NULL;
+    return result;
+}
+
+struct cm_yaml_doc *
+cm_yaml_parse(const char *text, size_t bytes, const char *name, struct cm_err **err)
+{
+    struct cm_yaml_doc *doc = cm_alloc(sizeof *doc);
+    doc->arena = cm_arena_new();
+    doc->name = cm_strdup(name);
+    doc->source = cm_alloc(bytes + 1);
+    doc->bytes = bytes;
+    if (bytes > 0)
+        memcpy(doc->source, text, bytes);
+    if (parse_source(doc, err) == 0)
+        return doc;
+    cm_yaml_free(doc);
+    return NULL;
+}
+
+struct cm_yaml_doc *
+cm_yaml_load(const char *path, struct cm_err **err)
+{
+    cm_autofree char *text = NULL;
+    size_t bytes = 0;
+    struct cm_err *reason = NULL;
+    if (cm_file_read(path, most_bytes, &text, &bytes, &reason) != 0) {
+        cm_fail(err, CM_E_USAGE, "%s", cm_err_message(reason));
+        cm_err_free(reason);
+        return NULL;
+    }
+    return cm_yaml_parse(text, bytes, path, err);
+}
+
+void
+cm_yaml_free(struct cm_yaml_doc *doc)
+{
+    if (doc == NULL)
+        return;
+    cm_arena_free(doc->arena);
+    free(doc->name);
+    free(doc->source);
+    free(doc);
+}
+
+/* ---- looking at it ---- */
+
+const char *
+cm_yaml_name(const struct cm_yaml_doc *doc)
+{
+    return doc->name;
+}
+
+const char *
+cm_yaml_source(const struct cm_yaml_doc *doc, size_t *bytes)
+{
+    if (bytes != NULL)
+        *bytes = doc->bytes;
+    return doc->source;
+}
+
+struct cm_yaml *
+cm_yaml_root(const struct cm_yaml_doc *doc)
+{
+    return doc->root;
+}
+
+static size_t
+find_key(const struct cm_yaml *map, const char *key)
+{
+    if (map == NULL || map->type != CM_YAML_MAP)
+        return SIZE_MAX;
+    for (size_t i = 0; i < map->count; i++)
+        if (strcmp(map->keys[i]->text, key) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+struct cm_yaml *
+cm_yaml_get(const struct cm_yaml *map, const char *key)
+{
+    size_t i = find_key(map, key);
+    return i == SIZE_MAX ? NULL : map->items[i];
+}
+
+struct cm_yaml *
+cm_yaml_key(const struct cm_yaml *map, const char *key)
+{
+    size_t i = find_key(map, key);
+    return i == SIZE_MAX ? NULL : map->keys[i];
+}
+
+void
+cm_problem(struct cm_problems *p, const struct cm_yaml_doc *doc, const struct cm_yaml *node, const char *fmt, ...)
+{
+    if (p->count++ > 0)
+        cm_str_add(&p->text, "\n");
+    if (doc != NULL && node != NULL)
+        cm_str_addf(&p->text, "%s:%zu:%zu: ", doc->name, node->line, node->column);
+    else if (doc != NULL)
+        cm_str_addf(&p->text, "%s: ", doc->name);
+    va_list ap;
+    va_start(ap, fmt);
+    cm_str_vaddf(&p->text, fmt, ap);
+    va_end(ap);
+}
+
+int
+cm_problems_end(struct cm_problems *p, struct cm_err **err)
+{
+    int result = p->count == 0 ? 0 : cm_fail(err, CM_E_USAGE, "%s", cm_str_text(&p->text));
+    cm_str_fini(&p->text);
+    p->count = 0;
+    return result;
+}

@@ -1,0 +1,63 @@
+/* base/yaml.h: a YAML file as a tree with places, read with libyaml. For plans, runbooks, and users' values files.
+ *
+ * One document, valid UTF-8, depth at most 64, no duplicate keys in a mapping: anything else is an error with its place.
+ * Every node knows line and column (from 1) and the bytes it covers in the source, so that an edit can be a byte range
+ * (values/edit.h). No emitter: a user's file is never rewritten from the tree. */
+#ifndef CM_BASE_YAML_H
+#define CM_BASE_YAML_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include <cm/err.h>
+#include <cm/str.h>
+
+enum cm_yaml_type { CM_YAML_SCALAR, CM_YAML_MAP, CM_YAML_LIST, CM_YAML_ALIAS };
+
+struct cm_yaml {                       /* a node; all of them live in the document */
+    enum cm_yaml_type type;
+    char *text;                        /* scalar: decoded; alias: its name */
+    size_t text_bytes;
+    bool plain;                        /* scalar without quotes, in block or flow: may be typed by YAML 1.1 rules */
+    bool flow;                         /* [..] or {..} */
+    const char *anchor, *tag;          /* NULL: none */
+    size_t line, column;               /* of its first byte, from 1; column counts code points */
+    size_t begin, end;                 /* bytes in the source, end exclusive; a block collection ends after its last
+                                          child's last byte, never inside trailing comments; a block scalar (| or >)
+                                          ends behind its last line break; begin is at the anchor or tag, if any */
+    size_t body;                       /* first byte behind anchor and tag; begin without them */
+    struct cm_yaml *target;            /* alias: the node it stands for; never an alias, never NULL */
+    struct cm_yaml *parent;
+    size_t count;                      /* of list items or map pairs */
+    struct cm_yaml **keys;             /* map only */
+    struct cm_yaml **items;            /* list items or map values */
+};
+
+struct cm_yaml_doc;
+
+/* Parse; `name` stands in errors ("plan.yaml:3:7: …"). The source is copied. CM_E_USAGE on a fault of the text. */
+struct cm_yaml_doc *cm_yaml_parse(const char *text, size_t bytes, const char *name, struct cm_err **err);
+struct cm_yaml_doc *cm_yaml_load(const char *path, struct cm_err **err);      /* at most 64 MiB */
+void cm_yaml_free(struct cm_yaml_doc *doc);
+const char *cm_yaml_name(const struct cm_yaml_doc *doc);
+const char *cm_yaml_source(const struct cm_yaml_doc *doc, size_t *bytes);
+struct cm_yaml *cm_yaml_root(const struct cm_yaml_doc *doc);                  /* NULL: an empty document */
+struct cm_yaml *cm_yaml_get(const struct cm_yaml *map, const char *key);      /* NULL: not a map, or no such key */
+struct cm_yaml *cm_yaml_key(const struct cm_yaml *map, const char *key);      /* the key's own node, for its place */
+/* The node as JSON, typed as helm's reader types plain scalars (YAML 1.1 booleans, null, ints, floats; big numbers stay
+ * exact as strings where a double would lose digits). Aliases are followed. New reference. */
+json_t *cm_yaml_json(const struct cm_yaml_doc *doc, const struct cm_yaml *node);
+static inline void cm_yaml_cleanup(struct cm_yaml_doc **d) { cm_yaml_free(*d); }
+#define cm_autoyaml CM_CLEANUP(cm_yaml_cleanup) struct cm_yaml_doc *
+
+/* Problems collected, so that all are said at once. */
+struct cm_problems { struct cm_str text; size_t count; };
+#define CM_PROBLEMS { CM_STR(CM_STR_PAGE), 0 }
+/* Adds "name:line:column: message"; node NULL: no place. */
+void cm_problem(struct cm_problems *p, const struct cm_yaml_doc *doc, const struct cm_yaml *node, const char *fmt, ...)
+    CM_PRINTF(4, 5);
+int cm_problems_end(struct cm_problems *p, struct cm_err **err);   /* 0: none. -1: CM_E_USAGE with all of them; frees */
+
+#endif

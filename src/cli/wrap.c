@@ -1,0 +1,57 @@
+/* Text in lines for people: see wrap.h. */
+#include <config.h>
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "cli/wrap.h"
+
+static size_t columns(const char *text, size_t bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < bytes; i++)
+        n += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return n;
+}
+
+void cm_print_wrapped(FILE *out, const char *text, size_t at, size_t indent)
+{
+    bool first = true;
+    while (*text) {
+        size_t bytes = strcspn(text, " \n"), width = columns(text, bytes);
+        if (!first && at + 1 + width > CM_WIDTH) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            at = indent;
+        } else if (!first) {
+            fputc(' ', out);
+            at++;
+        }
+        fprintf(out, "%.*s", (int)bytes, text);
+        at += width;
+        first = false;
+        text += bytes;
+        if (*text == '\n' && text[1]) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            at = indent;
+            first = true;
+        }
+        text += *text != '\0';
+    }
+    fputc('\n', out);
+}
+
+void cm_print_entry(FILE *out, size_t indent, const char *name, size_t column, const char *text)
+{
+    size_t at = indent + columns(name, strlen(name));
+    fprintf(out, "%*s%s", (int)indent, "", name);
+    if (!*text) {
+        fputc('\n', out);
+        return;
+    }
+    if (at + 1 > column) {
+        fputc('\n', out);
+        at = 0;
+    }
+    fprintf(out, "%*s", (int)(column - at), "");
+    cm_print_wrapped(out, text, column, column);
+}

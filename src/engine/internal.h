@@ -1,0 +1,89 @@
+/* engine/internal.h: what the engine's files share: the run, and a step while it is looked at. Nobody else includes it. */
+#ifndef CM_ENGINE_INTERNAL_H
+#define CM_ENGINE_INTERNAL_H
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "engine/record.h"
+#include "engine/resolve.h"
+
+enum cm_mode { CM_MODE_RUN, CM_MODE_CHECK, CM_MODE_PREVIEW, CM_MODE_WORKER, CM_MODE_LOOK };
+
+struct cm_engine {
+    const struct cm_engine_setup *s;
+    enum cm_mode mode;
+    enum cm_direction direction;
+    struct cm_record *record;
+    struct cm_resolved *resolved;
+    char *artifacts_dir;             /* RUNDIR/artifacts, or a temporary folder in check and preview */
+    bool artifacts_are_temporary;
+    struct cm_intent *soon;          /* go() to be called once durable */
+    struct cm_err *broken;           /* the record could not be written: everything stops */
+    struct cm_err *why_cancelled;    /* a lock was lost, … ; NULL: a signal */
+    int signals, signo;
+    bool in_turn;
+    bool inside_step;                /* between step.begin and step.end */
+    struct cm_timer *keepalive;
+};
+
+struct cm_artifact_new { char *name; struct cm_file_new *file; struct cm_artifact_new *next; };
+
+struct cm_intent {
+    struct cm_step *step;
+    uint64_t id;
+    bool queued;                               /* its record is not durable yet */
+    void (*go)(struct cm_intent *, void *);
+    void *go_ctx;
+    struct cm_intent *next_soon, *next;        /* next: all handles of the step */
+};
+
+struct cm_step {
+    struct cm_engine *e;
+    const struct cm_rstep *r;                  /* NULL: a look outside of a run */
+    const struct cm_m_step *undo_of;
+    struct cm_arena *arena;
+    int64_t deadline;
+    json_t *inputs;                            /* {label: hex} said so far */
+    struct cm_artifact_new *artifacts;
+    struct cm_intent *intents;
+    FILE *log;
+    struct cm_loop *look_loop;                 /* of a look */
+    const struct cm_plan *look_plan;
+    struct cm_outside *look_outside;
+};
+
+#define CM_MODEL(e) cm_record_model((e)->record)
+
+/* step.c */
+void cm_step_begin(struct cm_step *st, struct cm_engine *e, const struct cm_rstep *r);
+void cm_step_fini(struct cm_step *st);
+char *cm_pretty(const char *fmt, va_list ap);                     /* formatted and masked; caller frees */
+/* intent.c */
+void cm_engine_turn(void *engine);                                /* the loop's turn hook: sync, then let go */
+int cm_engine_sync(struct cm_engine *e, struct cm_err **err);
+int cm_wait_for_orphans(struct cm_step *st, struct cm_err **err);
+struct cm_m_intent *cm_step_intent(const struct cm_step *st, const char *effect, const char *key);   /* newest; NULL */
+/* gate.c */
+int cm_answer_unknowns(struct cm_engine *e, size_t stage, struct cm_err **err);      /* those found up to this stage */
+/* locks.c */
+int cm_locks_take(struct cm_engine *e, struct cm_err **err);
+int cm_locks_held(struct cm_engine *e, struct cm_err **err);      /* never sleeps */
+int cm_locks_insist(struct cm_engine *e, struct cm_err **err);    /* may wait and take again; not from a callback */
+void cm_locks_watch(struct cm_engine *e);
+void cm_locks_give(struct cm_engine *e);
+/* one.c */
+int cm_step_walk(struct cm_engine *e, const struct cm_rstep *r, struct cm_err **err);      /* one step to its end, with its tries */
+/* worker.c */
+int cm_workers(struct cm_engine *e, const struct cm_rstep *first, size_t n, struct cm_err **err);
+/* walk.c */
+bool cm_frozen(const struct cm_engine *e);
+int cm_walk(struct cm_engine *e, struct cm_err **err);
+bool cm_found_by(const struct cm_engine *e, const struct cm_m_finding *f, size_t stage);     /* by a step up to this stage */
+/* open.c */
+int cm_open_run(struct cm_engine *e, bool *nothing_to_do, struct cm_err **err);
+int cm_take_over_check(struct cm_engine *e, struct cm_err **err);
+json_t *cm_event(const char *type);                               /* {"type": type}; new reference */
+char *cm_run_path(const struct cm_engine_setup *s, const char *name);
+
+#endif

@@ -1,0 +1,139 @@
+/* report/changes.c: what was changed and what became of it: the ledger with original and present values, the temporary settings with
+ * the proof that they are back, and who said what. */
+#include <config.h>
+
+#include <string.h>
+#include <strings.h>
+
+#include <cm/str.h>
+
+#include <cm/str.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "report/parts.h"
+
+char *cm_word_value(const json_t *v)
+{
+    if (v == NULL || json_is_null(v) || cm_json_bool(v, "absent", false))
+        return cm_strdup("(absent)");
+    if (json_is_string(v))
+        return cm_strdup(json_string_value(v));
+    if (json_is_object(v) && json_object_get(v, "value") != NULL) {
+        cm_autofree char *value = cm_word_value(json_object_get(v, "value"));
+        const char *place = cm_json_text(v, "place", NULL);
+        return place == NULL ? cm_strdup(value) : cm_fmt("%s (%s)", value, place);
+    }
+    char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+    return text != NULL ? text : cm_strdup("");
+}
+
+/* What a change is called while it is in force; the effects are contract. */
+static const struct { const char *effect, *present; } in_force[] = {
+    { "service.stop", "stopped" },
+    { "service.mask", "masked" },
+    { "marker.write", "written" },
+    { "serviceaccount.label", "labelled" },
+    { "serviceaccounts.label", "labelled" },
+    { "access.close", "closed" },
+    { "release.scale", "scaled to zero" },
+    { "deployer.suspend", "suspended" },
+};
+
+static char *present(const struct cm_m_intent *i)
+{
+    if (i->life == CM_BACK)
+        return cm_strdup("as it was");
+    if (i->life == CM_NEW || i->life == CM_IN_DOUBT || i->life == CM_NOTED)
+        return cm_strdup("not known yet: begun, no outcome on record");
+    if (i->life == CM_GIVEN_UP)
+        return cm_strdup("not known: given up");
+    if (strcmp(i->effect, "helm.upgrade") == 0)
+        return cm_fmt("revision %lld", (long long)cm_json_int(i->result, "revision", 0));
+    for (size_t k = 0; k < sizeof in_force / sizeof in_force[0]; k++)
+        if (strcmp(in_force[k].effect, i->effect) == 0)
+            return cm_strdup(in_force[k].present);
+    const json_t *v = cm_json_at(i->result, "value");
+    if (v == NULL)
+        v = cm_json_at(i->detail, "value");
+    return v == NULL ? cm_strdup("changed") : cm_word_value(v);
+}
+
+static bool is_change(const struct cm_m_intent *i)
+{
+    return i->original != NULL && !i->superseded && i->life != CM_NOT_HAPPENED;
+}
+
+static const char *change_state(const struct cm_m_intent *i)
+{
+    return i->life == CM_BACK ? "back" : i->life == CM_FINAL ? "final" : "open";
+}
+
+json_t *cm_part_changes(const struct cm_source_of_report *s)
+{
+    json_t *list = json_array();
+    for (size_t k = 0; k < s->m->intent_count; k++) {
+        const struct cm_m_intent *i = &s->m->intents[k];
+        if (!is_change(i))
+            continue;
+        cm_autofree char *now = present(i);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:O, s:s, s:o}", "effect", i->effect, "key", i->key, "class",
+                                              i->settle ? "settle" : "keep", "state", change_state(i), "step", i->step, "at",
+                                              cm_word_time(i->at_ms), "original", i->original, "present", now, "settled",
+                                              cm_word_time(i->settled_ms)));
+    }
+    return list;
+}
+
+/* What the plan sets it to; keys are compared as Connect does, without case. */
+static json_t *set_to(const struct cm_model *m, const char *setting)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(m->plan, "temporary"), name, value)
+        if (strcasecmp(name, setting) == 0)
+            return json_incref(value);
+    return json_null();
+}
+
+json_t *cm_part_temporary(const struct cm_source_of_report *s)
+{
+    json_t *list = json_array();
+    for (size_t k = 0; k < s->m->intent_count; k++) {
+        const struct cm_m_intent *i = &s->m->intents[k];
+        if (strcmp(i->effect, "temporary.setting") != 0 || !is_change(i))
+            continue;
+        cm_autofree char *setting = cm_key_plain(i->key);
+        const char *proof = i->life == CM_BACK ? "proved to be as it was" : i->life == CM_FINAL ? "declared to stay" : "still in force";
+        json_array_append_new(list, json_pack("{s:s, s:O, s:o, s:s, s:s, s:o, s:o}", "setting", setting, "original", i->original, "set_to",
+                                              set_to(s->m, setting), "state", change_state(i), "proof", proof, "at",
+                                              cm_word_time(i->at_ms), "settled", cm_word_time(i->settled_ms)));
+    }
+    return list;
+}
+
+/* ---- who said what ---- */
+
+static json_t *said(const char *what, const char *id, const char *who, int64_t at_ms, const char *note, const char *how,
+                    const char *title)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "what", what, "id", id, "who", cm_word_text(who), "at", cm_word_time(at_ms),
+                     "note", cm_word_text(note), "how", cm_word_text(how), "title", cm_word_text(title));
+}
+
+json_t *cm_part_said(const struct cm_source_of_report *s)
+{
+    const struct cm_model *m = s->m;
+    json_t *list = json_array();
+    for (size_t i = 0; i < m->gate_count; i++) {
+        const struct cm_m_gate *g = &m->gates[i];
+        bool attested = g->kind != NULL && strcmp(g->kind, "attest") == 0;
+        if (g->open)
+            json_array_append_new(list, said(attested ? "attested" : "approved", g->id, g->who, g->opened_ms, g->note, g->how, g->title));
+    }
+    for (size_t i = 0; i < m->answer_count; i++)
+        json_array_append_new(list, said("answered", m->answers[i].id, m->answers[i].who, m->answers[i].at_ms, m->answers[i].note, NULL, NULL));
+    for (size_t i = 0; i < m->waiver_count; i++)
+        json_array_append_new(list, said("waived", m->waivers[i].id, m->waivers[i].who, m->waivers[i].at_ms, m->waivers[i].note, NULL, NULL));
+    return list;
+}

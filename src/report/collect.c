@@ -1,0 +1,287 @@
+/* report/collect.c: the report as one JSON document, from which every format is written. Its shape is documented in report.h. */
+#include <config.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+#include <cm/str.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "journal/situation.h"
+#include "report/parts.h"
+#include "report/report.h"
+
+/* ---- the verdict ---- */
+
+static const struct cm_m_step *failing(const struct cm_model *m)
+{
+    for (size_t i = 0; m->now != NULL && i < m->now->step_count; i++)
+        if (m->now->steps[i].state == CM_S_FAILED)
+            return &m->now->steps[i];
+    return NULL;
+}
+
+static const char *state_of(const struct cm_source_of_report *s)
+{
+    if (!s->as_finished)
+        return cm_run_state(s->m, false);
+    return s->m->now->direction == CM_BACKWARD ? "rolled-back" : s->m->now->direction == CM_FINISH ? "final" : "done";
+}
+
+static char *finished_text(const struct cm_model *m, const char *state)
+{
+    size_t open = cm_model_open_changes(m, true);
+    if (open > 0)
+        return cm_fmt("Finished, but %zu temporary %s not been taken back.", open, open == 1 ? "change has" : "changes have");
+    if (strcmp(state, "rolled-back") == 0)
+        return cm_strdup("Taken back: Connect runs on its old server again, and that was verified.");
+    if (strcmp(state, "final") == 0)
+        return cm_strdup("Declared final: there is no way back from here.");
+    if (m->partly > 0)
+        return cm_fmt("Done, but not all content is as before: %s.", m->partly_last);
+    return cm_strdup("Done and verified.");
+}
+
+/* One line; what stopped the run comes with it. */
+static char *verdict_text(const struct cm_source_of_report *s, const char *state)
+{
+    const struct cm_model *m = s->m;
+    const struct cm_m_step *step = failing(m);
+    const struct cm_m_gate *gate = cm_model_waiting_gate(m);
+    if (strcmp(state, "done") == 0 || strcmp(state, "rolled-back") == 0 || strcmp(state, "final") == 0)
+        return finished_text(m, state);
+    if (strcmp(state, "failed") == 0 && step != NULL)
+        return cm_fmt("Stopped: step %s failed: %s.", step->id, step->message != NULL ? step->message : "no cause on record");
+    if (strcmp(state, "waiting") == 0 && gate != NULL)
+        return cm_fmt("Not done: it waits for %s (%s).", gate->id, gate->title != NULL ? gate->title : "");
+    if (strcmp(state, "interrupted") == 0)
+        return m->running && m->last_status < 0 ? cm_strdup("Not done: no end of the run is on record; it runs, or was killed.")
+                                                : cm_strdup("Not done: it was interrupted and can go on.");
+    return cm_fmt("Not done: %s%s%s.", state, m->last_message != NULL ? ": " : "", m->last_message != NULL ? m->last_message : "");
+}
+
+/* ---- clocks and window ---- */
+
+static bool window_edge(const struct cm_model *m, const char *path, const char *zone, int64_t *ms)
+{
+    const char *text = cm_json_text(m->plan, path, NULL);
+    return text != NULL && (cm_time_parse(text, ms) || cm_time_in_zone(text, zone, ms, NULL) == 0);
+}
+
+/* null: there is no window, or it was not begun. */
+static json_t *within(bool has_window, int64_t start, int64_t end, int64_t from, int64_t to, int64_t now)
+{
+    if (!has_window || from == 0)
+        return json_null();
+    return json_boolean(from >= start && (to != 0 ? to : now) <= end);
+}
+
+static json_t *one_clock(int64_t total, int64_t from, int64_t to, bool open, json_t *inside)
+{
+    return json_pack("{s:o, s:o, s:o, s:b, s:o}", "seconds", cm_word_seconds(total), "from", cm_word_time(from), "to", cm_word_time(to),
+                     "open", (int)open, "within_window", inside);
+}
+
+static json_t *interruptions(const struct cm_model *m)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < m->interruption_count; i++) {
+        const struct cm_m_interruption *n = &m->interruptions[i];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "what", n->what, "why", n->why, "signal",
+                                              cm_word_text(n->signal == NULL ? NULL : cm_word_signal(n->signal)), "from",
+                                              cm_word_time(n->from_ms), "to", cm_word_time(n->to_ms), "seconds",
+                                              cm_word_seconds(n->to_ms - n->from_ms)));
+    }
+    return list;
+}
+
+static void add_clocks(json_t *report, const struct cm_source_of_report *s, const struct cm_situation *now)
+{
+    int64_t start = 0, end = 0;
+    bool has = window_edge(s->m, "window.start", s->zone, &start);
+    has = window_edge(s->m, "window.end", s->zone, &end) && has;
+    json_object_set_new(report, "window", has ? json_pack("{s:o, s:o, s:o}", "start", cm_word_time(start), "end", cm_word_time(end), "zone",
+                                                          cm_word_text(s->zone))
+                                              : json_null());
+    json_t *service = one_clock(now->service_down_ms, now->service_from_ms, now->service_to_ms, now->service_is_down,
+                                within(has, start, end, now->service_from_ms, now->service_to_ms, s->now_ms));
+    json_t *users = one_clock(now->users_out_ms, now->users_from_ms, now->users_to_ms, now->users_are_out,
+                              within(has, start, end, now->users_from_ms, now->users_to_ms, s->now_ms));
+    json_object_set_new(report, "downtime", json_pack("{s:o, s:o, s:o}", "service", service, "users", users, "interruptions",
+                                                      interruptions(s->m)));
+}
+
+/* ---- versions ---- */
+
+static void version(json_t *list, const char *what, const json_t *value)
+{
+    cm_autofree char *text = cm_word_value(value);
+    if (value != NULL && *text != '\0')
+        json_array_append_new(list, json_pack("{s:s, s:s}", "what", what, "value", text));
+}
+
+/* Facts of a step are named by it: "source.version", or an object with a version or a revision in it. */
+static json_t *versions(const struct cm_model *m)
+{
+    json_t *list = json_array(), *value;
+    const char *name;
+    json_array_append_new(list, json_pack("{s:s, s:s}", "what", "connect-migrate", "value", m->program));
+    json_object_foreach(m->facts, name, value) {
+        cm_autofree char *inside = cm_fmt("%s.version", name);
+        if (cm_ends(name, ".version") || cm_ends(name, ".revision"))
+            version(list, name, value);
+        else if (json_is_object(value) && json_object_get(value, "version") != NULL)
+            version(list, inside, json_object_get(value, "version"));
+    }
+    if (cm_json_at(m->plan, "target.chart_version") != NULL)
+        version(list, "chart (plan)", cm_json_at(m->plan, "target.chart_version"));
+    return list;
+}
+
+/* ---- lists ---- */
+
+static json_t *skipped(const struct cm_model *m)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; m->now != NULL && i < m->now->step_count; i++)
+        if (m->now->steps[i].state == CM_S_SKIPPED)
+            json_array_append_new(list, json_pack("{s:s, s:o}", "step", m->now->steps[i].id, "reason",
+                                                  cm_word_text(m->now->steps[i].message)));
+    return list;
+}
+
+static void point(json_t *list, const char *fmt, ...) CM_PRINTF(2, 3);
+static void point(json_t *list, const char *fmt, ...)
+{
+    va_list ap;
+    cm_autostr s = CM_STR(CM_STR_PAGE);
+    va_start(ap, fmt);
+    cm_str_vaddf(&s, fmt, ap);
+    va_end(ap);
+    json_array_append_new(list, json_string(cm_str_text(&s)));
+}
+
+static void open_findings(json_t *list, const struct cm_model *m)
+{
+    for (size_t i = 0; i < m->finding_count; i++) {
+        const struct cm_m_finding *f = &m->findings[i];
+        bool said = cm_model_said(m->answers, m->answer_count, f->id) != NULL || cm_model_said(m->waivers, m->waiver_count, f->id) != NULL;
+        if (f->verdict != CM_OK && !said)
+            point(list, "%s %s: %s", cm_finding_word(f->verdict), f->id, f->seen);
+    }
+}
+
+/* What somebody still has to look at. */
+static json_t *open_points(const struct cm_source_of_report *s)
+{
+    const struct cm_model *m = s->m;
+    json_t *list = json_array();
+    const struct cm_m_step *step = failing(m);
+    if (step != NULL)
+        point(list, "step %s failed: %s", step->id, step->message != NULL ? step->message : "");
+    for (size_t i = 0; i < m->intent_count; i++) {
+        const struct cm_m_intent *n = &m->intents[i];
+        if (n->life == CM_IN_DOUBT)
+            point(list, "in doubt whether it happened: %s %s", n->effect, n->key);
+        if (cm_model_open_change(n) && n->settle)
+            point(list, "still in force: %s %s", n->effect, n->key);
+    }
+    if (m->partly > 0)
+        point(list, "%s", m->partly_last);
+    open_findings(list, m);
+    return list;
+}
+
+static json_t *attempts(const struct cm_source_of_report *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->m->attempt_count; i++) {
+        const struct cm_m_attempt *a = &s->m->attempts[i];
+        const char *result = s->as_finished && a == s->m->now ? "done" : a->result;
+        json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "attempt", a->number, "direction",
+                                              cm_direction_word(a->direction), "runbook", cm_json_text(a->runbook, "id", ""), "result",
+                                              cm_word_text(result), "began", cm_word_time(a->began_ms), "ended",
+                                              cm_word_time(a->ended_ms)));
+    }
+    return list;
+}
+
+static json_t *artifacts(const struct cm_model *m)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < m->artifact_count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "name", m->artifacts[i].name, "sha256", m->artifacts[i].sha256, "bytes",
+                                              (json_int_t)m->artifacts[i].bytes));
+    return list;
+}
+
+/* The fact values.final; empty while nothing is decided. */
+static json_t *values_files(const struct cm_model *m)
+{
+    json_t *final = json_object_get(m->facts, "values.final");
+    return json_is_array(final) ? json_incref(final) : json_array();
+}
+
+static json_t *five_lines(const struct cm_situation *now)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < CM_SITUATION_LINES; i++)
+        json_array_append_new(list, json_string(now->line[i]));
+    return list;
+}
+
+static void set(json_t *report, const char *name, json_t *taken)
+{
+    json_object_set_new(report, name, taken != NULL ? taken : json_null());
+}
+
+static void add_head(json_t *report, const struct cm_source_of_report *s)
+{
+    const char *state = state_of(s);
+    cm_autofree char *text = verdict_text(s, state);
+    set(report, "report", json_integer(1));
+    set(report, "written", cm_word_time(s->now_ms));
+    set(report, "zone", cm_word_text(s->zone));
+    set(report, "run_id", cm_word_text(s->m->run_id));
+    set(report, "plan", cm_word_text(s->m->plan_file));
+    set(report, "ticket", cm_word_text(cm_json_text(s->m->plan, "ticket", NULL)));
+    set(report, "runbook", cm_word_text(s->m->now == NULL ? NULL : cm_json_text(s->m->now->runbook, "id", NULL)));
+    set(report, "state", json_string(state));
+    set(report, "verdict", json_string(text));
+    set(report, "began", cm_word_time(s->m->began_ms));
+    set(report, "resumed", json_integer(s->m->resumes));
+}
+
+json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **err)
+{
+    json_t *transcript = cm_part_transcript(s, err);
+    if (transcript == NULL)
+        return NULL;
+    struct cm_situation now;
+    json_t *report = json_object();
+    cm_situation(s->m, s->now_ms, &now);
+    add_head(report, s);
+    add_clocks(report, s, &now);
+    set(report, "situation", five_lines(&now));
+    set(report, "versions", versions(s->m));
+    set(report, "said", cm_part_said(s));
+    set(report, "changes", cm_part_changes(s));
+    set(report, "temporary", cm_part_temporary(s));
+    set(report, "skipped", skipped(s->m));
+    set(report, "open_points", open_points(s));
+    set(report, "attempts", attempts(s));
+    set(report, "stages", cm_part_stages(s->m, s->as_finished));
+    set(report, "findings", cm_part_findings(s->m));
+    set(report, "configuration", cm_part_artifact_json(s, "config.account.json"));
+    set(report, "content", cm_part_content_counts(s->m));
+    set(report, "items", cm_part_content_items(s));
+    set(report, "artifacts", artifacts(s->m));
+    set(report, "transcript", transcript);
+    set(report, "next_steps", cm_next_steps_now(s->m, s->m->plan_file, false));
+    set(report, "values_files", values_files(s->m));
+    cm_situation_fini(&now);
+    return report;
+}

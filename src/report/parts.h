@@ -1,0 +1,64 @@
+/* report/parts.h: what the files of src/report hand to each other; nobody else includes it. The report is collected once, as the JSON
+ * document whose shape stands in report.h; from it come the blocks (headings, lists, tables) that both Markdown and HTML print. */
+#ifndef CM_REPORT_PARTS_H
+#define CM_REPORT_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include <cm/err.h>
+
+#include "journal/model.h"
+
+/* What the collecting parts are given. */
+struct cm_source_of_report {
+    const struct cm_model *m;
+    const char *run_dir;
+    int64_t now_ms;
+    const char *zone;                    /* of the plan's window; NULL: local */
+    bool as_finished;                    /* only the report itself is open: write as if that were done */
+};
+
+/* ---- parts; new references ---- */
+
+json_t *cm_part_stages(const struct cm_model *m, bool as_finished);    /* as in `status --json` */
+json_t *cm_part_findings(const struct cm_model *m);
+json_t *cm_part_content_counts(const struct cm_model *m);
+json_t *cm_part_content_items(const struct cm_source_of_report *s);    /* report/content.c */
+json_t *cm_part_changes(const struct cm_source_of_report *s);          /* report/changes.c: the ledger with values */
+json_t *cm_part_temporary(const struct cm_source_of_report *s);
+json_t *cm_part_said(const struct cm_source_of_report *s);             /* report/changes.c: gates, answers, waivers */
+json_t *cm_part_transcript(const struct cm_source_of_report *s, struct cm_err **err);     /* report/transcript.c; NULL */
+/* The newest intent on content.build of each GUID in the newest walk forward, as {guid: {"state", "why"}}. */
+json_t *cm_part_built(const struct cm_model *m);
+/* A file that the record names, from RUNDIR/artifacts; JSON, or NULL where there is none or it cannot be read. */
+json_t *cm_part_artifact_json(const struct cm_source_of_report *s, const char *name);
+char *cm_part_artifact_text(const struct cm_source_of_report *s, const char *name);      /* caller frees */
+json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool alive);
+
+/* ---- the whole ---- */
+
+json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **err);
+/* [{"heading": text} {"lead": text} {"text": text} {"list": [text]} {"pre": text} {"files": [text]}
+ *  {"table": {"head": [text], "rows": [[text]], "numbers": [column]}}] */
+json_t *cm_report_blocks(const json_t *report);
+
+/* ---- writers ---- */
+
+void cm_report_markdown(const json_t *blocks, FILE *out);
+void cm_report_html(const json_t *blocks, const json_t *report, FILE *out);
+void cm_report_junit(const json_t *report, FILE *out);
+
+/* ---- words ---- */
+
+json_t *cm_word_time(int64_t ms);                        /* RFC 3339; null for 0 */
+json_t *cm_word_seconds(int64_t ms);                     /* a real number */
+json_t *cm_word_text(const char *text);                  /* null for NULL */
+const char *cm_word_signal(const char *signal);          /* "SIGINT" of "2" or of itself */
+char *cm_word_value(const json_t *v);                    /* for people: a text bare, an absent value "(absent)"; caller frees */
+
+#endif

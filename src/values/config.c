@@ -1,0 +1,376 @@
+/* values/config.c: gcfg to the chart's `config` section: puts the settings of the source in groups, lets each be decided
+ * (config_rules.c), compares with what the user's values say, and writes rows, text and findings.
+ *
+ * The base wins: a setting that the user's values give is never written again; a difference is a finding. Does not: read files. */
+#include <config.h>
+
+#include <string.h>
+#include <strings.h>
+
+#include "values/config_work.h"
+#include "values/quote.h"
+
+/* ---- groups and sections ---- */
+
+static size_t section_of(struct cm_config_work *w, const char *section, const char *sub)
+{
+    struct cm_config_more *m = w->m;
+    cm_autofree char *name = cm_setting_name(section, sub, "");
+    size_t at;
+    if (cm_index_get(w->section_index, name, &at))
+        return at;
+    m->sections = cm_grow(m->sections, &m->section_cap, m->section_count + 1, sizeof *m->sections);
+    at = m->section_count++;
+    struct cm_config_section *s = &m->sections[at];
+    *s = (struct cm_config_section){ .name = section, .sub = sub, .first = CM_NO_SETTING, .last = CM_NO_SETTING };
+    const char *based = cm_config_base_section(w, section, sub);
+    if (based) {
+        s->title = cm_arena_strdup(m->arena, based);      /* helm merges by spelling: one section, not two */
+    } else if (sub) {
+        struct cm_str quoted = CM_STR(CM_STR_PAGE);
+        for (const char *p = sub; *p; p++)
+            cm_str_addf(&quoted, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+        s->title = cm_arena_fmt(m->arena, "%s \"%s\"", section, cm_str_text(&quoted));
+        cm_str_fini(&quoted);
+    } else {
+        s->title = section;
+    }
+    cm_index_put(w->section_index, name, at);
+    return at;
+}
+
+static size_t new_group(struct cm_config_work *w, const struct cm_gcfg_setting *s, const char *section, const char *key)
+{
+    struct cm_config_more *m = w->m;
+    m->groups = cm_grow(m->groups, &m->group_cap, m->group_count + 1, sizeof *m->groups);
+    size_t at = m->group_count++, home = section_of(w, section, s->sub);
+    struct cm_config_group *g = &m->groups[at];
+    *g = (struct cm_config_group){ .section = section, .sub = s->sub, .key = key, .first = CM_NO_SETTING,
+                                   .next_in_section = CM_NO_SETTING };
+    g->known = cm_setting_find(section, key, &g->exact);
+    g->label = s->sub ? cm_arena_fmt(m->arena, "%s \"%s\".%s", section, s->sub, key) : cm_arena_fmt(m->arena, "%s.%s", section, key);
+    struct cm_config_section *in = &m->sections[home];
+    if (in->first == CM_NO_SETTING)
+        in->first = at;
+    else
+        m->groups[in->last].next_in_section = at;
+    in->last = at;
+    return at;
+}
+
+static void put_in_groups(struct cm_config_work *w)
+{
+    const struct cm_gcfg *gcfg = w->wish->gcfg;
+    struct cm_config_more *m = w->m;
+    m->next = cm_alloc((gcfg->count + 1) * sizeof *m->next);
+    m->group_of = cm_alloc((gcfg->count + 1) * sizeof *m->group_of);
+    for (size_t i = 0; i < gcfg->count; i++) {
+        const struct cm_gcfg_setting *s = &gcfg->list[i];
+        const char *section, *key;
+        cm_setting_spelling(s->section, s->key, &section, &key);
+        cm_autofree char *name = cm_setting_name(section, s->sub, key);
+        size_t at;
+        if (!cm_index_get(w->group_index, name, &at)) {
+            at = new_group(w, s, section, key);
+            cm_index_put(w->group_index, name, at);
+        }
+        struct cm_config_group *g = &m->groups[at];
+        if (g->first == CM_NO_SETTING)
+            g->first = i;
+        else
+            m->next[g->last] = i;
+        m->next[i] = CM_NO_SETTING;
+        m->group_of[i] = at;
+        g->last = i;
+    }
+}
+
+/* Which of the settings of one name count, and whether they are one value or a list (gcfg: a bare key resets a list and is true
+ * for a boolean; a scalar takes the last). A variable of the environment replaces what files say. */
+static void find_live(struct cm_config_work *w, struct cm_config_group *g)
+{
+    const struct cm_gcfg_setting *list = w->wish->gcfg->list;
+    bool known_list = g->exact && g->known->list;
+    size_t live = g->first, members = 0;
+    for (size_t i = g->first; i != CM_NO_SETTING; i = w->m->next[i]) {
+        bool resets = list[i].from_environment || (!list[i].value && (!g->exact || known_list));
+        if (resets || (g->exact && !known_list)) {
+            live = i;
+            members = 0;
+        }
+        members++;
+    }
+    if (!list[live].value && live != g->last) {      /* a bare key with values behind it: those count */
+        live = w->m->next[live];
+        members--;
+    }
+    g->live = live;
+    g->as_list = members > 1;
+    g->empty_list = known_list && !list[g->last].value;
+    g->value = g->as_list || g->empty_list ? NULL : list[live].value ? list[live].value : "true";
+}
+
+static json_t *live_values(const struct cm_config_work *w, const struct cm_config_group *g)
+{
+    json_t *values = json_array();
+    if (g->value)
+        json_array_append_new(values, json_string(g->value));
+    for (size_t i = g->live; !g->value && !g->empty_list && i != CM_NO_SETTING; i = w->m->next[i])
+        json_array_append_new(values, json_string(w->wish->gcfg->list[i].value));
+    return values;
+}
+
+/* ---- the base ---- */
+
+static const char *source_place(struct cm_config_work *w, const struct cm_gcfg_setting *s)
+{
+    return s->line ? cm_arena_fmt(w->m->arena, "%s:%zu", s->file, s->line) : s->file;
+}
+
+static bool same_text(const struct cm_config_group *g, const char *a, const char *b)
+{
+    bool x, y;
+    if (g->exact && g->known->type == CM_V_BOOL && cm_gcfg_bool_word(a, &x) && cm_gcfg_bool_word(b, &y))
+        return x == y;
+    bool word = g->exact && (g->known->rule == CM_RULE_DATABASE_PROVIDER || g->known->rule == CM_RULE_AUTHENTICATION);
+    return word ? strcasecmp(a, b) == 0 : strcmp(a, b) == 0;
+}
+
+static bool same_values(const struct cm_config_group *g, const json_t *a, const json_t *b)
+{
+    if (json_array_size(a) != json_array_size(b))
+        return false;
+    for (size_t i = 0; i < json_array_size(a); i++)
+        if (!same_text(g, json_string_value(json_array_get(a, i)), json_string_value(json_array_get(b, i))))
+            return false;
+    return true;
+}
+
+static char *shown(const json_t *values)
+{
+    struct cm_str s = CM_STR(CM_STR_LINE);
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        struct cm_url_seen u;
+        const char *text = json_string_value(json_array_get(values, i));
+        bool url = cm_url_look(text, &u);
+        cm_str_addf(&s, "%s%s", i ? ", " : "", url ? u.stripped : text);
+        cm_url_seen_fini(&u);
+    }
+    return cm_str_take(&s);
+}
+
+/* A password in the source's URL goes to the Secret also where the base gives the URL. */
+static void take_url_password(struct cm_config_work *w, struct cm_config_group *g)
+{
+    struct cm_url_seen u;
+    if (cm_url_look(g->value, &u)) {
+        g->value = cm_arena_strdup(w->m->arena, u.stripped);
+        if (u.had_password)
+            cm_config_env_secret(w, g, cm_gcfg_same_name(g->key, "URL") ? "CONNECT_POSTGRES_PASSWORD"
+                                                                         : "CONNECT_POSTGRES_INSTRUMENTATIONPASSWORD");
+    }
+    cm_url_seen_fini(&u);
+}
+
+static bool is_secret(const struct cm_config_group *g)
+{
+    return g->exact ? g->known->type == CM_V_SECRET : cm_setting_sounds_secret(g->key);
+}
+
+/* The base says this setting as well: nothing is written, a difference is told. */
+static void settle_with_base(struct cm_config_work *w, struct cm_config_group *g, const struct cm_base_value *v)
+{
+    const char *place = cm_config_place(w, v);
+    g->where = CM_TO_NOWHERE;
+    g->target = cm_arena_fmt(w->m->arena, "config.%s (%s)", g->label, place);
+    if (is_secret(g)) {
+        g->fate = CM_CHANGE;
+        g->reason = cm_arena_fmt(w->m->arena, "%s gives it in clear; it ends in a ConfigMap there", place);
+        cm_config_finding(w, "warning", cm_config_id(w, "secret-in-values", g),
+                          "Move it to a Secret and give it by pod.env with valueFrom.secretKeyRef.", "%s stands in clear at %s",
+                          g->label, place);
+        return;
+    }
+    if (g->value && g->exact && g->known->rule == CM_RULE_DATABASE_URL)
+        take_url_password(w, g);
+    cm_autojson theirs = cm_config_base_values(v);
+    cm_autojson ours = live_values(w, g);
+    if (same_values(g, ours, theirs)) {
+        g->fate = CM_KEEP;
+        g->reason = cm_arena_fmt(w->m->arena, "%s says the same", place);
+        return;
+    }
+    cm_autofree char *a = shown(ours), *b = shown(theirs);
+    g->fate = CM_CHANGE;
+    g->reason = cm_arena_fmt(w->m->arena, "%s says %s, and wins", place, b);
+    cm_config_finding(w, "warning", cm_config_id(w, "differs", g), "Keep it, or change your values file to what the old server has.",
+                      "%s is %s on the old server (%s) and %s in your values (%s); your values win", g->label, a,
+                      source_place(w, &w->wish->gcfg->list[g->last]), b, place);
+}
+
+/* ---- deciding ---- */
+
+/* What a line of the ConfigMap cannot carry may still be an environment variable. */
+static void route_unprintable(struct cm_config_work *w, struct cm_config_group *g)
+{
+    bool fits = g->value ? cm_manifest_safe(g->value) : true;
+    for (size_t i = g->live; !g->value && !g->empty_list && i != CM_NO_SETTING; i = w->m->next[i])
+        fits &= cm_manifest_safe(w->wish->gcfg->list[i].value);
+    fits &= !g->sub || cm_manifest_safe(g->sub);
+    if (fits)
+        return;
+    if (g->value && !g->sub) {
+        const char *name = cm_config_env_name(w, g);
+        g->where = CM_TO_ENV;
+        g->fate = g->fate == CM_KEEP ? CM_CHANGE : g->fate;
+        g->target = cm_arena_fmt(w->m->arena, "pod.env %s", name);
+        g->reason = "a character in it cannot stand in a ConfigMap of the chart; an environment variable carries it";
+        if (!cm_config_base_has_env(w, name))
+            cm_config_env_add(w, name, g->value, NULL, NULL);
+        return;
+    }
+    g->where = CM_TO_NOWHERE;
+    g->fate = CM_BLOCK;
+    g->reason = "a character in it cannot stand in a ConfigMap of the chart";
+    cm_config_finding(w, "blocker", cm_config_id(w, "character", g), "Take the control character or Unicode line break out of it.",
+                      "%s holds a character that cannot stand in a ConfigMap of the chart", g->label);
+}
+
+/* A list may hold a URL with a password; a list has no variable. */
+static void guard_list(struct cm_config_work *w, struct cm_config_group *g)
+{
+    for (size_t i = g->live; !g->value && !g->empty_list && i != CM_NO_SETTING; i = w->m->next[i]) {
+        struct cm_url_seen u;
+        bool secret = cm_url_look(w->wish->gcfg->list[i].value, &u) && u.had_password;
+        cm_url_seen_fini(&u);
+        if (secret && g->where == CM_TO_CONFIG) {
+            g->where = CM_TO_NOWHERE;
+            g->fate = CM_ASK;
+            g->reason = "a URL in this list holds a password; no ConfigMap should";
+            cm_config_finding(w, "warning", cm_config_id(w, "secret-in-list", g), "Write the list under config yourself, without the password.",
+                              "%s holds a URL with a password; it is left out of the values", g->label);
+        }
+    }
+}
+
+static void decide_group(struct cm_config_work *w, struct cm_config_group *g)
+{
+    find_live(w, g);
+    bool dropped = g->known && g->known->fate == CM_DROP && g->known->rule == CM_RULE_NONE;
+    const struct cm_base_value *v = dropped ? NULL : cm_config_base_find(w, g->section, g->sub, g->key);
+    if (v) {
+        settle_with_base(w, g, v);
+        return;
+    }
+    cm_config_judge(w, g);
+    guard_list(w, g);
+    if (g->where == CM_TO_CONFIG)
+        route_unprintable(w, g);
+    if (g->where == CM_TO_CONFIG && !g->target)
+        g->target = cm_arena_fmt(w->m->arena, "config.%s", g->label);
+}
+
+static void add_rows(struct cm_config_work *w)
+{
+    const struct cm_gcfg *gcfg = w->wish->gcfg;
+    for (size_t i = 0; i < gcfg->count; i++) {
+        const struct cm_config_group *g = &w->m->groups[w->m->group_of[i]];
+        const struct cm_gcfg_setting *s = &gcfg->list[i];
+        struct cm_config_row row = { .file = s->file, .line = s->line, .setting = g->label, .target = g->target, .reason = g->reason,
+                                     .fate = g->fate };
+        if (i < g->live) {
+            const struct cm_gcfg_setting *by = &gcfg->list[g->live];
+            row.fate = CM_DROP;
+            row.target = NULL;
+            row.reason = cm_arena_fmt(w->m->arena, "replaced by %s", source_place(w, by));
+        }
+        cm_config_add_row(w, &row);
+    }
+}
+
+static void take_comments(struct cm_config_work *w)
+{
+    const struct cm_gcfg *gcfg = w->wish->gcfg;
+    struct cm_config_more *m = w->m;
+    struct cm_config_scrubber *scrub = cm_config_scrubber_new(w);
+    for (size_t at = 0; at < m->section_count; at++) {
+        struct cm_config_section *s = &m->sections[at];
+        for (size_t j = s->first; j != CM_NO_SETTING; j = m->groups[j].next_in_section) {
+            struct cm_config_group *g = &m->groups[j];
+            for (size_t i = g->first; i != CM_NO_SETTING; i = m->next[i]) {
+                s->comment = cm_config_comment_add(w, scrub, s->comment, gcfg->list[i].header_comment);
+                if (g->where == CM_TO_CONFIG)
+                    g->comment = cm_config_comment_add(w, scrub, g->comment, gcfg->list[i].comment);
+            }
+        }
+    }
+    m->tail = cm_config_comment_add(w, scrub, NULL, cm_gcfg_tail(gcfg));
+}
+
+static void look_for_database(struct cm_config_work *w)
+{
+    if (cm_gcfg_find(w->wish->gcfg, "Database", NULL, "Provider") || cm_config_base_find(w, "Database", NULL, "Provider"))
+        return;
+    cm_config_finding(w, "blocker", "config.database", "Migrate the database to PostgreSQL first, or say Database.Provider in your values.",
+                      "nothing says Database.Provider: Connect then uses SQLite, and a server on Kubernetes needs PostgreSQL");
+}
+
+int cm_config_convert(const struct cm_config_wish *wish, struct cm_config_result *out, struct cm_err **err)
+{
+    (void)err;
+    *out = (struct cm_config_result){ .findings = json_array() };
+    struct cm_config_more *m = out->more = cm_alloc(sizeof *m);
+    m->arena = cm_arena_new();
+    m->gcfg = wish->gcfg;
+    m->secrets = json_array();
+    m->secret_name = cm_arena_fmt(m->arena, "%s-config", wish->release ? wish->release : "rstudio-connect");
+    struct cm_config_work w = { .wish = wish, .out = out, .m = m, .group_index = cm_index_new(), .section_index = cm_index_new(),
+                                .base_index = cm_index_new() };
+    cm_config_base_read(&w);
+    w.old_data_dir = cm_gcfg_get(wish->gcfg, "Server", NULL, "DataDir");
+    if (!w.old_data_dir)
+        w.old_data_dir = "/var/lib/rstudio-connect";
+    put_in_groups(&w);
+    for (size_t i = 0; i < m->group_count; i++)
+        decide_group(&w, &m->groups[i]);
+    add_rows(&w);
+    cm_config_env_unit(&w);
+    cm_config_chart_rows(&w);
+    look_for_database(&w);
+    take_comments(&w);
+    cm_config_write(&w);
+    if (!wish->rows_only) {
+        out->account = json_array();
+        for (size_t i = 0; i < m->row_count; i++)
+            json_array_append_new(out->account, cm_config_row_json(&m->rows[i]));
+    }
+    cm_index_free(w.group_index);
+    cm_index_free(w.section_index);
+    cm_index_free(w.base_index);
+    free(w.base);
+    return 0;
+}
+
+void cm_config_result_fini(struct cm_config_result *r)
+{
+    free(r->values);
+    free(r->secrets);
+    json_decref(r->account);
+    json_decref(r->findings);
+    if (r->more) {
+        json_decref(r->more->secrets);
+        free(r->more->rows);
+        free(r->more->sections);
+        free(r->more->groups);
+        free(r->more->env);
+        free(r->more->next);
+        free(r->more->group_of);
+        cm_arena_free(r->more->arena);
+        free(r->more);
+    }
+    *r = (struct cm_config_result){ 0 };
+}
+
+bool cm_config_needs_a_person(const struct cm_config_result *r) { return json_array_size(r->findings) > 0; }
+
+const json_t *cm_config_secrets(const struct cm_config_result *r) { return r->more->secrets; }

@@ -1,0 +1,114 @@
+/* values/config_account.c: what the conversion says of itself: a row for every setting of the source, findings for people, and the
+ * values that the chart adds by itself. Does not: decide. */
+#include <config.h>
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "values/config_work.h"
+
+const char *cm_fate_word(enum cm_fate fate)
+{
+    static const char *const words[] = { "keep", "drop", "change", "secret", "ask", "block" };
+    return words[fate];
+}
+
+const char *cm_config_row_word(const struct cm_config_row *row) { return row->from_chart ? "chart" : cm_fate_word(row->fate); }
+
+json_t *cm_config_row_json(const struct cm_config_row *row)
+{
+    cm_autofree char *source = row->line ? cm_fmt("%s:%zu", row->file, row->line) : cm_strdup(row->file);
+    return json_pack("{s:s, s:s, s:s?, s:s, s:s}", "source", source, "setting", row->setting, "target", row->target, "disposition",
+                     cm_config_row_word(row), "reason", row->reason ? row->reason : "");
+}
+
+void cm_config_add_row(struct cm_config_work *w, const struct cm_config_row *row)
+{
+    struct cm_config_more *m = w->m;
+    struct cm_config_result *out = w->out;
+    size_t *const counts[] = { &out->kept, &out->dropped, &out->changed, &out->secret, &out->asked, &out->blocked };
+    m->rows = cm_grow(m->rows, &m->row_cap, m->row_count + 1, sizeof *m->rows);
+    m->rows[m->row_count++] = *row;
+    if (!row->from_chart)
+        ++*counts[row->fate];
+}
+
+const struct cm_config_row *cm_config_row(const struct cm_config_result *r, size_t i)
+{
+    return r->more && i < r->more->row_count ? &r->more->rows[i] : NULL;
+}
+
+void cm_config_finding(struct cm_config_work *w, const char *verdict, const char *id, const char *remedy, const char *fmt, ...)
+{
+    struct cm_str seen = CM_STR(CM_STR_PAGE);
+    va_list ap;
+    va_start(ap, fmt);
+    cm_str_vaddf(&seen, fmt, ap);
+    va_end(ap);
+    json_array_append_new(w->out->findings, json_pack("{s:s, s:s, s:s, s:s}", "id", id, "verdict", verdict, "seen",
+                                                      cm_str_text(&seen), "remedy", remedy));
+    cm_str_fini(&seen);
+}
+
+const char *cm_config_id(struct cm_config_work *w, const char *word, const struct cm_config_group *g)
+{
+    struct cm_str s = CM_STR(CM_STR_LINE);
+    cm_str_addf(&s, "config.%s.%s", word, g->section);
+    if (g->sub) {
+        cm_str_add(&s, ".");
+        for (const char *p = g->sub; *p; p++) {              /* ids are typed on a command line */
+            char c = isalnum((unsigned char)*p) ? *p : '-';
+            cm_str_add_bytes(&s, &c, 1);
+        }
+    }
+    cm_str_addf(&s, ".%s", g->key);
+    const char *id = cm_arena_strdup(w->m->arena, cm_str_text(&s));
+    cm_str_fini(&s);
+    return id;
+}
+
+/* Does the source, or the base, say anything of a package repository? Then the chart's two stay in the way of nobody's wish. */
+static bool names_a_repository(const struct cm_config_work *w)
+{
+    for (size_t i = 0; i < w->m->section_count; i++)
+        if (cm_gcfg_same_name(w->m->sections[i].name, "RPackageRepository"))
+            return true;
+    return cm_config_base_section(w, "RPackageRepository", "CRAN") || cm_config_base_section(w, "RPackageRepository", "RSPM");
+}
+
+static bool decided_elsewhere(const struct cm_config_work *w, const struct cm_chart_default *d)
+{
+    cm_autofree char *name = cm_setting_name(d->section, d->sub, d->key);
+    size_t at;
+    if (cm_index_get(w->group_index, name, &at) && w->m->groups[at].where == CM_TO_CONFIG)
+        return true;
+    return cm_config_base_find(w, d->section, d->sub, d->key) != NULL;
+}
+
+/* Values that the chart gives because neither the source nor the base does: each is decided and said. */
+void cm_config_chart_rows(struct cm_config_work *w)
+{
+    bool repositories = names_a_repository(w);
+    for (const struct cm_chart_default *d = cm_chart_defaults; d->section; d++) {
+        if (decided_elsewhere(w, d))
+            continue;
+        const char *label = d->sub ? cm_arena_fmt(w->m->arena, "%s \"%s\".%s", d->section, d->sub, d->key)
+                                   : cm_arena_fmt(w->m->arena, "%s.%s", d->section, d->key);
+        struct cm_config_row row = { .file = "the chart", .setting = label, .reason = d->said, .from_chart = true,
+                                     .target = cm_arena_fmt(w->m->arena, "config.%s = %s", label, d->value) };
+        if (d->sub && repositories)
+            row.reason = cm_arena_fmt(w->m->arena, "the chart adds this repository beside the source's; to leave it out, write "
+                                      "'RPackageRepository \"%s\"': null under config in your values", d->sub);
+        cm_config_add_row(w, &row);
+        if (d->sub)
+            cm_config_finding(w, "warning", cm_arena_fmt(w->m->arena, "config.chart-repository.%s", d->sub),
+                              cm_arena_fmt(w->m->arena, "Leave it if it suits you, else write 'RPackageRepository \"%s\"': null "
+                                           "under config in your values file.", d->sub),
+                              "the chart adds the package repository %s (%s), which the old server does not name", d->sub, d->value);
+        else if (strcmp(d->key, "Address") == 0)
+            cm_config_finding(w, "warning", "config.address", "Set config.Server.Address in your values to the public URL of Connect.",
+                              "neither the old server's configuration nor your values say Server.Address; the chart's default is %s, "
+                              "and links in mails would lead there", d->value);
+    }
+}

@@ -1,0 +1,208 @@
+/* values/config_merge.c: the result of a conversion put into the user's own values file: new settings below their sections, new
+ * sections below `config`, new variables below pod.env; every other byte stays (values/edit.h proves it). Does not: change what is there. */
+#include <config.h>
+
+#include <string.h>
+
+#include "values/config_work.h"
+#include "values/edit.h"
+#include "values/quote.h"
+
+struct merge {
+    const struct cm_config_more *m;
+    struct cm_yaml_doc *doc;
+    struct cm_yaml *root;
+    struct cm_edits *edits;
+    json_t *expected;
+    struct cm_err **err;
+};
+
+static int insert(struct merge *g, size_t at, const char *lines)
+{
+    size_t bytes;
+    const char *s = cm_yaml_source(g->doc, &bytes);
+    bool open = at > 0 && s[at - 1] != '\n' && at != 3;
+    struct cm_str text = CM_STR(CM_STR_BIG);
+    bool crlf = cm_edit_crlf(g->doc);
+    if (open)
+        cm_str_add(&text, crlf ? "\r\n" : "\n");
+    for (const char *p = lines; *p; p++)
+        cm_str_add_bytes(&text, *p == '\n' && crlf ? "\r\n" : p, *p == '\n' && crlf ? 2 : 1);
+    cm_edit_replace(g->edits, at, at, cm_str_text(&text));
+    cm_str_fini(&text);
+    return 0;
+}
+
+/* Where lines go below this key: behind its last pair; or behind its own line, when it has nothing yet (its {} goes). */
+static int room_below(struct merge *g, const struct cm_yaml *key, const struct cm_yaml *value, size_t *at, int *indent)
+{
+    int own = (int)(key->begin - cm_edit_line_begin(g->doc, key->begin));
+    *indent = own + 2;
+    if (cm_edit_safe(g->doc, value, g->err) != 0)
+        return -1;
+    if (value->count) {
+        const struct cm_yaml *first = value->type == CM_YAML_MAP ? value->keys[0] : value->items[0];
+        size_t line = cm_edit_line_begin(g->doc, first->begin), bytes, p = line;
+        const char *s = cm_yaml_source(g->doc, &bytes);
+        while (s[p] == ' ')
+            p++;
+        *indent = (int)(p - line);
+        return cm_edit_end(g->doc, value, at, g->err);
+    }
+    size_t from = value->begin, bytes;
+    const char *s = cm_yaml_source(g->doc, &bytes);
+    while (from > key->end && s[from - 1] == ' ')
+        from--;
+    if (value->end > from)
+        cm_edit_replace(g->edits, from, value->end, "");
+    *at = cm_edit_line_end(g->doc, value->end > key->end ? value->end : key->end);
+    return 0;
+}
+
+/* The value that lines of ours read as, merged into what is expected. */
+static int expect(struct merge *g, json_t *into, const char *lines, const char *below)
+{
+    cm_autofree char *text = cm_fmt("%s%s", below, lines);
+    cm_autoyaml doc = cm_yaml_parse(text, strlen(text), "converted settings", g->err);
+    if (!doc)
+        return -1;
+    cm_autojson value = cm_yaml_json(doc, cm_yaml_root(doc));
+    if (json_is_array(into) && json_is_array(value))
+        return json_array_extend(into, value);
+    return json_object_update_recursive(into, value);
+}
+
+static int add_section(struct merge *g, const struct cm_config_section *s, const struct cm_yaml *config, struct cm_str *new_sections)
+{
+    struct cm_str lines = CM_STR(CM_STR_BIG);
+    const struct cm_yaml *key = config ? cm_yaml_key(config, s->title) : NULL;
+    size_t at;
+    int indent, rc = 0;
+    if (!key) {
+        cm_config_write_section(g->m, s, new_sections, 0, true);
+        return 0;
+    }
+    cm_config_write_section(g->m, s, &lines, 0, false);
+    if (lines.len) {
+        struct cm_yaml *value = cm_yaml_get(config, s->title);
+        json_t *there = json_object_get(json_object_get(g->expected, "config"), s->title);
+        cm_str_reset(&lines);
+        rc = room_below(g, key, value, &at, &indent);
+        if (rc == 0 && !json_is_object(there)) {
+            there = json_object();
+            json_object_set_new(json_object_get(g->expected, "config"), s->title, there);
+        }
+        if (rc == 0) {
+            cm_config_write_section(g->m, s, &lines, indent - 2, false);
+            rc = expect(g, there, cm_str_text(&lines), "");
+        }
+        if (rc == 0)
+            rc = insert(g, at, cm_str_text(&lines));
+    }
+    cm_str_fini(&lines);
+    return rc;
+}
+
+static char *indented(const char *lines, int by)
+{
+    struct cm_str s = CM_STR(CM_STR_BIG);
+    while (*lines) {
+        size_t n = strcspn(lines, "\n");
+        cm_str_addf(&s, "%*s", n ? by : 0, "");
+        cm_str_add_bytes(&s, lines, n + (lines[n] ? 1 : 0));
+        lines += n + (lines[n] ? 1 : 0);
+    }
+    return cm_str_take(&s);
+}
+
+/* Lines below a key of the root, which is made at the file's end when it is missing. */
+static int add_below_root(struct merge *g, const char *name, const char *lines)
+{
+    struct cm_yaml *key = g->root ? cm_yaml_key(g->root, name) : NULL;
+    size_t at = 0;
+    int indent = 2;
+    json_t *there = json_object_get(g->expected, name);
+    if (!json_is_object(there)) {
+        there = json_object();
+        json_object_set_new(g->expected, name, there);
+    }
+    if (key && room_below(g, key, cm_yaml_get(g->root, name), &at, &indent) != 0)
+        return -1;
+    if (!key && g->root && cm_edit_end(g->doc, g->root, &at, g->err) != 0)
+        return -1;
+    if (!key && !g->root)
+        cm_yaml_source(g->doc, &at);
+    cm_autofree char *below = indented(lines, indent);
+    cm_autofree char *whole = key ? cm_strdup(below) : cm_fmt("%s%s:\n%s", g->root ? "\n" : "", name, below);
+    return expect(g, there, below, "") != 0 ? -1 : insert(g, at, whole);
+}
+
+static int merge_config(struct merge *g)
+{
+    const struct cm_yaml *config = g->root ? cm_yaml_get(g->root, "config") : NULL;
+    struct cm_str sections = CM_STR(CM_STR_BIG);
+    int rc = 0;
+    if (config && !config->count)
+        config = NULL;
+    for (size_t i = 0; rc == 0 && i < g->m->section_count; i++)
+        rc = add_section(g, &g->m->sections[i], config, &sections);
+    if (rc == 0 && sections.len)
+        rc = add_below_root(g, "config", cm_str_text(&sections));
+    cm_str_fini(&sections);
+    return rc;
+}
+
+static int merge_env(struct merge *g)
+{
+    struct cm_yaml *pod = g->root ? cm_yaml_get(g->root, "pod") : NULL, *env = pod ? cm_yaml_get(pod, "env") : NULL;
+    struct cm_str lines = CM_STR(CM_STR_BIG);
+    size_t at;
+    int indent, rc = 0;
+    if (!g->m->env_count)
+        return 0;
+    if (env && (env->type == CM_YAML_LIST || !env->text_bytes)) {
+        json_t *list = json_object_get(json_object_get(g->expected, "pod"), "env");
+        rc = room_below(g, cm_yaml_key(pod, "env"), env, &at, &indent);
+        if (rc == 0 && !json_is_array(list)) {
+            list = json_array();
+            json_object_set_new(json_object_get(g->expected, "pod"), "env", list);
+        }
+        cm_config_write_env(g->m, &lines, rc == 0 ? indent : 0);
+        if (rc == 0)
+            rc = expect(g, list, cm_str_text(&lines), "");
+        if (rc == 0)
+            rc = insert(g, at, cm_str_text(&lines));
+    } else {
+        cm_str_add(&lines, "env:\n");
+        cm_config_write_env(g->m, &lines, 2);
+        rc = add_below_root(g, "pod", cm_str_text(&lines));
+    }
+    cm_str_fini(&lines);
+    return rc;
+}
+
+int cm_config_merge(const struct cm_config_result *r, const char *text, size_t bytes, const char *name, char **merged,
+                    size_t *merged_bytes, struct cm_err **err)
+{
+    cm_autoyaml doc = cm_yaml_parse(text, bytes, name, err);
+    if (!doc)
+        return -1;
+    struct merge g = { .m = r->more, .doc = doc, .root = cm_yaml_root(doc), .err = err };
+    if (g.root && g.root->type == CM_YAML_SCALAR && !g.root->text_bytes)
+        g.root = NULL;
+    if (g.root && (g.root->type != CM_YAML_MAP || g.root->flow)) {
+        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: expected a map in block style", name, g.root->line, g.root->column);
+        cm_hint(err, "Write the values file in block style, or convert without --merge. Nothing was changed.");
+        return -1;
+    }
+    g.edits = cm_edits_new(doc);
+    g.expected = g.root ? cm_yaml_json(doc, g.root) : json_object();
+    int rc = merge_config(&g);
+    if (rc == 0)
+        rc = merge_env(&g);
+    if (rc == 0)
+        rc = cm_edits_apply(g.edits, g.expected, merged, merged_bytes, err);
+    cm_edits_free(g.edits);
+    json_decref(g.expected);
+    return rc;
+}

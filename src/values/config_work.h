@@ -1,0 +1,141 @@
+/* values/config_work.h: what the parts of the conversion of gcfg to values share (values/config*.c); not for others.
+ *
+ * The settings of the source are put together in groups, one for each name; a group gets one decision; each setting gets a row of
+ * the account. Texts of the result live in one arena that goes with it. */
+#ifndef CM_VALUES_CONFIG_WORK_H
+#define CM_VALUES_CONFIG_WORK_H
+
+#include "base/mem.h"
+#include "values/config.h"
+#include "values/index.h"
+#include "values/settings.h"
+
+enum cm_config_where { CM_TO_NOWHERE, CM_TO_CONFIG, CM_TO_ENV };
+
+struct cm_config_group {
+    const char *section, *sub, *key;     /* as the documents spell them, or as the source does */
+    const char *label;                   /* "Section.Key" */
+    const struct cm_setting *known;      /* NULL: not in the table, nor is its section */
+    bool exact;
+    size_t first, last;                  /* settings of the source, chained by cm_config_work.next */
+    size_t live;                         /* first setting that still counts: a later one replaced those before it */
+    size_t next_in_section;
+    bool as_list;
+    bool empty_list;                     /* a bare key at the end: a list without members */
+    enum cm_fate fate;
+    enum cm_config_where where;
+    const char *reason, *target;
+    const char *value;                   /* the one value, or what it was changed to; NULL for a list */
+    const char *note;                    /* a comment of ours above it in the output; NULL */
+    char *comment;                       /* the source's comments, without what may be a secret; arena; NULL */
+};
+
+struct cm_config_section {
+    const char *name, *sub;
+    const char *title;                   /* 'RPackageRepository "CRAN"', as in the gcfg and as YAML key */
+    size_t first, last;                  /* groups */
+    char *comment;                       /* lines above its header */
+};
+
+struct cm_config_env {                   /* one entry that pod.env gets */
+    const char *name;
+    const char *value;                   /* NULL: from the Secret */
+    const char *secret_key;
+    const char *note;
+};
+
+struct cm_base_value { const struct cm_yaml_doc *doc; const struct cm_yaml *node, *section; const char *file; };
+
+struct cm_config_more {
+    struct cm_arena *arena;
+    struct cm_config_row *rows;
+    size_t row_count, row_cap;
+    struct cm_config_section *sections;
+    size_t section_count, section_cap;
+    struct cm_config_group *groups;
+    size_t group_count, group_cap;
+    struct cm_config_env *env;
+    size_t env_count, env_cap;
+    char *secret_name;
+    json_t *secrets;
+    size_t *next;                        /* per setting of the source: the next one of its group */
+    size_t *group_of;
+    const struct cm_gcfg *gcfg;          /* the source; borrowed: it must live as long as the result is merged */
+    char *tail;                          /* comments at the source's end */
+};
+
+struct cm_config_work {
+    const struct cm_config_wish *wish;
+    struct cm_config_result *out;
+    struct cm_config_more *m;
+    struct cm_index *group_index, *section_index, *base_index;
+    struct cm_base_value *base;          /* settings of the base by name: base_index holds the number */
+    size_t base_count, base_cap;
+    const struct cm_yaml *base_env, *base_mounts;        /* pod.env and pod.volumeMounts in force; NULL */
+    const struct cm_yaml_doc *env_doc, *mounts_doc;
+    const char *env_file, *mounts_file;
+    const char *data_path;               /* where the pod sees the shared storage */
+    const char *old_data_dir;            /* the source's, or its default */
+    size_t asks;
+};
+
+#define CM_NO_SETTING ((size_t)-1)
+
+/* config_base.c: what the user's values say already. */
+void cm_config_base_read(struct cm_config_work *w);
+const struct cm_base_value *cm_config_base_find(const struct cm_config_work *w, const char *section, const char *sub, const char *key);
+/* The section's spelling in the base; NULL: it is not there. */
+const char *cm_config_base_section(const struct cm_config_work *w, const char *section, const char *sub);
+bool cm_config_base_has_env(const struct cm_config_work *w, const char *variable);
+/* "values.yaml:12:5" where pod.volumeMounts covers this path; NULL: it does not. Arena text. */
+const char *cm_config_base_mount(const struct cm_config_work *w, const char *path);
+/* The decoded values of a base setting, as Connect would read them from what the chart renders; an array of strings. New
+ * reference. */
+json_t *cm_config_base_values(const struct cm_base_value *v);
+char *cm_config_place(struct cm_config_work *w, const struct cm_base_value *v);
+
+/* config_rules.c: the decision for one group, by its value. */
+void cm_config_judge(struct cm_config_work *w, struct cm_config_group *g);
+/* Where the pod would look for this path: NULL when nothing is to be done, else why a person is asked. */
+const char *cm_config_path_problem(struct cm_config_work *w, const char *path, const char **covered);
+
+/* config_url.c: URLs in values. */
+struct cm_url_seen {
+    char *stripped;          /* without any password; owned */
+    bool had_password;
+    bool local;              /* localhost, loopback, a socket: no pod reaches it */
+    char *path;              /* a file named in a parameter (sslrootcert=…) or by file:; owned; NULL */
+};
+bool cm_url_look(const char *text, struct cm_url_seen *out);     /* false: no URL */
+void cm_url_seen_fini(struct cm_url_seen *u);
+
+/* config_comments.c: comments of the source, without secrets. The scrubber lives in the arena. */
+struct cm_config_scrubber;
+struct cm_config_scrubber *cm_config_scrubber_new(struct cm_config_work *w);
+char *cm_config_comment_add(struct cm_config_work *w, const struct cm_config_scrubber *s, char *before, const char *comment);
+
+/* config_env.c: pod.env: secrets, the unit's variables. */
+void cm_config_env_secret(struct cm_config_work *w, struct cm_config_group *g, const char *variable);
+void cm_config_env_unit(struct cm_config_work *w);
+const char *cm_config_env_name(struct cm_config_work *w, const struct cm_config_group *g);
+void cm_config_env_add(struct cm_config_work *w, const char *name, const char *value, const char *secret_key, const char *note);
+
+/* config_account.c */
+void cm_config_finding(struct cm_config_work *w, const char *verdict, const char *id, const char *remedy, const char *fmt, ...)
+    CM_PRINTF(5, 6);
+void cm_config_add_row(struct cm_config_work *w, const struct cm_config_row *row);
+void cm_config_chart_rows(struct cm_config_work *w);
+/* The id of a finding on one setting: "config.WORD.Section.Key"; arena text. */
+const char *cm_config_id(struct cm_config_work *w, const char *word, const struct cm_config_group *g);
+
+/* config_write.c: the YAML text. */
+void cm_config_write(struct cm_config_work *w);
+/* The lines of one group below its section, at this indent. */
+void cm_config_write_group(const struct cm_config_more *m, const struct cm_config_group *g, struct cm_str *out, int indent);
+/* All that one section adds; with_title: below its key. */
+void cm_config_write_section(const struct cm_config_more *m, const struct cm_config_section *s, struct cm_str *out, int indent,
+                             bool with_title);
+/* The items of pod.env at this indent, ours only. */
+void cm_config_write_env(const struct cm_config_more *m, struct cm_str *out, int indent);
+
+#endif

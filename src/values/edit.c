@@ -1,0 +1,144 @@
+/* values/edit.c: byte ranges to replace, put together and proved. Where things lie is values/edit_place.c. */
+#include <config.h>
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "values/config.h"
+#include "values/edit.h"
+#include "values/quote.h"
+
+struct edit { size_t begin, end, order; char *text; size_t bytes; };
+struct cm_edits { const struct cm_yaml_doc *doc; struct edit *list; size_t count, cap; };
+
+struct cm_edits *cm_edits_new(const struct cm_yaml_doc *doc)
+{
+    struct cm_edits *e = cm_alloc(sizeof *e);
+    e->doc = doc;
+    return e;
+}
+
+void cm_edits_free(struct cm_edits *e)
+{
+    if (!e)
+        return;
+    for (size_t i = 0; i < e->count; i++)
+        free(e->list[i].text);
+    free(e->list);
+    free(e);
+}
+
+bool cm_edits_none(const struct cm_edits *e) { return e->count == 0; }
+
+void cm_edit_replace(struct cm_edits *e, size_t begin, size_t end, const char *text)
+{
+    e->list = cm_grow(e->list, &e->cap, e->count + 1, sizeof *e->list);
+    e->list[e->count] = (struct edit){ .begin = begin, .end = end, .order = e->count, .text = cm_strdup(text), .bytes = strlen(text) };
+    e->count++;
+}
+
+/* Plain text that stays this text for YAML 1.1 readers may stay without quotes; in doubt it gets them. */
+void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *text)
+{
+    if (strlen(text) == scalar->text_bytes && memcmp(text, scalar->text, scalar->text_bytes) == 0) {
+        size_t bytes;
+        const char *source = cm_yaml_source(e->doc, &bytes);
+        cm_autofree char *same = cm_strndup(source + scalar->begin, scalar->end - scalar->begin);
+        cm_edit_replace(e, scalar->begin, scalar->end, same);
+        return;
+    }
+    cm_autofree char *quoted = scalar->plain && cm_yaml_plain_safe(text) ? cm_strdup(text) : cm_yaml_quote(text);
+    cm_edit_replace(e, scalar->body, scalar->end, quoted);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct edit *x = a, *y = b;
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    bool x_inserts = x->begin == x->end, y_inserts = y->begin == y->end;
+    if (x_inserts != y_inserts)
+        return x_inserts ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static int check_overlaps(const struct cm_edits *e, size_t bytes, struct cm_err **err)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        const struct edit *a = &e->list[i];
+        if (a->begin > a->end || a->end > bytes)
+            return cm_fail(err, CM_E_INTERNAL, "%s: a change lies outside of the file", cm_yaml_name(e->doc));
+        if (i && e->list[i - 1].end > a->begin)
+            return cm_fail(err, CM_E_INTERNAL, "%s: two changes overlap at byte %zu", cm_yaml_name(e->doc), a->begin);
+    }
+    return 0;
+}
+
+/* All bytes between the changes are the old ones, in their order. */
+static bool others_stand(const struct cm_edits *e, const char *old, size_t old_bytes, const char *new, size_t new_bytes)
+{
+    size_t from = 0, at = 0;
+    for (size_t i = 0; i <= e->count; i++) {
+        size_t to = i < e->count ? e->list[i].begin : old_bytes;
+        if (at + (to - from) > new_bytes || memcmp(old + from, new + at, to - from) != 0)
+            return false;
+        at += to - from;
+        if (i < e->count) {
+            at += e->list[i].bytes;
+            from = e->list[i].end;
+        }
+    }
+    return at == new_bytes;
+}
+
+static int prove(const struct cm_edits *e, const json_t *expected, const char *text, size_t bytes, struct cm_err **err)
+{
+    size_t old_bytes;
+    const char *old = cm_yaml_source(e->doc, &old_bytes);
+    cm_autoerr why = NULL;
+    cm_autoyaml doc = cm_yaml_parse(text, bytes, cm_yaml_name(e->doc), &why);
+    bool good = doc && others_stand(e, old, old_bytes, text, bytes);
+    if (good) {
+        cm_autojson was = expected ? json_incref((json_t *)(uintptr_t)expected) : cm_yaml_json(e->doc, cm_yaml_root(e->doc));
+        cm_autojson is = cm_yaml_json(doc, cm_yaml_root(doc));
+        good = json_equal(was, is);
+    }
+    if (good)
+        return 0;
+    cm_fail(err, CM_E_USAGE, "%s cannot be edited safely: the changed text does not read as it should%s%s", cm_yaml_name(e->doc),
+            why ? ": " : "", cm_err_message(why));
+    cm_hint(err, "Nothing was written. Make this change by hand.");
+    return -1;
+}
+
+int cm_edits_apply(struct cm_edits *e, const json_t *expected, char **text, size_t *bytes, struct cm_err **err)
+{
+    size_t old_bytes, from = 0, room = 1;
+    const char *old = cm_yaml_source(e->doc, &old_bytes);
+    if (e->count)
+        qsort(e->list, e->count, sizeof *e->list, by_place);
+    if (check_overlaps(e, old_bytes, err) != 0)
+        return -1;
+    for (size_t i = 0; i < e->count; i++)
+        room += e->list[i].bytes;
+    cm_autofree char *out = cm_alloc(old_bytes + room);
+    size_t n = 0;
+    for (size_t i = 0; i <= e->count; i++) {
+        size_t to = i < e->count ? e->list[i].begin : old_bytes;
+        memcpy(out + n, old + from, to - from);
+        n += to - from;
+        if (i < e->count) {
+            if (e->list[i].bytes)
+                memcpy(out + n, e->list[i].text, e->list[i].bytes);
+            n += e->list[i].bytes;
+            from = e->list[i].end;
+        }
+    }
+    if (prove(e, expected, out, n, err) != 0)
+        return -1;
+    *text = out;
+    *bytes = n;
+    out = NULL;
+    return 0;
+}

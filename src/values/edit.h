@@ -1,0 +1,58 @@
+/* values/edit.h: changing a user's YAML file by byte ranges, so that every byte that is not part of a change stays.
+ *
+ * The tree (base/yaml.h) says where things are; nothing is ever written from the tree. A change is proved before it is handed out: the
+ * new text is parsed again and must be what the caller expects, and all other bytes must be the old ones. What cannot be edited safely
+ * (anchors, aliases, tags, explicit keys) is refused with its place. Does not: write files. */
+#ifndef CM_VALUES_EDIT_H
+#define CM_VALUES_EDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include <cm/err.h>
+
+#include "base/yaml.h"
+
+struct cm_edits;
+
+struct cm_edits *cm_edits_new(const struct cm_yaml_doc *doc);       /* the document must outlive it */
+void cm_edits_free(struct cm_edits *e);
+/* Replace the bytes begin..end of the source. Insertions at one place keep the order of the calls. The text is copied. */
+void cm_edit_replace(struct cm_edits *e, size_t begin, size_t end, const char *text);
+/* A scalar gets this decoded text: its own bytes stay when it has it already, else it is written in the style it had, where that
+ * can hold the text. */
+void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *text);
+/* Put it together and prove it: the result must parse to `expected` (borrowed; NULL: to the old value). Overlapping changes and a
+ * failed proof are errors. Caller frees *text. */
+int cm_edits_apply(struct cm_edits *e, const json_t *expected, char **text, size_t *bytes, struct cm_err **err);
+bool cm_edits_none(const struct cm_edits *e);
+
+/* Where a pair of a block map lies, in whole lines. */
+struct cm_extent {
+    size_t begin;          /* the first comment line right above it, or its own line */
+    size_t line;           /* its own line */
+    size_t end;            /* behind its last line, and behind comments below it that are indented deeper than its key */
+};
+/* -1: it does not stand on lines of its own (flow style, "? key"), told with its place. */
+int cm_edit_pair(const struct cm_yaml_doc *doc, const struct cm_yaml *map, size_t i, struct cm_extent *out, struct cm_err **err);
+/* The same for an item of a block list. */
+int cm_edit_item(const struct cm_yaml_doc *doc, const struct cm_yaml *list, size_t i, struct cm_extent *out, struct cm_err **err);
+/* Nothing in this tree has an anchor, an alias or a tag; else -1 with its place. */
+int cm_edit_safe(const struct cm_yaml_doc *doc, const struct cm_yaml *node, struct cm_err **err);
+/* Where lines can be put behind the last pair of a block map, or behind the last item of a block list. */
+int cm_edit_end(const struct cm_yaml_doc *doc, const struct cm_yaml *collection, size_t *at, struct cm_err **err);
+
+/* The lines begin..end of the source, shifted by `by` columns; blank lines stay as they are. Adds a line end where the source's last
+ * line has none. */
+void cm_edit_shifted(const struct cm_yaml_doc *doc, size_t begin, size_t end, long by, struct cm_str *out);
+size_t cm_edit_line_begin(const struct cm_yaml_doc *doc, size_t at);
+size_t cm_edit_line_end(const struct cm_yaml_doc *doc, size_t at);      /* behind its line break */
+bool cm_edit_crlf(const struct cm_yaml_doc *doc);
+/* Columns that one level of this document is indented by (2 where it does not show). */
+int cm_edit_step(const struct cm_yaml_doc *doc);
+/* Are items of lists indented below their key (1), flush with it (0)? */
+bool cm_edit_lists_indented(const struct cm_yaml_doc *doc);
+
+#endif

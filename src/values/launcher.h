@@ -1,0 +1,26 @@
+/* values/launcher.h: Launcher values to the direct Kubernetes runner's, as byte edits of the user's own file: everything not
+ * converted stays byte for byte, moved blocks take their comments along. What cannot be edited safely (anchors, tags, templates)
+ * is refused with its place. The result is proved: parsed again and compared with the old tree plus the edits. */
+#ifndef CM_VALUES_LAUNCHER_H
+#define CM_VALUES_LAUNCHER_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include <cm/err.h>
+
+struct cm_launcher_wish { const char *text; size_t bytes; const char *name; const char *chart_version; /* NULL: not said */ };
+struct cm_launcher_result {
+    char *text; size_t bytes;      /* owned; equal to the input when nothing was to be done */
+    bool changed;
+    json_t *account;               /* as in values/config.h */
+    json_t *findings;
+    json_t *commands;              /* ["kubectl label sa …"] that remain; owned */
+};
+int cm_launcher_convert(const struct cm_launcher_wish *w, struct cm_launcher_result *out, struct cm_err **err);
+void cm_launcher_result_fini(struct cm_launcher_result *r);
+/* Every rule by which the chart fails or silently misrenders, told with file:line:column: [{"id","verdict","seen","remedy"}]. */
+json_t *cm_values_check(const char *const *names, const char *const *texts, const char *app_version, struct cm_err **err);
+
+#endif

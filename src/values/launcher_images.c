@@ -1,0 +1,68 @@
+/* values/launcher_images.c: customRuntimeYaml and additionalRuntimeImages to executionEnvironments, whose entries have the same shape.
+ * Forms of the old values: a preset's name, YAML in a string, a map {name, images}, a list. Sources: the chart's NEWS (0.8.35, 0.20.0)
+ * and values.yaml. Does not: know what a preset held (Connect read it only into an empty database). */
+#include <config.h>
+
+#include <string.h>
+
+#include "values/launcher_work.h"
+
+static bool take_items(struct cm_launcher_work *w, const struct cm_yaml *images)
+{
+    if (!images || images->type != CM_YAML_LIST)
+        return false;
+    struct cm_piece *list = images->count ? cm_piece_list(w, w->top, "executionEnvironments") : NULL;
+    for (size_t i = 0; i < images->count; i++)
+        cm_piece_item(w, list, images, i);
+    return true;
+}
+
+/* YAML in a string: its values are written anew. */
+static bool take_text(struct cm_launcher_work *w, const struct cm_yaml *scalar)
+{
+    cm_autoyaml doc = cm_yaml_parse(scalar->text, scalar->text_bytes, "", NULL);
+    const struct cm_yaml *root = doc ? cm_yaml_root(doc) : NULL, *images = root && root->type == CM_YAML_MAP ? cm_yaml_get(root, "images") : root;
+    if (!images || images->type != CM_YAML_LIST)
+        return false;
+    struct cm_piece *list = cm_piece_list(w, w->top, "executionEnvironments");
+    for (size_t i = 0; i < images->count; i++)
+        cm_piece_value(w, list, NULL, cm_yaml_json(doc, images->items[i]));
+    return true;
+}
+
+static bool is_preset(const struct cm_yaml *value)
+{
+    return value->type == CM_YAML_SCALAR && (strcmp(value->text, "base") == 0 || strcmp(value->text, "pro") == 0);
+}
+
+int cm_launcher_images(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t i)
+{
+    const struct cm_yaml *key = launcher->keys[i], *value = launcher->items[i];
+    const char *setting = cm_arena_fmt(w->arena, "launcher.%s", key->text);
+    if (cm_yaml_is_empty(value) || cm_yaml_is_false(value)) {
+        cm_take_out(w, launcher, i);
+        cm_launcher_row(w, key, setting, NULL, CM_DROP, "empty");
+        return 0;
+    }
+    if (is_preset(value)) {
+        cm_take_out(w, launcher, i);
+        cm_launcher_row(w, key, setting, NULL, CM_DROP, "a preset filled an empty database once; execution environments in the database stay");
+        cm_launcher_finding(w, key, "warning", "values.preset",
+                            cm_arena_fmt(w->arena, "%s: %s was a preset of the old chart; the new one has no such value", setting, value->text),
+                            "Look at the execution environments in Connect; for a new database list images under executionEnvironments.");
+        return 0;
+    }
+    w->pending = cm_comments_above(w, launcher, i);
+    bool taken = value->type == CM_YAML_MAP    ? take_items(w, cm_yaml_get(value, "images"))
+                 : value->type == CM_YAML_LIST ? take_items(w, value)
+                                               : take_text(w, value);
+    w->pending = NULL;
+    if (!taken) {
+        cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: %s: expected a list of images", w->wish->name, key->line, key->column, setting);
+        cm_hint(w->err, "Move its images to executionEnvironments by hand, then start again. Nothing was changed.");
+        return -1;
+    }
+    cm_take_out(w, launcher, i);
+    cm_launcher_row(w, key, setting, "executionEnvironments", CM_CHANGE, "moved; they are applied at every deployment now, not only to an empty database");
+    return 0;
+}

@@ -1,0 +1,205 @@
+/* values/launcher_piece.c: the tree of what is put into the file, as lines and as a value. Does not: know the Launcher. */
+#include <config.h>
+
+#include <string.h>
+
+#include "values/launcher_work.h"
+#include "values/quote.h"
+
+static struct cm_piece *add(struct cm_launcher_work *w, struct cm_piece *in, enum cm_piece_kind kind, const char *key)
+{
+    struct cm_piece *p = cm_arena_alloc(w->arena, sizeof *p);
+    *p = (struct cm_piece){ .kind = kind, .key = cm_arena_strdup(w->arena, key), .comment = w->pending };
+    w->pending = NULL;
+    if (in->count == in->cap) {
+        struct cm_piece **more = cm_arena_alloc(w->arena, (in->cap * 2 + 8) * sizeof *more);
+        if (in->count)
+            memcpy(more, in->kids, in->count * sizeof *more);
+        in->kids = more;
+        in->cap = in->cap * 2 + 8;
+    }
+    in->kids[in->count++] = p;
+    return p;
+}
+
+static struct cm_piece *kid(const struct cm_piece *in, const char *key)
+{
+    for (size_t i = 0; i < in->count; i++)
+        if (in->kids[i]->key && strcmp(in->kids[i]->key, key) == 0)
+            return in->kids[i];
+    return NULL;
+}
+
+struct cm_piece *cm_piece_map(struct cm_launcher_work *w, struct cm_piece *in, const char *key)
+{
+    struct cm_piece *p = kid(in, key);
+    if (p)
+        return p;
+    const char *pending = w->pending;         /* a comment belongs to what was moved, not to the maps that we make above it */
+    w->pending = NULL;
+    p = add(w, in, CM_PIECE_MAP, key);
+    w->pending = pending;
+    return p;
+}
+
+struct cm_piece *cm_piece_list(struct cm_launcher_work *w, struct cm_piece *in, const char *key)
+{
+    struct cm_piece *p = kid(in, key);
+    return p ? p : add(w, in, CM_PIECE_LIST, key);
+}
+
+struct cm_piece *cm_piece_path(struct cm_launcher_work *w, struct cm_piece *in, const char *dotted)
+{
+    while (*dotted) {
+        size_t n = strcspn(dotted, ".");
+        cm_autofree char *key = cm_strndup(dotted, n);
+        in = cm_piece_map(w, in, key);
+        dotted += n + (dotted[n] ? 1 : 0);
+    }
+    return in;
+}
+
+struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in, const char *key, json_t *taken)
+{
+    struct cm_piece *p = kid(in, key ? key : "");
+    if (!p)
+        p = add(w, in, CM_PIECE_VALUE, key);
+    p->kind = CM_PIECE_VALUE;
+    p->value = cm_arena_json(w->arena, taken);
+    return p;
+}
+
+struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i)
+{
+    struct cm_piece *p = add(w, in, CM_PIECE_VALUE, key);
+    p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, map->items[i]));
+    if (!map->flow && cm_edit_pair(w->doc, map, i, &p->at, NULL) == 0) {
+        p->kind = CM_PIECE_LINES;
+        p->head = map->keys[i]->end;
+        p->indent = (long)(map->keys[i]->begin - p->at.line);
+    }
+    return p;
+}
+
+struct cm_piece *cm_piece_item(struct cm_launcher_work *w, struct cm_piece *in, const struct cm_yaml *list, size_t i)
+{
+    struct cm_piece *p = add(w, in, CM_PIECE_VALUE, NULL);
+    size_t bytes;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, list->items[i]));
+    if (!list->flow && cm_edit_item(w->doc, list, i, &p->at, NULL) == 0) {
+        p->kind = CM_PIECE_LINES;
+        while (s[p->at.line + (size_t)p->indent] == ' ')
+            p->indent++;
+    }
+    return p;
+}
+
+struct cm_piece *cm_piece_content(struct cm_launcher_work *w, struct cm_piece *pod_spec)
+{
+    const char *pending = w->pending;
+    w->pending = NULL;
+    struct cm_piece *list = cm_piece_list(w, pod_spec, "containers"), *p = NULL;
+    for (size_t i = 0; i < list->count && !p; i++)
+        if (list->kids[i]->kind == CM_PIECE_MAP)
+            p = list->kids[i];
+    if (!p) {
+        p = add(w, list, CM_PIECE_MAP, NULL);
+        cm_piece_value(w, p, "name", json_string("connect-content"));
+    }
+    w->pending = pending;
+    return p;
+}
+
+json_t *cm_piece_json(const struct cm_piece *p)
+{
+    if (p->kind == CM_PIECE_LINES || p->kind == CM_PIECE_VALUE)
+        return json_incref(p->value);
+    json_t *j = p->kind == CM_PIECE_MAP ? json_object() : json_array();
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->kind == CM_PIECE_MAP)
+            json_object_set_new(j, p->kids[i]->key, cm_piece_json(p->kids[i]));
+        else
+            json_array_append_new(j, cm_piece_json(p->kids[i]));
+    }
+    return j;
+}
+
+/* ---- as lines ---- */
+
+static void write_comment(const char *comment, long indent, struct cm_str *out)
+{
+    while (comment && *comment) {
+        size_t n = strcspn(comment, "\n");
+        cm_str_addf(out, "%*s%.*s\n", (int)indent, "", (int)n, comment);
+        comment += n + (comment[n] ? 1 : 0);
+    }
+}
+
+/* The user's own lines, shifted; the key may have another name now. */
+static void write_lines(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out)
+{
+    long by = indent - p->indent;
+    if (!p->key) {
+        cm_edit_shifted(w->doc, p->at.begin, p->at.end, by, out);
+        return;
+    }
+    size_t first = cm_edit_line_end(w->doc, p->at.line), bytes;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    cm_edit_shifted(w->doc, p->at.begin, p->at.line, by, out);
+    cm_str_addf(out, "%*s", (int)indent, "");
+    cm_yaml_add_key(out, p->key);
+    size_t to = first < p->at.end ? first : p->at.end;
+    cm_str_add_bytes(out, s + p->head, to - p->head);
+    if (s[to - 1] != '\n')
+        cm_str_add(out, "\n");
+    cm_edit_shifted(w->doc, to, p->at.end, by, out);
+}
+
+static void write_kids(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out)
+{
+    for (size_t i = 0; i < p->count; i++)
+        cm_piece_write(w, p->kids[i], indent, out);
+}
+
+static void write_item(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out)
+{
+    struct cm_str lines = CM_STR(CM_STR_BIG);
+    if (p->kind == CM_PIECE_MAP) {
+        write_kids(w, p, indent + 2, &lines);
+    } else {
+        cm_autojson list = json_array();
+        json_array_append(list, p->value);
+        cm_yaml_add_value(&lines, list, (int)indent);
+        cm_str_add(out, cm_str_text(&lines) + 1);
+        cm_str_fini(&lines);
+        return;
+    }
+    if (lines.len > (size_t)indent)
+        lines.data[indent] = '-';
+    cm_str_add(out, cm_str_text(&lines));
+    cm_str_fini(&lines);
+}
+
+void cm_piece_write(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out)
+{
+    write_comment(p->comment, indent, out);
+    if (p->kind == CM_PIECE_LINES) {
+        write_lines(w, p, indent, out);
+    } else if (!p->key) {
+        write_item(w, p, indent, out);
+    } else {
+        cm_str_addf(out, "%*s", (int)indent, "");
+        cm_yaml_add_key(out, p->key);
+        cm_str_add(out, ":");
+        if (p->kind == CM_PIECE_VALUE) {
+            cm_yaml_add_value(out, p->value, (int)indent + 2);
+        } else if (!p->count) {
+            cm_str_addf(out, " %s\n", p->kind == CM_PIECE_MAP ? "{}" : "[]");
+        } else {
+            cm_str_addf(out, "%s%s\n", p->behind ? " " : "", p->behind ? p->behind : "");
+            long step = p->kind == CM_PIECE_MAP ? cm_edit_step(w->doc) : cm_edit_lists_indented(w->doc) ? 2 : 0;
+            write_kids(w, p, indent + step, out);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+/* values/launcher_place.c: puts pieces into the user's file and takes pairs out, as byte edits, and does the same to the value that the
+ * proof expects. What stands in the file already wins over what is put there, and is said. Does not: know the Launcher. */
+#include <config.h>
+
+#include <string.h>
+
+#include "values/launcher_work.h"
+#include "values/quote.h"
+
+/* ---- in ---- */
+
+static char *with_crlf(const char *text)
+{
+    struct cm_str s = CM_STR(CM_STR_BIG);
+    for (const char *p = text; *p; p++)
+        if (*p == '\n' && (p == text || p[-1] != '\r'))
+            cm_str_add(&s, "\r\n");
+        else
+            cm_str_add_bytes(&s, p, 1);
+    return cm_str_take(&s);
+}
+
+int cm_insert_lines(struct cm_launcher_work *w, size_t at, const char *lines)
+{
+    size_t bytes;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    bool open = at > 0 && s[at - 1] != '\n' && !(at == 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0);
+    cm_autofree char *whole = cm_fmt("%s%s", open ? "\n" : "", lines);
+    cm_autofree char *text = cm_edit_crlf(w->doc) ? with_crlf(whole) : cm_strdup(whole);
+    cm_edit_replace(w->edits, at, at, text);
+    return 0;
+}
+
+static int append_to(struct cm_launcher_work *w, const struct cm_piece *p, const struct cm_yaml *collection)
+{
+    size_t at, bytes;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    if (cm_edit_end(w->doc, collection, &at, w->err) != 0)
+        return -1;
+    const struct cm_yaml *first = collection->type == CM_YAML_MAP ? collection->keys[0] : collection->items[0];
+    size_t line = cm_edit_line_begin(w->doc, first->begin), indent = first->begin - line;
+    if (collection->type == CM_YAML_LIST)
+        for (indent = 0; s[line + indent] == ' ';)
+            indent++;
+    struct cm_str lines = CM_STR(CM_STR_BIG);
+    cm_piece_write(w, p, (long)indent, &lines);
+    int rc = cm_insert_lines(w, at, cm_str_text(&lines));
+    cm_str_fini(&lines);
+    return rc;
+}
+
+/* An empty or flow value gives way to lines below its key. */
+static int rewrite_value(struct cm_launcher_work *w, const struct cm_piece *p, const struct cm_yaml *key, const struct cm_yaml *value,
+                         json_t *whole)
+{
+    size_t line = cm_edit_line_begin(w->doc, key->begin), bytes, from = value->begin;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    long indent = (long)(key->begin - line);
+    while (from > key->end && s[from - 1] == ' ')
+        from--;
+    cm_edit_replace(w->edits, from, value->end, "");
+    struct cm_str lines = CM_STR(CM_STR_BIG);
+    if (value->count) {
+        cm_yaml_add_value(&lines, whole, (int)indent + cm_edit_step(w->doc));
+        cm_launcher_row(w, key, key->text, key->text, CM_CHANGE, "it was written in flow style and had to be written anew");
+    } else {
+        long step = p->kind == CM_PIECE_MAP ? cm_edit_step(w->doc) : cm_edit_lists_indented(w->doc) ? 2 : 0;
+        cm_str_add(&lines, "\n");
+        for (size_t i = 0; i < p->count; i++)
+            cm_piece_write(w, p->kids[i], indent + step, &lines);
+    }
+    int rc = cm_insert_lines(w, cm_edit_line_end(w->doc, value->end), cm_str_text(&lines) + 1);
+    cm_str_fini(&lines);
+    return rc;
+}
+
+static struct cm_yaml *item_named(const struct cm_yaml *list, const char *name, size_t *at)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct cm_yaml *n = cm_yaml_get(list->items[i], "name");
+        if (n && n->type == CM_YAML_SCALAR && strcmp(n->text, name) == 0) {
+            *at = i;
+            return list->items[i];
+        }
+    }
+    return NULL;
+}
+
+static int place_in_list(struct cm_launcher_work *w, struct cm_piece *p, struct cm_yaml *list, json_t *json, const char *path)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        cm_autojson value = cm_piece_json(p->kids[i]);
+        const char *name = json_string_value(json_object_get(value, "name"));
+        size_t at;
+        struct cm_yaml *there = name ? item_named(list, name, &at) : NULL;
+        if (there && p->kids[i]->kind == CM_PIECE_MAP) {
+            if (cm_place(w, p->kids[i], there, json_array_get(json, at), path) != 0)
+                return -1;
+        } else if (there) {
+            cm_launcher_finding(w, there, "warning", "values.conflict",
+                                cm_arena_fmt(w->arena, "%s has an entry %s already; it stays, the Launcher's is left out", path, name),
+                                "Compare both, and keep what you want.");
+        } else {
+            if (append_to(w, p->kids[i], list) != 0)
+                return -1;
+            json_array_append(json, value);
+        }
+    }
+    return 0;
+}
+
+static void merge_value(json_t *into, const json_t *from)
+{
+    const char *key;
+    json_t *value, *own;
+    memcpy(&own, &from, sizeof own);
+    json_object_foreach(own, key, value) {
+        json_t *there = json_object_get(into, key);
+        if (!there)
+            json_object_set(into, key, value);
+        else if (json_is_object(there) && json_is_object(value))
+            merge_value(there, value);
+    }
+}
+
+static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_yaml *map, size_t i, json_t *json, const char *path)
+{
+    struct cm_yaml *there = map->items[i];
+    json_t *value = json_object_get(json, p->key);
+    bool both_maps = p->kind == CM_PIECE_MAP && there->type == CM_YAML_MAP, both_lists = p->kind == CM_PIECE_LIST && there->type == CM_YAML_LIST;
+    if (cm_edit_safe(w->doc, there, w->err) != 0)
+        return -1;
+    if (cm_yaml_is_empty(there) && (p->kind == CM_PIECE_MAP || p->kind == CM_PIECE_LIST)) {
+        json_object_set_new(json, p->key, cm_piece_json(p));
+        return rewrite_value(w, p, map->keys[i], there, NULL);
+    }
+    if ((both_maps || both_lists) && there->flow) {
+        cm_autojson more = cm_piece_json(p);
+        if (both_maps)
+            merge_value(value, more);
+        else
+            json_array_extend(value, more);
+        return rewrite_value(w, p, map->keys[i], there, value);
+    }
+    if (both_maps)
+        return cm_place(w, p, there, value, path);
+    if (both_lists)
+        return place_in_list(w, p, there, value, path);
+    cm_autojson ours = cm_piece_json(p);
+    if (json_equal(value, ours))
+        return 0;
+    if (p->wins && there->type == CM_YAML_SCALAR) {
+        cm_autofree char *text = json_dumps(ours, JSON_ENCODE_ANY);
+        cm_edit_replace(w->edits, there->begin, there->end, text);
+        json_object_set(json, p->key, ours);
+        return 0;
+    }
+    cm_launcher_finding(w, there, "warning", "values.conflict",
+                        cm_arena_fmt(w->arena, "%s is there already and says something else; it stays, the Launcher's is left out", path),
+                        "Compare both, and keep what you want.");
+    return 0;
+}
+
+int cm_place(struct cm_launcher_work *w, struct cm_piece *kids_of, struct cm_yaml *map, json_t *json, const char *path)
+{
+    for (size_t k = 0; k < kids_of->count; k++) {
+        struct cm_piece *p = kids_of->kids[k];
+        const char *here = cm_arena_fmt(w->arena, "%s%s%s", path, *path ? "." : "", p->key);
+        size_t i = 0;
+        while (i < map->count && strcmp(map->keys[i]->text, p->key) != 0)
+            i++;
+        if (i < map->count) {
+            if (place_on(w, p, map, i, json, here) != 0)
+                return -1;
+        } else {
+            if (append_to(w, p, map) != 0)
+                return -1;
+            json_object_set_new(json, p->key, cm_piece_json(p));
+        }
+    }
+    return 0;
+}
+
+/* ---- out ---- */
+
+void cm_take_out(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i)
+{
+    w->gone = cm_grow(w->gone, &w->gone_cap, w->gone_count + 1, sizeof *w->gone);
+    w->gone[w->gone_count++] = map->keys[i];
+}
+
+static bool is_gone(const struct cm_launcher_work *w, const struct cm_yaml *key)
+{
+    for (size_t i = 0; i < w->gone_count; i++)
+        if (w->gone[i] == key)
+            return true;
+    return false;
+}
+
+bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map)
+{
+    for (size_t i = 0; i < map->count; i++)
+        if (!is_gone(w, map->keys[i]) &&
+            !(map->items[i]->type == CM_YAML_MAP && map->items[i]->count && cm_all_gone(w, map->items[i])))
+            return false;
+    return true;
+}
+
+static bool something_gone(const struct cm_launcher_work *w, const struct cm_yaml *map)
+{
+    for (size_t i = 0; i < map->count; i++)
+        if (is_gone(w, map->keys[i]) || (map->items[i]->type == CM_YAML_MAP && something_gone(w, map->items[i])))
+            return true;
+    return false;
+}
+
+void cm_prune(struct cm_launcher_work *w, const struct cm_yaml *map, json_t *json)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        const struct cm_yaml *value = map->items[i];
+        if (is_gone(w, map->keys[i]) || (value->type == CM_YAML_MAP && value->count && cm_all_gone(w, value)))
+            json_object_del(json, map->keys[i]->text);
+        else if (value->type == CM_YAML_MAP)
+            cm_prune(w, value, json_object_get(json, map->keys[i]->text));
+    }
+}
+
+int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *json)
+{
+    if (!something_gone(w, map))
+        return 0;
+    if (map->flow) {
+        cm_prune(w, map, json);
+        cm_autofree char *rest = json_dumps(json, JSON_ENCODE_ANY);
+        cm_edit_replace(w->edits, map->body, map->end, rest);
+        return 0;
+    }
+    for (size_t i = 0; i < map->count; i++) {
+        struct cm_yaml *value = map->items[i];
+        if (is_gone(w, map->keys[i]) || (value->type == CM_YAML_MAP && value->count && cm_all_gone(w, value))) {
+            struct cm_extent at;
+            if (cm_edit_pair(w->doc, map, i, &at, w->err) != 0)
+                return -1;
+            cm_edit_replace(w->edits, at.begin, at.end, "");
+            json_object_del(json, map->keys[i]->text);
+        } else if (value->type == CM_YAML_MAP && cm_remove(w, value, json_object_get(json, map->keys[i]->text)) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}

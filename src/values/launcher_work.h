@@ -1,0 +1,95 @@
+/* values/launcher_work.h: what the parts of the Launcher conversion share (values/launcher*.c); not for others.
+ *
+ * What is to be put somewhere is a tree of pieces: maps and lists that we make, and at their ends either lines of the user's own file
+ * (moved with their comments, only shifted) or values that had to be made anew. The same tree gives the lines to insert and the value
+ * that the proof expects. */
+#ifndef CM_VALUES_LAUNCHER_WORK_H
+#define CM_VALUES_LAUNCHER_WORK_H
+
+#include "base/mem.h"
+#include "base/yaml.h"
+#include "values/config.h"
+#include "values/edit.h"
+#include "values/launcher.h"
+
+enum cm_piece_kind { CM_PIECE_MAP, CM_PIECE_LIST, CM_PIECE_LINES, CM_PIECE_VALUE };
+
+struct cm_piece {
+    enum cm_piece_kind kind;
+    const char *key;                     /* NULL: an item of a list */
+    struct cm_piece **kids;              /* map, list */
+    size_t count, cap;
+    struct cm_extent at;                 /* lines: where they stand in the source */
+    size_t head;                         /* lines of a pair: the byte behind its key */
+    long indent;                         /* lines: column of the key or the dash, from 0 */
+    json_t *value;                       /* lines, value: what they say; owned by the arena */
+    const char *comment;                 /* lines to stand above it, newline-ended, without indent; NULL */
+    const char *behind;                  /* a comment behind the key of a map; NULL */
+    bool wins;                           /* over what stands there already */
+};
+
+struct cm_launcher_work {
+    const struct cm_launcher_wish *wish;
+    struct cm_launcher_result *out;
+    struct cm_arena *arena;
+    struct cm_yaml_doc *doc;
+    struct cm_yaml *root;
+    json_t *expected;
+    struct cm_edits *edits;
+    const struct cm_yaml **gone;         /* keys of pairs that leave */
+    size_t gone_count, gone_cap;
+    struct cm_piece *top;                /* what is added to the file's root */
+    const char *pending;                 /* comments of a map that dissolves, for the next piece */
+    const char *service_account, *namespace;
+    const char *renamed;                 /* the section of config that became Kubernetes; NULL */
+    struct cm_err **err;
+};
+
+/* launcher_piece.c: the tree. All of it lives in the arena. */
+struct cm_piece *cm_piece_map(struct cm_launcher_work *w, struct cm_piece *in, const char *key);      /* the kid of that key; made when missing */
+struct cm_piece *cm_piece_list(struct cm_launcher_work *w, struct cm_piece *in, const char *key);
+struct cm_piece *cm_piece_path(struct cm_launcher_work *w, struct cm_piece *in, const char *dotted);  /* maps below maps */
+struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in, const char *key, json_t *taken);
+/* The i-th pair of a user's map, under another key perhaps; its lines where it has lines of its own, else its value. */
+struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i);
+struct cm_piece *cm_piece_item(struct cm_launcher_work *w, struct cm_piece *in, const struct cm_yaml *list, size_t i);
+/* The container of content; made, as the last of the list, when missing. */
+struct cm_piece *cm_piece_content(struct cm_launcher_work *w, struct cm_piece *pod_spec);
+json_t *cm_piece_json(const struct cm_piece *p);                                       /* new reference */
+void cm_piece_write(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out);
+
+/* launcher_place.c: putting pieces into the file, taking pairs out of it. */
+int cm_place(struct cm_launcher_work *w, struct cm_piece *kids_of, struct cm_yaml *map, json_t *json, const char *path);
+void cm_take_out(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i);     /* only noted; cm_remove does it */
+/* Remove what was noted below this map; a map of which nothing stays goes with its key. */
+int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *json);
+/* The same in the value alone. */
+void cm_prune(struct cm_launcher_work *w, const struct cm_yaml *map, json_t *json);
+bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map);
+int cm_insert_lines(struct cm_launcher_work *w, size_t at, const char *lines);
+
+/* launcher_map.c: templateValues and its places. */
+int cm_launcher_template_values(struct cm_launcher_work *w, struct cm_yaml *values);
+/* launcher_podspec.c: the pod's own part: containers, security contexts. */
+int cm_launcher_pod(struct cm_launcher_work *w, struct cm_yaml *pod);
+/* launcher_profiles.c */
+int cm_launcher_profiles(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t i);
+/* launcher_images.c: images into executionEnvironments. */
+int cm_launcher_images(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t i);
+
+/* launcher.c: the account. target NULL: nowhere. */
+void cm_launcher_row(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target, enum cm_fate fate,
+                     const char *reason);
+void cm_launcher_finding(struct cm_launcher_work *w, const struct cm_yaml *at, const char *verdict, const char *id, const char *seen,
+                         const char *remedy);
+struct cm_piece *cm_launcher_job(struct cm_launcher_work *w);        /* defaultResourceJobBase */
+struct cm_piece *cm_launcher_service(struct cm_launcher_work *w);
+struct cm_piece *cm_launcher_backend(struct cm_launcher_work *w);    /* backends.kubernetes */
+bool cm_yaml_is_empty(const struct cm_yaml *node);                   /* null, "", {}, [] */
+bool cm_yaml_is_false(const struct cm_yaml *node);                   /* false as helm reads it */
+bool cm_yaml_is_true(const struct cm_yaml *node);
+/* The comment lines above a pair and behind its key, for a piece that takes its place. */
+const char *cm_comments_above(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i);
+const char *cm_comment_behind(struct cm_launcher_work *w, const struct cm_yaml *key, const struct cm_yaml *value);
+
+#endif

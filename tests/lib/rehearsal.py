@@ -1,0 +1,256 @@
+"""Whole runs in the rehearsal's world, for the test scripts: one PostgreSQL a script, a world a test, the real program.
+
+Everything started here is ended here, by its own process object. TAP goes to stdout."""
+import collections
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+BUILD = os.environ.get("CM_BUILD", os.getcwd())
+SRC = os.environ.get("CM_SRC", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+RUN = os.path.join(BUILD, "connect-migrate-run")
+WORLD = os.path.join(BUILD, "connect-migrate-world")
+
+
+class Tap:
+    """Numbers the tests, prints TAP, keeps the exit status honest. Safe to use from several threads."""
+
+    def __init__(self):
+        self.n = 0
+        self.failed = 0
+        self.lock = threading.Lock()
+
+    def ok(self, good, name, why=""):
+        with self.lock:
+            self.n += 1
+            self.failed += 0 if good else 1
+            print(f"{'' if good else 'not '}ok {self.n} - {name}")
+            if not good:
+                for line in str(why).splitlines()[-60:]:
+                    print(f"# {line}")
+            sys.stdout.flush()
+        return good
+
+    def equal(self, got, want, name, context=""):
+        return self.ok(got == want, name, f"got:  {got!r}\nwant: {want!r}\n{context}")
+
+    def skip(self, name, why):
+        with self.lock:
+            self.n += 1
+            print(f"ok {self.n} - {name} # SKIP {why}")
+            sys.stdout.flush()
+
+    def end(self):
+        print(f"1..{self.n}")
+        sys.exit(0)
+
+
+def skip_all(why):
+    print(f"1..0 # SKIP {why}")
+    sys.exit(0)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def has_hooks():
+    with open(os.path.join(BUILD, "config.h"), encoding="utf-8") as f:
+        return "#define CM_TEST_HOOKS 1" in f.read()
+
+
+def as_server_user():
+    """PostgreSQL refuses to run as root: another user then."""
+    if os.getuid() != 0:
+        return {}
+    user = pwd.getpwnam("postgres")
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def server_binary(name):
+    for root in sorted(os.listdir("/usr/lib/postgresql"), key=lambda v: int(v) if v.isdigit() else 0, reverse=True):
+        path = f"/usr/lib/postgresql/{root}/bin/{name}"
+        if os.access(path, os.X_OK):
+            return path
+    return shutil.which(name)
+
+
+class Postgres:
+    """A private server for the worlds of one script."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="cm-postgres-")
+        self.port = free_port()
+        data = os.path.join(self.dir, "data")
+        who = as_server_user()
+        if who:
+            os.chown(self.dir, who["user"], who["group"])
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": self.dir}
+        subprocess.run([server_binary("initdb"), "-D", data, "-U", "super", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"],
+                       check=True, **quiet, **who)
+        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}", "-c", f"unix_socket_directories={self.dir}", "-c", "fsync=off",
+                   "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "autovacuum=off", "-c", "shared_buffers=32MB"]
+        self.process = subprocess.Popen([server_binary("postgres"), "-D", data, *options], **quiet, **who)
+        for _ in range(600):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                break
+            time.sleep(0.02)
+
+    def option(self):
+        return ["--postgres", f"127.0.0.1:{self.port}:super"]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=30)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+Result = collections.namedtuple("Result", "status out err")
+
+
+class World:
+    """One world, up from the beginning of a `with` to its end."""
+
+    def __init__(self, postgres=None, *options, dir=None):
+        self.dir = dir or tempfile.mkdtemp(prefix="cm-world-")
+        self.own = dir is None
+        self.postgres = postgres
+        self.options = [str(o) for o in options]
+        self.process = None
+
+    def __enter__(self):
+        self.up()
+        return self
+
+    def up(self):
+        command = [WORLD, "serve", "--dir", self.dir, *self.options, *(self.postgres.option() if self.postgres else [])]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if line.strip() != "ready":
+            self.process.kill()
+            raise RuntimeError(f"the world did not come up: {line}{self.process.stderr.read()}")
+
+    def down(self):
+        if self.process:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.communicate()
+            self.process = None
+
+    def __exit__(self, *_):
+        self.down()
+        if self.own and not os.environ.get("CM_KEEP"):
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    @property
+    def plan(self):
+        return os.path.join(self.dir, "plan.yaml")
+
+    @property
+    def run_dir(self):
+        return os.path.join(self.dir, "plan.run")
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def start(self, *args, env=None, **more):
+        everything = {**os.environ, **(env or {})}
+        return subprocess.Popen([RUN, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env=everything, **more)
+
+    def cli(self, *args, env=None, timeout=120):
+        """The program with these arguments, to its end."""
+        p = self.start(*args, env=env)
+        try:
+            out, err = p.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            out, err = p.communicate()
+            return Result(-999, out, err + "\n(ended by the test: it took too long)")
+        return Result(p.returncode, out, err)
+
+    def run(self, *args, **more):
+        return self.cli(self.plan, "--yes", *args, **more)
+
+    def end_accident(self):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path("drill"))
+
+    def effects(self):
+        with contextlib.suppress(FileNotFoundError), open(self.path("effects.jsonl"), encoding="utf-8") as f:
+            return [json.loads(line) for line in f if line.endswith("\n")]
+        return []
+
+    def changes(self):
+        """The effects without times, ids and requests that changed nothing, sorted: equal for equal histories."""
+        out = []
+        for e in self.effects():
+            if e["effect"] == "noop":
+                continue
+            if e["effect"] == "webhook" and any(("effect", '"webhook"') in o for o in out):
+                continue    # the one effect that is at least once when its answer was lost: doc/resume.md
+            out.append(tuple(sorted((k, json.dumps(v)) for k, v in e.items() if k not in ("at", "pid", "task_id", "reference", "pod", "seq"))))
+        return sorted(out)
+
+    def count(self, effect, **members):
+        return sum(1 for e in self.effects() if e["effect"] == effect and all(e.get(k) == v for k, v in members.items()))
+
+    def violations(self):
+        return [e for e in self.effects() if e["effect"] == "VIOLATION"]
+
+    def dump(self):
+        p = subprocess.run([WORLD, "dump", self.dir], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True)
+        return json.loads(p.stdout)
+
+    def status(self):
+        return json.loads(self.cli("status", self.plan, "--json").out)
+
+    def journal(self):
+        with open(os.path.join(self.run_dir, "state.jsonl"), encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
+    def lines(self):
+        with open(os.path.join(self.run_dir, "state.jsonl"), "rb") as f:
+            return f.read().count(b"\n")
+
+
+def run_until_done(world, *args, tries=40, **more):
+    """Type the same command again, as people do, until it says something else than `interrupted`."""
+    for _ in range(tries):
+        r = world.run(*args, **more)
+        if r.status not in (130, 143, -9):
+            return r
+    return r
+
+
+def at_once(jobs, workers=2):
+    """Run these functions, a few side by side."""
+    todo = collections.deque(jobs)
+
+    def work():
+        while True:
+            try:
+                job = todo.popleft()
+            except IndexError:
+                return
+            job()
+
+    threads = [threading.Thread(target=work) for _ in range(workers)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()

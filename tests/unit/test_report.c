@@ -1,0 +1,384 @@
+/* test_report.c: the report in its four formats, from a record on disk with its artifacts. */
+#include <config.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "journal/journal.h"
+#include "record_fixture.h"
+#include "report/csv.h"
+#include "report/report.h"
+
+struct run { char dir[64]; struct record r; };
+
+static int64_t fed_ms;
+static int64_t fed(void *ctx) { (void)ctx; return fed_ms; }
+static const struct cm_clock clock_fed = { fed, fed, NULL };
+
+static const char *const files[] = { "artifacts/priority.csv", "artifacts/baseline.json", "artifacts/validation.json",
+                                     "artifacts/config.account.json", "artifacts", "state.jsonl", "report.md", "report.json",
+                                     "report.html", "junit.xml" };
+
+static int make_run(void **state)
+{
+    struct run *run = cm_alloc(sizeof *run);
+    snprintf(run->dir, sizeof run->dir, "/tmp/cm-report-XXXXXX");
+    assert_non_null(mkdtemp(run->dir));
+    cm_autofree char *artifacts = cm_path_join(run->dir, "artifacts");
+    assert_int_equal(mkdir(artifacts, 0700), 0);
+    run->r = record_new();
+    *state = run;
+    return 0;
+}
+
+static int end_of_run(void **state)
+{
+    struct run *run = *state;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        cm_autofree char *path = cm_path_join(run->dir, files[i]);
+        remove(path);
+    }
+    rmdir(run->dir);
+    record_end(&run->r);
+    free(run);
+    return 0;
+}
+
+/* Put the record on disk, as one group: the transcript is read from there. */
+static void put_on_disk(struct run *run)
+{
+    cm_autofree char *path = cm_path_join(run->dir, "state.jsonl");
+    unlink(path);
+    fed_ms = TEN_PM;
+    struct cm_journal *j = cm_journal_create(path, &clock_fed, NULL);
+    assert_non_null(j);
+    size_t i;
+    json_t *e;
+    json_array_foreach(run->r.events, i, e)
+        cm_journal_add(j, json_incref(e));
+    assert_int_equal(cm_journal_sync(j, NULL), 0);
+    cm_journal_close(j);
+}
+
+static void artifact(struct run *run, const char *name, const char *text)
+{
+    cm_autofree char *dir = cm_path_join(run->dir, "artifacts"), *event = NULL;
+    cm_autofree char *path = cm_path_join(dir, name);
+    assert_int_equal(cm_file_write(path, text, strlen(text), 0600, NULL), 0);
+    event = cm_fmt("{'type':'artifact','step':'s','name':'%s','sha256':'aa','bytes':%zu}", name, strlen(text));
+    say(&run->r, event);
+}
+
+static char *render(struct run *run, const char *format, int64_t minutes)
+{
+    char *text = NULL;
+    size_t n;
+    put_on_disk(run);
+    FILE *out = open_memstream(&text, &n);
+    assert_int_equal(cm_report_render(run->r.m, run->dir, format, TEN_PM + MINUTES(minutes), out, NULL), 0);
+    fclose(out);
+    return text;
+}
+
+static json_t *render_json(struct run *run, int64_t minutes)
+{
+    cm_autofree char *text = render(run, "json", minutes);
+    json_t *report = json_loads(text, 0, NULL);
+    assert_non_null(report);
+    return report;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL)
+        fail_msg("\"%s\" is not in:\n%s", part, text);
+}
+
+static void assert_has_not(const char *text, const char *part)
+{
+    if (strstr(text, part) != NULL)
+        fail_msg("\"%s\" is in:\n%s", part, text);
+}
+
+static void finish_run(struct run *run)
+{
+    struct record *r = &run->r;
+    until_verified(r);
+    r->at = TEN_PM + MINUTES(20);
+    step_begin(r, "content.build");
+    intent(r, 6, "content.build", "content.build", "g-1", "");
+    close_intent(r, 6, "happened", "{'state':'built'}");
+    intent(r, 7, "content.build", "content.build", "g-2", "");
+    close_intent(r, 7, "happened", "{'state':'failed','error':'no such R'}");
+    say(r, "{'type':'fact','step':'content.build','name':'content.build','value':{'selected':2,'skipped':0}}");
+    step_end(r, "content.build", "done");
+    artifact(run, "priority.csv", "guid,path,title,visits,why\ng-1,/one/,\"Sales, \"\"north\"\"\",12,visits\ng-2,/two/,<b>x</b>|y,3,named\n");
+    artifact(run, "baseline.json", "{\"items\":[{\"guid\":\"g-1\",\"status\":200},{\"guid\":\"g-2\",\"status\":200}]}");
+    artifact(run, "validation.json", "{\"items\":[{\"guid\":\"g-1\",\"result\":\"same\",\"now\":200,\"job\":{\"cluster\":\"Kubernetes\"}},"
+                                     "{\"guid\":\"g-2\",\"result\":\"differs\",\"how\":\"200 before, 500 now\",\"now\":500,\"job\":null}]}");
+    r->at = TEN_PM + MINUTES(30);
+    step_begin(r, "temporary.revert");
+    close_intent(r, 4, "back", "");
+    say(r, "{'type':'interruption','what':'Connect','why':'the pod was replaced','from':1796509800000,'to':1796509805000}");
+    say(r, "{'type':'fact','step':'temporary.revert','name':'values.final','value':['values.yaml','values.config.yaml']}");
+    step_end(r, "temporary.revert", "done");
+    r->at = TEN_PM + MINUTES(33);
+    step_done(r, "access.open");
+}
+
+/* ---- what is in it ---- */
+
+static void a_finished_run_is_told_whole(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    step_begin(&run->r, "report.write");
+    say(&run->r, "{'type':'gate.wait','gate':'gate.downtime','kind':'go','step':'gate.downtime','title':'Begin?','shown':'x','digest':'d'}");
+    say(&run->r, "{'type':'gate.open','gate':'gate.downtime','digest':'d','who':'ann@laptop','how':'yes','note':'agreed'}");
+
+    cm_autojson report = render_json(run, 34);
+
+    assert_int_equal(cm_json_int(report, "report", 0), 1);
+    assert_string_equal(cm_json_text(report, "state", ""), "done");
+    assert_float_equal(json_number_value(cm_json_at(report, "downtime.service.seconds")), 420.0, 0.001);
+    assert_float_equal(json_number_value(cm_json_at(report, "downtime.users.seconds")), 1800.0, 0.001);
+    const json_t *temporary = json_array_get(json_object_get(report, "temporary"), 0);
+    assert_string_equal(cm_json_text(temporary, "setting", ""), "Scheduler.MinProcessesLimit");
+    assert_string_equal(cm_json_text(temporary, "original.value", ""), "5");
+    assert_int_equal(cm_json_int(temporary, "set_to", -1), 0);
+    assert_string_equal(cm_json_text(temporary, "state", ""), "back");
+    assert_string_equal(cm_json_text(temporary, "settled", ""), "2026-12-05T22:30:00.000Z");
+    const json_t *said = json_array_get(json_object_get(report, "said"), 0);
+    assert_string_equal(cm_json_text(said, "what", ""), "approved");
+    assert_string_equal(cm_json_text(said, "who", ""), "ann@laptop");
+    const json_t *item = json_array_get(json_object_get(report, "items"), 1);
+    assert_string_equal(cm_json_text(item, "build_error", ""), "no such R");
+    assert_string_equal(cm_json_text(item, "result", ""), "differs");
+    assert_int_equal(cm_json_int(item, "now", 0), 500);
+    item = json_array_get(json_object_get(report, "items"), 0);
+    assert_string_equal(cm_json_text(item, "title", ""), "Sales, \"north\"");
+    assert_int_equal(cm_json_int(item, "visits", 0), 12);
+    assert_string_equal(cm_json_text(item, "cluster", ""), "Kubernetes");
+    assert_true(json_array_size(json_object_get(report, "transcript")) > 10);
+}
+
+static void its_own_step_counts_as_done_while_it_writes(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    step_begin(&run->r, "report.write");
+    cm_autojson report = render_json(run, 34);
+    const json_t *stages = json_object_get(report, "stages");
+    const json_t *last = json_array_get(stages, json_array_size(stages) - 1);
+    assert_string_equal(cm_json_text(last, "state", ""), "done");
+    assert_string_equal(cm_json_text(json_array_get(json_object_get(last, "steps"), 0), "state", ""), "done");
+    assert_string_equal(cm_json_text(report, "verdict", ""), "Done and verified.");
+}
+
+static void a_run_that_stopped_is_never_called_done(void **state)
+{
+    struct run *run = *state;
+    until_verified(&run->r);
+    step_begin(&run->r, "content.build");
+    step_end(&run->r, "content.build", "failed");
+    end_run(&run->r, 1);
+    cm_autojson report = render_json(run, 34);
+    assert_string_equal(cm_json_text(report, "state", ""), "failed");
+    assert_string_equal(cm_json_text(report, "verdict", ""), "Stopped: step content.build failed: it broke.");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(report, "open_points"), 0)),
+                        "step content.build failed: it broke");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(report, "open_points"), 1)),
+                        "still in force: temporary.setting Scheduler.MinProcessesLimit");
+}
+
+static void the_window_is_kept_or_not(void **state)
+{
+    struct run *run = *state;
+    struct record *r = &run->r;
+    until_verified(r);
+    say(r, "{'type':'plan.accepted','plan':{'window':{'start':'2026-12-05 22:30','end':'2026-12-06 03:00','zone':'Europe/Berlin'}},"
+           "'plan_digest':'x','diff':''}");
+    cm_autojson report = render_json(run, 34);
+    /* 22:04 UTC is 23:04 in Berlin */
+    assert_true(json_is_true(cm_json_at(report, "downtime.service.within_window")));
+    assert_true(json_is_true(cm_json_at(report, "downtime.users.within_window")));
+    cm_autojson later = render_json(run, 600);
+    assert_true(json_is_true(cm_json_at(later, "downtime.service.within_window")));
+    assert_true(json_is_false(cm_json_at(later, "downtime.users.within_window")));
+    cm_autofree char *markdown = render(run, "markdown", 34);
+    assert_has(markdown, "Maintenance window: 2026-12-05 22:30 CET to 2026-12-06 03:00 CET.");
+    assert_has(markdown, "| Service down | 7m 00s | 2026-12-05 23:04 CET | 2026-12-05 23:11 CET | inside |");
+}
+
+/* ---- Markdown ---- */
+
+static void markdown_names_the_values_files_in_its_last_line(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    cm_autofree char *text = render(run, "markdown", 34);
+    const char *last = "\n`values.yaml`, `values.config.yaml`\n";
+    assert_string_equal(text + strlen(text) - strlen(last), last);
+}
+
+static void markdown_lets_no_text_break_its_tables(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    cm_autofree char *text = render(run, "markdown", 34);
+    assert_has(text, "\\<b>x\\</b>\\|y");
+    assert_has_not(text, "| <b>");
+    assert_has(text, "# Migration report: prod.yaml\n");
+    assert_has(text, "2 items selected: 1 built, 1 failed, 0 skipped, 0 gone.");
+    assert_has(text, "failed: no such R");
+    assert_has(text, "differs: 200 before, 500 now");
+    assert_has(text, "users         in again since 22:33, were out for 30 min");
+}
+
+/* ---- HTML ---- */
+
+static void html_escapes_what_comes_from_outside(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    cm_autofree char *text = render(run, "html", 34);
+    assert_has(text, "&lt;b&gt;x&lt;/b&gt;|y");
+    assert_has_not(text, "<b>");
+    assert_has(text, "prefers-color-scheme:dark");
+    assert_has(text, "@media print");
+}
+
+static void html_needs_nothing_from_elsewhere(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    cm_autofree char *text = render(run, "html", 34);
+    assert_has_not(text, "<script");
+    assert_has_not(text, "<link");
+    assert_has_not(text, "src=");
+    assert_has_not(text, "url(");
+    assert_has_not(text, "http://");
+    assert_has_not(text, "https://");
+}
+
+/* ---- JUnit ---- */
+
+static void junit_counts_failures_and_what_was_not_done(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    say(&run->r, "{'type':'finding','step':'s','id':'a.b','verdict':'blocker','seen':'\\u0001 \\'x\\' < y'}");
+    say(&run->r, "{'type':'finding','step':'s','id':'c.d','verdict':'unknown','seen':'?'}");
+    say(&run->r, "{'type':'answer','id':'c.d','who':'ann','note':'fine'}");
+    cm_autofree char *text = render(run, "junit", 34);
+    assert_has(text, "<testsuite name=\"content\" tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\"");
+    assert_has(text, "<testcase classname=\"content\" name=\"g-2\" time=\"0.000\"><failure message=\"no such R\"/></testcase>");
+    assert_has(text, "<testsuite name=\"findings\" tests=\"2\" failures=\"1\"");
+    assert_has(text, "message=\"  &quot;x&quot; &lt; y\"");
+    assert_has(text, "<testcase classname=\"report\" name=\"report.write\" time=\"0.000\"><skipped message=\"not done yet\"/></testcase>");
+    assert_has(text, "<testcase classname=\"deploy\" name=\"connect.verify\" time=\"1.500\"/>");
+}
+
+/* ---- all of them ---- */
+
+static void all_formats_are_written_into_the_run_directory(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    put_on_disk(run);
+    assert_int_equal(cm_report_write_all(run->r.m, run->dir, TEN_PM, NULL), 0);
+    for (size_t i = 6; i < sizeof files / sizeof files[0]; i++) {
+        cm_autofree char *path = cm_path_join(run->dir, files[i]);
+        assert_true(cm_file_exists(path));
+    }
+}
+
+static void refuses_a_format_it_does_not_have(void **state)
+{
+    struct run *run = *state;
+    cm_autoerr err = NULL;
+    begin_forward(&run->r);
+    assert_int_equal(cm_report_render(run->r.m, run->dir, "pdf", TEN_PM, stderr, &err), -1);
+    assert_int_equal(cm_err_code(err), CM_E_USAGE);
+    assert_non_null(cm_err_hint(err));
+}
+
+static void a_run_that_has_just_begun_has_a_report_too(void **state)
+{
+    struct run *run = *state;
+    static const char *const formats[] = { "markdown", "json", "html", "junit" };
+    begin_run(&run->r);
+    for (size_t i = 0; i < 4; i++) {
+        cm_autofree char *text = render(run, formats[i], 1);
+        assert_true(strlen(text) > 100);
+    }
+}
+
+static void the_account_of_the_configuration_is_shown(void **state)
+{
+    struct run *run = *state;
+    begin_forward(&run->r);
+    artifact(run, "config.account.json", "[{\"source\":\"connect.gcfg:3\",\"setting\":\"Server.Address\",\"target\":\"config.Server.Address\","
+                                         "\"disposition\":\"keep\",\"reason\":\"the same\"}]");
+    cm_autofree char *text = render(run, "markdown", 1);
+    assert_has(text, "| connect.gcfg:3 | Server.Address | config.Server.Address | keep | the same |");
+}
+
+/* ---- the tables it reads ---- */
+
+static void csv_is_read_as_people_and_spreadsheets_write_it(void **state)
+{
+    (void)state;
+    cm_autojson rows = cm_csv_rows("\xEF\xBB\xBF" "a,b\r\n1,\"x\ny\"\r\n\"\"\"q\"\"\",\r\n3\r\n4,5,6");
+    assert_int_equal(json_array_size(rows), 4);
+    assert_string_equal(cm_json_text(json_array_get(rows, 0), "a", ""), "1");
+    assert_string_equal(cm_json_text(json_array_get(rows, 0), "b", ""), "x\ny");
+    assert_string_equal(cm_json_text(json_array_get(rows, 1), "a", ""), "\"q\"");
+    assert_string_equal(cm_json_text(json_array_get(rows, 1), "b", "?"), "");
+    assert_null(json_object_get(json_array_get(rows, 2), "b"));
+    assert_string_equal(cm_json_text(json_array_get(rows, 3), "b", ""), "5");
+}
+
+static void csv_that_is_broken_still_ends(void **state)
+{
+    (void)state;
+    static const char *const cases[] = { "", "a", "a,b\n\"open", "a\n\xff\xfe\n", ",,,\n,,,", "\n\n\n" };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cm_autojson rows = cm_csv_rows(cases[i]);
+        assert_true(json_is_array(rows));
+    }
+    cm_autojson none = cm_csv_rows(NULL);
+    assert_int_equal(json_array_size(none), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_run, end_of_run)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_finished_run_is_told_whole),
+        TEST(its_own_step_counts_as_done_while_it_writes),
+        TEST(a_run_that_stopped_is_never_called_done),
+        TEST(the_window_is_kept_or_not),
+        TEST(markdown_names_the_values_files_in_its_last_line),
+        TEST(markdown_lets_no_text_break_its_tables),
+        TEST(html_escapes_what_comes_from_outside),
+        TEST(html_needs_nothing_from_elsewhere),
+        TEST(junit_counts_failures_and_what_was_not_done),
+        TEST(all_formats_are_written_into_the_run_directory),
+        TEST(refuses_a_format_it_does_not_have),
+        TEST(a_run_that_has_just_begun_has_a_report_too),
+        TEST(the_account_of_the_configuration_is_shown),
+        cmocka_unit_test(csv_is_read_as_people_and_spreadsheets_write_it),
+        cmocka_unit_test(csv_that_is_broken_still_ends),
+    };
+    cm_mem_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
