@@ -1,8 +1,7 @@
 /* actions/cluster_check.c: cluster.check: the cluster that the plan means, and what must stand in it before helm is called.
  *
- * A cluster that is not reached is one finding, and nothing else is asked. What these rights forbid to look at is unknown; a right
- * that the migration itself needs and kubectl says no to is a blocker, unless the step is done by hand or by a command. The chart's
- * needs in objects: cluster_objects.c; release and other deployers: cluster_release.c. */
+ * A cluster that is not reached is one finding, and nothing else is asked. What may not be looked at is unknown. Rights:
+ * cluster_rights.c; what the chart needs to find: cluster_objects.c; release and other deployers: cluster_release.c. */
 #include <config.h>
 
 #include <string.h>
@@ -94,76 +93,6 @@ static int judge_namespace(struct cm_step *step, struct cm_err **err)
                        "Set pod.securityContext, securityContext and those of the content's job base in the values as that level asks.",
                        "namespace %s admits pods of level 'restricted' only; the chart's defaults do not fit it", names[i]);
     }
-    return 0;
-}
-
-/* ---- rights ---- */
-
-struct right {
-    const char *verb, *resource;
-    const char *step;                  /* the step that needs it */
-    const char *when;                  /* "create": with sharedStorage.create … ; NULL: always */
-};
-
-static const struct right rights[] = {
-    { "list", "pods", NULL, NULL },
-    { "get", "pods/log", NULL, NULL },
-    { "list", "secrets", NULL, NULL },
-    { "create", "pods/exec", "storage.prove", NULL },
-    { "create", "pods/portforward", "connect.verify", "forward" },
-    { "patch", "serviceaccounts", "serviceaccounts.label", NULL },
-    { "create", "secrets", "helm.deploy", NULL },
-    { "update", "secrets", "helm.deploy", NULL },
-    { "delete", "secrets", "helm.deploy", NULL },
-    { "create", "configmaps", "helm.deploy", NULL },
-    { "create", "deployments.apps", "helm.deploy", NULL },
-    { "patch", "deployments.apps", "helm.deploy", NULL },
-    { "create", "services", "helm.deploy", NULL },
-    { "create", "roles.rbac.authorization.k8s.io", "helm.deploy", "rbac" },
-    { "create", "persistentvolumeclaims", "helm.deploy", "claim" },
-    { "create", "ingresses.networking.k8s.io", "helm.deploy", "ingress" },
-};
-
-static bool applies(struct cm_step *step, const struct right *r)
-{
-    const json_t *values = cm_look_values(step);
-    const json_t *settings = r->step ? cm_plan_step(cm_step_plan(step), r->step) : NULL;
-    const char *by = cm_json_text(settings, "by", "tool"), *url = cm_plan_text(cm_step_plan(step), "target.url");
-    if (strcmp(by, "tool") != 0 || json_object_get(settings, "skip")) return false;
-    if (!r->when) return true;
-    if (strcmp(r->when, "forward") == 0) return !url || strcmp(url, "port-forward") == 0;
-    if (strcmp(r->when, "rbac") == 0) return cm_json_bool(values, "rbac.create", true);
-    if (strcmp(r->when, "claim") == 0) return cm_json_bool(values, "sharedStorage.create", false);
-    return cm_json_bool(values, "ingress.enabled", false);
-}
-
-int cm_cluster_rights(struct cm_step *step, struct cm_err **err)
-{
-    cm_autostr missing = CM_STR(1024), unknown = CM_STR(1024);
-    size_t asked = 0;
-    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
-        bool allowed = false;
-        cm_autoerr seen = NULL;
-        if (!applies(step, &rights[i])) continue;
-        asked++;
-        if (cm_kube_can_i(step, rights[i].verb, rights[i].resource, &allowed, &seen) < 0) {
-            if (cm_look_ends(&seen, err)) return -1;
-            cm_look_list(&unknown, "%s %s (%s)", rights[i].verb, rights[i].resource, cm_err_message(seen));
-            break;                     /* the next question would fail alike */
-        }
-        if (!allowed) cm_look_list(&missing, "%s %s", rights[i].verb, rights[i].resource);
-    }
-    const char *ns = cm_plan_text(cm_step_plan(step), "target.namespace");
-    if (missing.len)
-        cm_finding(step, CM_BLOCKER, "cluster.rights",
-                   cm_arena_fmt(cm_step_arena(step), "Ask for these rights in namespace %s, or let a step be done `by: hand` or `by: "
-                                                     "command`; `connect-migrate-run explain` lists what each step needs.", ns),
-                   "in namespace %s this login may not: %s", ns, cm_str_text(&missing));
-    if (unknown.len)
-        cm_finding(step, CM_UNKNOWN, "cluster.rights-unknown", "Ask who runs the cluster whether this login may run `helm upgrade` there.",
-                   "kubectl could not say whether this login may: %s", cm_str_text(&unknown));
-    if (!missing.len && !unknown.len)
-        cm_finding(step, CM_OK, "cluster.rights", NULL, "the %zu rights that this migration needs in namespace %s are there", asked, ns);
     return 0;
 }
 

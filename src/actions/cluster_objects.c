@@ -138,8 +138,9 @@ static void walk(struct wanted *w, const json_t *node, const char *at, bool soft
     if (!json_is_object(node)) return;
     json_object_foreach(cm_json_loose(node), key, value) {
         bool top = depth == 0;
-        /* Connect's own settings are no Kubernetes objects; extraObjects bring theirs along; Launcher's values are not used. */
-        if (top && (strcmp(key, "config") == 0 || strcmp(key, "extraObjects") == 0 || strcmp(key, "launcher") == 0)) continue;
+        /* Connect's own settings are no Kubernetes objects; extraObjects bring theirs along; Launcher's values count when it is on. */
+        bool unused = strcmp(key, "launcher") == 0 && !cm_json_bool(value, "enabled", false);
+        if (top && (strcmp(key, "config") == 0 || strcmp(key, "extraObjects") == 0 || unused)) continue;
         cm_autofree char *deeper = top ? cm_strdup(key) : cm_fmt("%s.%s", at, key);
         want_member(w, key, value, soft, content, at);
         walk(w, value, deeper, soft || (top && strcmp(key, "ingress") == 0), content || (top && strcmp(key, "backends") == 0), depth + 1);

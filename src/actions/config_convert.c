@@ -1,13 +1,16 @@
 /* config.convert: the old server's configuration becomes values.config.yaml, with an account of every setting. The rules stand in
- * values/; here they are given what they read, and their findings are handed on. */
+ * values/; here they are given what they read, and their findings are handed on. Secrets that the values would need are looked for in the
+ * cluster: their names and keys only. */
 #include <config.h>
 
 #include <string.h>
+#include <strings.h>
 
 #include <cm/action.h>
 
 #include "actions/source.h"
 #include "actions/target.h"
+#include "adapters/kubectl.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -22,6 +25,25 @@ static enum cm_verdict verdict_of(const char *word)
     return CM_UNKNOWN;
 }
 
+static bool has_proxy(char *const *environment)
+{
+    for (; environment && *environment; environment++)
+        if (strncasecmp(*environment, "http_proxy=", 11) == 0 || strncasecmp(*environment, "https_proxy=", 12) == 0)
+            return true;
+    return false;
+}
+
+/* The address by which pods reach the API server: a proxy must never be asked for it. NULL: not to be seen. Arena text. */
+static const char *api_address(struct cm_step *step)
+{
+    enum cm_seen seen = CM_FORBIDDEN;
+    cm_autojson service = NULL;
+    if (cm_kube_get_in(step, "default", "service", "kubernetes", NULL, &service, &seen, NULL) < 0 || seen != CM_SEEN)
+        return NULL;
+    const char *ip = cm_json_text(service, "spec.clusterIP", NULL);
+    return ip ? cm_arena_strdup(cm_step_arena(step), ip) : NULL;
+}
+
 static int convert(struct cm_step *step, struct cm_config_result *r, struct cm_err **err)
 {
     const struct cm_source *source = NULL;
@@ -31,8 +53,68 @@ static int convert(struct cm_step *step, struct cm_config_result *r, struct cm_e
         return -1;
     union { char **plain; const char *const *read; } environment = {source->unit_environment};
     struct cm_config_wish w = {.gcfg = source->gcfg, .base = bases, .base_names = names,
-                               .release = cm_plan_text(cm_step_plan(step), "target.release"), .unit_environment = environment.read};
+                               .release = cm_plan_text(cm_step_plan(step), "target.release"), .unit_environment = environment.read,
+                               .service_network = has_proxy(source->unit_environment) ? api_address(step) : NULL};
     return cm_config_convert(&w, r, err);
+}
+
+/* ---- the Secret that the values would name ---- */
+
+static const char *state_of(struct cm_step *step, const json_t *one, json_t **object, enum cm_seen *seen)
+{
+    if (!*object && cm_kube_get(step, "secret", cm_json_text(one, "name", ""), NULL, object, seen, NULL) < 0)
+        return "unknown";
+    if (*seen != CM_SEEN)
+        return *seen == CM_ABSENT ? "absent" : "unknown";
+    return json_object_get(json_object_get(*object, "data"), cm_json_text(one, "key", "")) ? "there" : "absent";
+}
+
+/* {"key": "there" | "absent" | "unknown"}: what the cluster has of them. */
+static json_t *look_for_secrets(struct cm_step *step, const struct cm_config_result *r)
+{
+    json_t *states = json_object(), *one;
+    cm_autojson object = NULL;
+    enum cm_seen seen = CM_FORBIDDEN;
+    size_t i;
+    json_array_foreach(cm_json_loose(cm_config_secrets(r)), i, one)
+        json_object_set_new(states, cm_json_text(one, "key", ""), json_string(state_of(step, one, &object, &seen)));
+    return states;
+}
+
+static void tell_secrets(struct cm_step *step, const struct cm_config_result *r, const json_t *states)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(cm_json_loose(cm_config_secrets(r)), i, one) {
+        const char *key = cm_json_text(one, "key", ""), *name = cm_json_text(one, "name", ""), *setting = cm_json_text(one, "setting", "");
+        const char *state = json_string_value(json_object_get(states, key));
+        cm_autofree char *id = cm_fmt("config.secret-key.%s", key);
+        cm_autofree char *remedy = cm_fmt("Fill in artifacts/secrets.template.yaml and `kubectl apply -f` it, or give %s in pod.env of your values "
+                                          "from a Secret of yours.", cm_json_text(one, "variable", ""));
+        enum cm_verdict v = strcmp(state, "there") == 0 ? CM_OK : strcmp(state, "absent") == 0 ? CM_BLOCKER : CM_UNKNOWN;
+        cm_finding(step, v, id, v == CM_OK ? NULL : remedy, "%s comes from the Secret %s, key %s, which %s", setting, name, key,
+                   v == CM_OK        ? "is there"
+                   : v == CM_BLOCKER ? "the cluster does not have: the pod could not start"
+                                     : "could not be looked at");
+    }
+}
+
+/* ---- the step ---- */
+
+static int note_inputs(struct cm_step *step, const struct cm_config_result *r, const json_t *states, struct cm_err **err)
+{
+    unsigned char sum[32];
+    const struct cm_source *source = NULL;
+    if (cm_source_read(step, &source, err) < 0)
+        return -1;
+    cm_input(step, "configuration", source->sha256);
+    cm_sha256(r->values, strlen(r->values), sum);
+    cm_input(step, "values.config.yaml", sum);
+    cm_sha256_json(r->findings, sum);
+    cm_input(step, "findings", sum);
+    cm_sha256_json(states, sum);
+    cm_input(step, "secrets", sum);
+    return 0;
 }
 
 static int keep(struct cm_step *step, const char *name, const char *text, struct cm_err **err)
@@ -46,31 +128,50 @@ static int keep(struct cm_step *step, const char *name, const char *text, struct
     return cm_artifact_keep(step, f, err);
 }
 
+static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
+{
+    struct cm_config_result r = {0};
+    int rc = convert(step, &r, err);
+    cm_autojson states = rc == 0 ? look_for_secrets(step, &r) : NULL;
+    if (rc == 0)
+        rc = note_inputs(step, &r, states, err);
+    if (rc == 0)
+        *answer = cm_inputs_stand(step) ? CM_DONE : CM_NEEDED;
+    cm_config_result_fini(&r);
+    return rc;
+}
+
+static bool is_about_secret(const char *id) { return strncmp(id, "config.secret.", 14) == 0; }
+
+static int write_all(struct cm_step *step, const struct cm_config_result *r, struct cm_err **err)
+{
+    cm_autofree char *account = json_dumps(r->account, JSON_INDENT(1));
+    size_t i;
+    json_t *f;
+    json_array_foreach(r->findings, i, f)
+        if (!is_about_secret(cm_json_text(f, "id", "")))      /* told with what the cluster has of them */
+            cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", "config.finding"), cm_json_text(f, "remedy", ""),
+                       "%s", cm_json_text(f, "seen", ""));
+    if (keep(step, "values.config.yaml", r->values, err) < 0 || keep(step, "config.account.json", account, err) < 0 ||
+        keep(step, "secrets.template.yaml", r->secrets, err) < 0)
+        return -1;
+    return cm_fact_set(step, "config.values",
+                       json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "file", "values.config.yaml", "kept", (json_int_t)r->kept, "dropped",
+                                 (json_int_t)r->dropped, "changed", (json_int_t)r->changed, "secret", (json_int_t)r->secret, "asked",
+                                 (json_int_t)r->asked, "blocked", (json_int_t)r->blocked), err);
+}
+
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct cm_config_result r = {0};
-    unsigned char sum[32];
-    size_t i;
-    json_t *f;
     int rc = convert(step, &r, err);
-    if (rc == 0) {
-        cm_sha256(r.values, strlen(r.values), sum);
-        cm_input(step, "values.config.yaml", sum);
-        json_array_foreach(r.findings, i, f)
-            cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", "config.finding"), cm_json_text(f, "remedy", ""), "%s",
-                       cm_json_text(f, "seen", ""));
-        cm_autofree char *account = json_dumps(r.account, JSON_INDENT(1));
-        rc = keep(step, "values.config.yaml", r.values, err);
-        if (rc == 0)
-            rc = keep(step, "config.account.json", account, err);
-        if (rc == 0)
-            rc = keep(step, "secrets.template.yaml", r.secrets, err);
-    }
+    cm_autojson states = rc == 0 ? look_for_secrets(step, &r) : NULL;
     if (rc == 0)
-        rc = cm_fact_set(step, "config.values", json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "file", "values.config.yaml", "kept",
-                                                          (json_int_t)r.kept, "dropped", (json_int_t)r.dropped, "changed",
-                                                          (json_int_t)r.changed, "secret", (json_int_t)r.secret, "asked", (json_int_t)r.asked,
-                                                          "blocked", (json_int_t)r.blocked), err);
+        rc = note_inputs(step, &r, states, err);
+    if (rc == 0)
+        tell_secrets(step, &r, states);
+    if (rc == 0)
+        rc = write_all(step, &r, err);
     cm_config_result_fini(&r);
     return rc;
 }
@@ -82,11 +183,13 @@ const struct cm_action cm_action_config_convert = {
     .summary = "move the configuration into Helm values",
     .kind = CM_COMPUTE,
     .gives = gives,
+    .probe = probe,
     .apply = apply,
-    .reads = "The server's configuration files, the unit's environment, the plan's values files.",
+    .reads = "The server's configuration files, the unit's environment, the plan's values files; the names and keys of the Secret that the result "
+             "would need.",
     .does = "Writes values.config.yaml (only what is added to the base), config.account.json (every setting and what became of it) and, where "
             "there are secrets, a Secret manifest's template without values.",
     .proves = "Every setting of the source ends in exactly one row of the account.",
     .undoes = "Nothing: it changes nothing outside of the run directory.",
-    .rights = "To read the configuration on the server (source.become).",
+    .rights = "To read the configuration on the server (source.become); to get Secrets in the release's namespace.",
 };

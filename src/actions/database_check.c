@@ -281,7 +281,7 @@ static void judge(struct cm_dbcheck *d, const json_t *row)
 
 /* ---- one database ---- */
 
-/* *answered: the other database on the same server need not be tried when this one could not be reached. */
+/* *answered: false when the other database on the same server would fail alike, and need not be tried. */
 static int look_at(struct cm_dbcheck *d, bool *answered, struct cm_err **err)
 {
     enum cm_pg_why why = CM_PG_OTHER;
@@ -291,7 +291,9 @@ static int look_at(struct cm_dbcheck *d, bool *answered, struct cm_err **err)
     struct cm_pg *p = cm_pg_open(cm_step_loop(d->step), &d->target, &why, &seen);
     if (!p) {
         if (cm_look_ends(&seen, err)) return -1;
-        *answered = why != CM_PG_UNREACHABLE && why != CM_PG_SILENT && why != CM_PG_OTHER;
+        const char *other = d->source->instrumentation.user;
+        *answered = why == CM_PG_NO_DATABASE || ((why == CM_PG_PASSWORD || why == CM_PG_NO_ROLE) && other && d->url->user &&
+                                                 strcmp(other, d->url->user) != 0);
         not_open(d, why, seen);
         return 0;
     }

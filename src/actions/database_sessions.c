@@ -119,21 +119,37 @@ static void count(struct cm_dbcheck *d, const struct nodes *nodes, const struct 
     }
 }
 
+/* Connect keeps connections open while it is up. When it answers and this database knows none of them, it may be another server. */
+static int look_for_connect(struct cm_dbcheck *d, struct cm_err **err)
+{
+    struct cm_connect *c;
+    cm_autoerr none = NULL;
+    long status = 0;
+    if (cm_source_connect(d->step, &c, &none) < 0 || cm_connect_ping(d->step, c, &status, &none) < 0)
+        return cm_look_ends(&none, err) ? -1 : 0;
+    if (status == 200)
+        cm_finding(d->step, CM_UNKNOWN, "database.not-in-use",
+                   "Look whether database.hostaddr (or the name, as this machine resolves it) is the server that Connect uses, and that no "
+                   "connection pooler stands in between; otherwise nobody can tell here that Connect is stopped.",
+                   "the old server answers at %s, but has no session in the database that was asked", cm_connect_url(c));
+    return 0;
+}
+
 static void say(struct cm_dbcheck *d, const struct nodes *nodes, const struct tally *t)
 {
     if (t->strangers_n && !nodes->all_known)
         cm_finding(d->step, CM_UNKNOWN, d->id_sessions,
                    "Compare these addresses with the nodes of the old server; attest that each belongs to one.",
-                   "%zu sessions of Connect's role come from addresses that could not be compared, since the nodes' own could not be "
+                   "%zu session(s) of Connect's role come from addresses that could not be compared, since the nodes' own could not be "
                    "read: %s", t->strangers_n, cm_str_text(&t->strangers));
     else if (t->strangers_n)
         cm_finding(d->step, CM_UNKNOWN, d->id_sessions,
                    "Find out what runs there: a Connect node missing from source.hosts would write beside the new server. Add it to "
                    "the plan, or attest what it is; name a monitoring agent under database.ignore_sessions.",
-                   "%zu sessions of Connect's role come from addresses of no node in the plan: %s", t->strangers_n,
+                   "%zu session(s) of Connect's role come from addresses of no node in the plan: %s", t->strangers_n,
                    cm_str_text(&t->strangers));
     else
-        cm_finding(d->step, CM_OK, d->id_sessions, NULL, "%zu sessions of Connect from the known nodes; %zu of others%s%s", t->known_n,
+        cm_finding(d->step, CM_OK, d->id_sessions, NULL, "sessions: %zu of Connect from the known nodes, %zu of others%s%s", t->known_n,
                    t->others_n, t->others_n ? ": " : "", cm_str_text(&t->others));
 }
 
@@ -153,12 +169,13 @@ int cm_dbcheck_sessions(struct cm_dbcheck *d, struct cm_pg *p, struct cm_err **e
     if (!all.all_visible && t.hidden_n)
         cm_finding(d->step, CM_UNKNOWN, d->id_rights,
                    "Ask as Connect's own role, or as the database's owner: GRANT pg_read_all_stats TO this role.",
-                   "%zu sessions of Connect's role hide their address from the role %s", t.hidden_n, d->url->user ? d->url->user : "used");
+                   "%zu session(s) of Connect's role hide their address from the role %s", t.hidden_n, d->url->user ? d->url->user : "used");
     say(d, &nodes, &t);
+    int rc = d->which == 0 && t.known_n + t.strangers_n + t.hidden_n == 0 ? look_for_connect(d, err) : 0;
     nodes_fini(&nodes);
     cm_str_fini(&t.known);
     cm_str_fini(&t.strangers);
     cm_str_fini(&t.others);
     cm_pg_sessions_fini(&all);
-    return 0;
+    return rc;
 }

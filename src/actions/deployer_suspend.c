@@ -1,69 +1,203 @@
-/* deployer.suspend: another deployer (Argo CD, Flux) would heal the release that is about to be scaled to zero. Its marks on the Deployment
- * are looked for; suspending it is its owner's: a person attests that it is done. Nothing found is nothing to do. */
+/* actions/deployer_suspend.c: deployer.suspend: another deployer (Argo CD, Flux) would bring the pods back that are about to be scaled to zero.
+ * Its marks on the Deployment are looked for. Where this kubeconfig may, it is suspended in the deployer's own way; else a person does
+ * it and attests it. Nothing found is nothing to do.
+ *
+ * Sources: Argo CD's annotation tracking (APP:GROUP/KIND:NAMESPACE/NAME) and its argocd.argoproj.io/skip-reconcile; Flux's labels
+ * helm.toolkit.fluxcd.io/name and /namespace, spec.suspend of a HelmRelease, and kustomize.toolkit.fluxcd.io/reconcile. */
 #include <config.h>
 
 #include <string.h>
 
 #include <cm/action.h>
 
+#include "actions/evening.h"
 #include "actions/target.h"
 #include "adapters/kubectl.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "plan/plan.h"
 
-static const struct { const char *mark, *name, *how; } deployers[] = {
-    {"argocd.argoproj.io/instance", "Argo CD", "argocd app set APP --sync-policy none"},
-    {"argocd.argoproj.io/tracking-id", "Argo CD", "argocd app set APP --sync-policy none"},
-    {"helm.toolkit.fluxcd.io/name", "Flux", "flux suspend helmrelease NAME"},
-    {"kustomize.toolkit.fluxcd.io/name", "Flux", "flux suspend kustomization NAME"},
+#define EFFECT "deployer.suspend"
+
+struct deployer {
+    const char *name;              /* for people; NULL: none found */
+    const char *kind, *object, *ns;
+    const char *annotation;        /* "key=value" that suspends it; NULL: spec.suspend */
+    const char *how;               /* for people */
 };
 
-/* The index of the deployer found, -1: none. -2: could not look. */
-static int found(struct cm_step *step, struct cm_err **err)
+static const char *mark(const json_t *d, const char *key)
+{
+    const char *label = json_string_value(json_object_get(cm_json_at(d, "metadata.labels"), key));
+    return label ? label : json_string_value(json_object_get(cm_json_at(d, "metadata.annotations"), key));
+}
+
+static void fill(struct cm_step *step, const json_t *d, struct deployer *out)
+{
+    struct cm_arena *arena = cm_step_arena(step);
+    const char *flux = mark(d, "helm.toolkit.fluxcd.io/name"), *ns = mark(d, "helm.toolkit.fluxcd.io/namespace");
+    const char *kustomize = mark(d, "kustomize.toolkit.fluxcd.io/name");
+    const char *argo = mark(d, "argocd.argoproj.io/tracking-id");
+    const char *app = argo ? argo : mark(d, "argocd.argoproj.io/instance");
+    if (flux) {
+        *out = (struct deployer){"Flux", "helmreleases.helm.toolkit.fluxcd.io", cm_arena_strdup(arena, flux), cm_arena_strdup(arena, ns), NULL,
+                                 cm_arena_fmt(arena, "flux suspend helmrelease %s -n %s", flux, ns ? ns : "flux-system")};
+    } else if (kustomize) {
+        *out = (struct deployer){"Flux", "deployments", cm_target_fullname(step), NULL, "kustomize.toolkit.fluxcd.io/reconcile=disabled",
+                                 cm_arena_fmt(arena, "flux suspend kustomization %s", kustomize)};
+    } else if (app) {
+        /* with applications in any namespace the id begins with "namespace_" */
+        char *name = cm_arena_strdup(arena, app);
+        name[strcspn(name, ":")] = '\0';
+        char *bar = strchr(name, '_');
+        const char *where = "argocd";
+        if (bar) {
+            *bar = '\0';
+            where = name;
+            name = bar + 1;
+        }
+        *out = (struct deployer){"Argo CD", "applications.argoproj.io", name, where, "argocd.argoproj.io/skip-reconcile=true",
+                                 cm_arena_fmt(arena, "argocd app set %s --sync-policy none", name)};
+    }
+}
+
+static int find(struct cm_step *step, struct deployer *out, struct cm_err **err)
 {
     cm_autojson d = NULL;
     enum cm_seen seen;
+    *out = (struct deployer){0};
     if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
-        return -2;
-    for (size_t i = 0; i < sizeof deployers / sizeof *deployers; i++)
-        if (json_object_get(cm_json_at(d, "metadata.labels"), deployers[i].mark) ||
-            json_object_get(cm_json_at(d, "metadata.annotations"), deployers[i].mark))
-            return (int)i;
-    return -1;
+        return -1;
+    if (d)
+        fill(step, d, out);
+    return 0;
 }
 
-static int apply(struct cm_step *step, struct cm_err **err)
+/* Its state: suspended already, and what is there now (for the ledger). *seen CM_SEEN only when this kubeconfig may look. */
+static int state(struct cm_step *step, const struct deployer *p, bool *suspended, json_t **original, enum cm_seen *seen, struct cm_err **err)
 {
-    int i = found(step, err);
-    if (i == -2)
+    cm_autojson o = NULL;
+    *suspended = false;
+    *original = NULL;
+    if (cm_kube_get_in(step, p->ns, p->kind, p->object, NULL, &o, seen, err) < 0)
         return -1;
-    if (i < 0) {
-        cm_say(step, "no other deployer's marks on the Deployment: nothing to suspend");
+    if (*seen != CM_SEEN)
+        return 0;
+    if (!p->annotation) {
+        *suspended = cm_json_bool(o, "spec.suspend", false);
+        *original = json_pack("{s:b}", "suspend", *suspended);
         return 0;
     }
-    const char *shown = cm_arena_fmt(cm_step_arena(step), "The Deployment is managed by %s (%s).\nSuspend it, for instance: %s\n"
-                                     "Otherwise it brings the pods back while the old server starts.\n",
-                                     deployers[i].name, deployers[i].mark, deployers[i].how);
+    size_t n = strcspn(p->annotation, "=");
+    cm_autofree char *key = cm_strndup(p->annotation, n);
+    const char *now = json_string_value(json_object_get(cm_json_at(o, "metadata.annotations"), key));
+    *suspended = now && strcmp(now, p->annotation + n + 1) == 0;
+    *original = json_pack("{s:s?}", key, now);
+    return 0;
+}
+
+static int by_a_person(struct cm_step *step, const struct deployer *p, struct cm_err **err)
+{
+    const char *shown = cm_arena_fmt(cm_step_arena(step), "The Deployment is managed by %s (%s %s).\nSuspend it, for instance: %s\n"
+                                     "Otherwise it brings the pods back while the old server starts.\n", p->name, p->kind, p->object, p->how);
     struct cm_gate_spec g = {.id = "deployer.suspend", .attest = true, .title = "the other deployer is suspended", .shown = shown};
     return cm_gate_pass(step, &g, err);
 }
 
+static int suspend(struct cm_step *step, const struct deployer *p, const json_t *original, struct cm_err **err)
+{
+    struct cm_intent *i = NULL;
+    cm_autojson detail = json_pack("{s:s, s:s?}", "kind", p->kind, "namespace", p->ns);
+    struct cm_intent_spec spec = {.effect = EFFECT, .key = p->object, .detail = detail, .original = original};
+    cm_autojson patch = json_pack("{s:{s:b}}", "spec", "suspend", 1);
+    if (cm_intend_again(step, &spec, &i, err) < 0)
+        return -1;
+    return p->annotation ? cm_kube_annotate_in(i, p->ns, p->kind, p->object, p->annotation, err)
+                         : cm_kube_patch(i, p->ns, p->kind, p->object, patch, err);
+}
+
+static int apply(struct cm_step *step, struct cm_err **err)
+{
+    struct deployer p;
+    bool suspended;
+    enum cm_seen seen;
+    json_t *was = NULL;
+    if (find(step, &p, err) < 0)
+        return -1;
+    if (!p.name) {
+        cm_say(step, "no other deployer's marks on the Deployment: nothing to suspend");
+        return 0;
+    }
+    if (state(step, &p, &suspended, &was, &seen, err) < 0)
+        return -1;
+    cm_autojson original = was;
+    if (seen != CM_SEEN)
+        return by_a_person(step, &p, err);
+    cm_autoerr why = NULL;
+    if (suspended || suspend(step, &p, original, &why) == 0)
+        return 0;
+    if (cm_err_code(why) != CM_E_FAILED || cm_err_is_passing(why)) {
+        struct cm_err *moved = why;
+        why = NULL;
+        return cm_err_move(err, moved);
+    }
+    cm_say(step, "%s could not be suspended from here: %s", p.object, cm_err_message(why));
+    return by_a_person(step, &p, err);
+}
+
 static int verify(struct cm_step *step, struct cm_err **err)
 {
-    (void)step;
+    struct deployer p;
+    bool suspended;
+    enum cm_seen seen;
+    json_t *now = NULL;
+    if (find(step, &p, err) < 0)
+        return -1;
+    if (!p.name)
+        return 0;
+    if (state(step, &p, &suspended, &now, &seen, err) < 0)
+        return -1;
+    json_decref(now);
+    if (suspended) {
+        struct cm_intent *i = cm_intent_newest(step, EFFECT);
+        return i ? cm_intent_happened(i, NULL, err) : 0;
+    }
+    /* what this kubeconfig may not see, a person has attested; the reverse interlock sees whether the pods come back */
+    return cm_reading(step) || cm_gate_answer(step, "deployer.suspend") ? 0
+                                                                       : cm_fail(err, CM_E_FAILED, "%s %s is not suspended", p.kind, p.object);
+}
+
+static int preview(struct cm_step *step, struct cm_err **err)
+{
+    struct deployer p;
+    if (find(step, &p, err) < 0)
+        return -1;
+    if (p.name)
+        cm_will(step, "command", "suspend %s: %s", p.name, p.how);
+    else
+        cm_will(step, "note", "nothing: no other deployer's marks on the Deployment");
+    return 0;
+}
+
+/* Resumed, it would bring Connect back beside the old server: that is its owner's, once the values in its repository say so. */
+static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err)
+{
     (void)err;
-    return 0;       /* the reverse interlock of service.start is the proof that it does not heal */
+    cm_say(step, "%s stays suspended; its owner resumes it once the repository says what is meant to run", c->key);
+    return 1;
 }
 
 const struct cm_action cm_action_deployer_suspend = {
     .name = "deployer.suspend",
-    .summary = "another deployer of the release is suspended",
+    .summary = "suspend another deployer of the release",
     .kind = CM_EFFECT,
+    .preview = preview,
     .apply = apply,
     .verify = verify,
-    .reads = "Labels and annotations of the Deployment: Argo CD's, Flux's.",
-    .does = "When one is found: asks a person to suspend it.",
-    .proves = "The statement is on record; the reverse interlock sees it if it is not so.",
+    .undo = undo,
+    .reads = "Labels and annotations of the Deployment: Argo CD's, Flux's; the object that they name.",
+    .does = "When one is found: suspends it by its own annotation or spec.suspend; where that is not allowed, asks a person to.",
+    .proves = "The object is read back; or the statement is on record, and the reverse interlock sees it if it is not so.",
     .undoes = "Nothing: resuming it is its owner's.",
-    .rights = "To read the Deployment.",
+    .rights = "To read the Deployment; to get and patch the Application or HelmRelease, where it is not left to a person.",
 };

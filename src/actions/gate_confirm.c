@@ -7,8 +7,12 @@
 #include <cm/action.h>
 #include <cm/str.h>
 
+#include "actions/look.h"
 #include "actions/release.h"
+#include "actions/source.h"
 #include "actions/target.h"
+#include "adapters/helm.h"
+#include "adapters/kubectl.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "plan/plan.h"
@@ -53,31 +57,90 @@ static void add_values(struct cm_step *step, struct cm_str *out)
         cm_str_addf(out, "values        %s  sha256 %.12s\n", file, json_is_string(sum) ? json_string_value(sum) : "");
 }
 
-static void show_downtime(struct cm_step *step, struct cm_str *out)
+/* The newest revision, so that an approval is void when somebody changes the release meanwhile. */
+static int add_revision(struct cm_step *step, struct cm_str *out, struct cm_err **err)
 {
+    struct cm_helm_revision *list = NULL;
+    size_t n = 0;
+    if (cm_helm_revisions(step, &list, &n, err) < 0)
+        return -1;
+    if (n == 0)
+        cm_str_add(out, "release       none yet: it is installed\n");
+    else
+        cm_str_addf(out, "release       revision %d, %s; it is upgraded to %d\n", list[n - 1].revision, list[n - 1].status, list[n - 1].revision + 1);
+    free(list);
+    return 0;
+}
+
+static void add_temporary(struct cm_step *step, struct cm_str *out)
+{
+    const char *name;
+    json_t *original;
+    json_object_foreach(cm_json_loose(cm_json_at(cm_fact(step, "temporary.values"), "originals")), name, original) {
+        const char *was = cm_json_text(original, "value", NULL);
+        cm_str_addf(out, "for a while   %s (afterwards %s)\n", name, was ? was : "absent again");
+    }
+}
+
+static int show_downtime(struct cm_step *step, struct cm_str *out, struct cm_err **err)
+{
+    const struct cm_plan *plan = cm_step_plan(step);
     const json_t *priority = cm_fact(step, "content.priority");
-    add_nodes(step, out);
+    if (json_array_size(cm_plan_get(plan, "source.hosts")) > 0)
+        add_nodes(step, out);
     add_target(step, out);
+    if (add_revision(step, out, err) < 0)
+        return -1;
     add_values(step, out);
-    cm_str_addf(out, "content       %lld items of priority are built after the deployment\n",
-                (long long)cm_json_int(priority, "selected", 0));
-    if (cm_plan_text(cm_step_plan(step), "window.end"))
+    add_temporary(step, out);
+    if (cm_plan_text(plan, "ticket"))
+        cm_str_addf(out, "ticket        %s\n", plan_text(step, "ticket"));
+    if (priority)
+        cm_str_addf(out, "content       %lld items of priority are built after the deployment, %lld at a time\n",
+                    (long long)cm_json_int(priority, "selected", 0), (long long)cm_plan_int(plan, "content.build.parallel", 3));
+    if (cm_plan_text(plan, "window.end"))
         cm_str_addf(out, "window        %s to %s (%s)\n", plan_text(step, "window.start"), plan_text(step, "window.end"),
                     plan_text(step, "window.zone"));
-    cm_str_add(out, "From here on: users out, the old server stopped and masked, backup, deployment.\n"
-                    "Say go only when automation that could start the old server (Puppet, Ansible, cron) is off, and users were told.\n");
+    cm_str_add(out, "estimate      the service is down for the backup and the start of the pod; users are out until validation ends\n");
+    if (json_array_size(cm_plan_get(plan, "source.hosts")) > 0)
+        cm_str_add(out, "From here on: users out, the old server stopped and masked, backup, deployment.\n"
+                        "Say go only when automation that could start the old server (Puppet, Ansible, cron) is off, and users were told.\n");
+    else
+        cm_str_add(out, "From here on: the running Connect is scaled to zero, then deployed with the direct runner.\n"
+                        "Say go only when another deployer (Argo CD, Flux) is suspended, and users were told.\n");
+    return 0;
 }
 
-static void show_login(struct cm_step *step, struct cm_str *out)
+/* Where the new server is reached: as the plan says, else the Ingress' own address; NULL: not known. */
+static const char *new_address(struct cm_step *step)
 {
-    const char *url = cm_plan_text(cm_step_plan(step), "connect.url");
-    cm_str_addf(out, "Log in through the real name%s%s, resolved to the new address on your own machine, for instance by a line in\n"
-                     "/etc/hosts:  ADDRESS-OF-THE-INGRESS  NAME\n"
-                     "Open one application and one document. SSO cannot be tried through a port-forward: its redirect names the real address.\n",
-                url ? " " : "", url ? url : "");
+    const char *said = cm_plan_text(cm_step_plan(step), "target.resolve");
+    cm_autojson ingress = NULL;
+    enum cm_seen seen;
+    if (said)
+        return said;
+    if (cm_kube_get(step, "ingresses", cm_target_fullname(step), NULL, &ingress, &seen, NULL) < 0 || seen != CM_SEEN)
+        return NULL;
+    const json_t *first = json_array_get(cm_json_at(ingress, "status.loadBalancer.ingress"), 0);
+    const char *ip = cm_json_text(first, "ip", cm_json_text(first, "hostname", NULL));
+    return ip ? cm_arena_strdup(cm_step_arena(step), ip) : NULL;
 }
 
-static void show_rollback(struct cm_step *step, struct cm_str *out)
+static int show_login(struct cm_step *step, struct cm_str *out, struct cm_err **err)
+{
+    cm_autofree char *url = cm_source_public_url(step, NULL);
+    cm_autofree char *host = url ? cm_look_url_host(url) : NULL;
+    const char *address = new_address(step);
+    (void)err;
+    cm_str_addf(out, "Log in through the real name%s%s, resolved to the new address on your own machine by a line in /etc/hosts:\n"
+                     "    %s  %s\n",
+                url ? " " : "", url ? url : "", address ? address : "ADDRESS-OF-THE-NEW-SERVER", host ? host : "NAME");
+    cm_str_add(out, "Open one application and one document. Single sign-on cannot be tried through a port-forward: it leads back to the real "
+                    "address.\nTake the line out of /etc/hosts afterwards.\n");
+    return 0;
+}
+
+static int show_rollback(struct cm_step *step, struct cm_str *out, struct cm_err **err)
 {
     struct cm_change c;
     add_nodes(step, out);
@@ -86,18 +149,22 @@ static void show_rollback(struct cm_step *step, struct cm_str *out)
                     "What users did on the new server stays: database and storage are the same.\n");
     for (uint64_t after = 0; cm_ledger_next(step, NULL, after, &c); after = c.intent)
         cm_str_addf(out, "in force      %s %s\n", c.effect, c.key);
+    (void)err;
+    return 0;
 }
 
-static void show_final(struct cm_step *step, struct cm_str *out)
+static int show_final(struct cm_step *step, struct cm_str *out, struct cm_err **err)
 {
     struct cm_change c;
     add_nodes(step, out);
     cm_str_add(out, "The way back is given up: caches of the old server are deleted, what was kept for it is settled.\n");
     for (uint64_t after = 0; cm_ledger_next(step, NULL, after, &c); after = c.intent)
         cm_str_addf(out, "stays         %s %s\n", c.effect, c.key);
+    (void)err;
+    return 0;
 }
 
-static const struct { const char *id, *title; void (*show)(struct cm_step *, struct cm_str *); } known[] = {
+static const struct { const char *id, *title; int (*show)(struct cm_step *, struct cm_str *, struct cm_err **); } known[] = {
     {"gate.downtime", "begin the downtime", show_downtime},
     {"gate.login", "a person logged in on the new server and saw content", show_login},
     {"gate.rollback", "take Connect back to the old server", show_rollback},
@@ -111,7 +178,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].id, cm_step_id(step)) == 0) {
             title = title ? title : known[i].title;
-            known[i].show(step, &shown);
+            if (known[i].show(step, &shown, err) < 0)
+                return -1;
         }
     struct cm_gate_spec g = {.id = cm_step_id(step), .attest = strcmp(kind, "attest") == 0, .shown = cm_str_text(&shown),
                              .title = title ? title : "go on"};

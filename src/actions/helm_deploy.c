@@ -2,12 +2,16 @@
  * with it, so their originals go on record before it. How an upgrade is sent, recognised and freed stands in release.c. */
 #include <config.h>
 
+#include <string.h>
+
 #include <cm/action.h>
 
 #include "actions/evening.h"
 #include "actions/release.h"
 #include "actions/target.h"
+#include "actions/temporary.h"
 #include "adapters/helm.h"
+#include "adapters/kubectl.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -64,18 +68,35 @@ static int apply(struct cm_step *step, struct cm_err **err)
     return temporary_in_force(step, err);
 }
 
+/* What launcher.drain scaled to zero has its replicas again. */
+static int replicas_are_back(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_change c;
+    cm_autojson d = NULL;
+    enum cm_seen seen;
+    if (!cm_ledger_next(step, "release.scale", 0, &c))
+        return 0;
+    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
+        return -1;
+    if (cm_json_int(d, "spec.replicas", 0) == 0)
+        return cm_fail(err, CM_E_FAILED, "the Deployment %s has no replicas", cm_target_fullname(step));
+    return cm_ledger_back_all(step, "release.scale", NULL, err);
+}
+
 static int verify(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
     int revision = 0;
     if (cm_release_verify(step, &w, &revision, err) < 0)
         return -1;
+    if (replicas_are_back(step, err) < 0)
+        return -1;
     return cm_fact_set(step, "deploy.revision", json_integer(revision), err);
 }
 
 static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err)
 {
-    return cm_release_undo(step, c, err);
+    return strcmp(c->effect, "temporary.setting") == 0 ? cm_temporary_undo(step, c, err) : cm_release_undo(step, c, err);
 }
 
 static const char *const needs[] = {"config.values", "temporary.values", NULL};
@@ -95,6 +116,6 @@ const struct cm_action cm_action_helm_deploy = {
     .reads = "The release's records; nodes, processes and database sessions (the interlock).",
     .does = "helm upgrade --install with the plan's values, values.config.yaml and values.temporary.yaml; never --wait, --atomic, --set.",
     .proves = "The newest revision is base + 1, carries our label, and is deployed.",
-    .undoes = "release.scale brings it to zero; the release and its storage stay.",
+    .undoes = "release.scale brings it to zero; the release and its storage stay. A temporary setting is proved to be back.",
     .rights = "In the namespace: what the chart creates, and Secrets of the release.",
 };

@@ -1,5 +1,7 @@
-/* launcher.drain: before a running Connect changes from the Launcher to the direct runner, jobs that the Launcher started are waited for:
- * the new server would not know them. The service stays up meanwhile; no job is ended. */
+/* actions/launcher_drain.c: launcher.drain: before a Connect in the cluster changes from the Launcher to the direct runner, the old one ends:
+ * both modes at once on one database are what the vendor's documents exclude, and a rolling update would do just that.
+ *
+ * It is scaled to zero by its values, then its pods and the Jobs of its content are waited for. No Job is ended here. */
 #include <config.h>
 
 #include <string.h>
@@ -7,54 +9,132 @@
 #include <cm/action.h>
 
 #include "actions/evening.h"
+#include "actions/interlock.h"
+#include "actions/release.h"
+#include "actions/target.h"
+#include "adapters/helm.h"
 #include "adapters/kubectl.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "plan/plan.h"
 
-/* Jobs in the namespace that still have an active pod and are not ours. */
-static int idle(void *ctx, struct cm_err **err)
+static const char *release(struct cm_step *step)
 {
-    struct cm_step *step = ctx;
-    cm_autojson jobs = NULL;
+    return cm_plan_text(cm_step_plan(step), "target.release");
+}
+
+/* spec.replicas of the Deployment; -1: there is none. */
+static int replicas(struct cm_step *step, int64_t *n, struct cm_err **err)
+{
+    cm_autojson d = NULL;
     enum cm_seen seen;
-    size_t i, active = 0;
-    json_t *job;
-    if (cm_kube_get(step, "jobs", NULL, NULL, &jobs, &seen, err) < 0)
+    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
         return -1;
-    if (seen == CM_FORBIDDEN)
-        return cm_fail(err, CM_E_FAILED, "Jobs may not be listed with this kubeconfig");
-    json_array_foreach(json_object_get(jobs, "items"), i, job)
-        active += cm_json_int(job, "status.active", 0) > 0;
-    return active == 0;
+    if (seen == CM_FORBIDDEN) {
+        cm_fail(err, CM_E_FAILED, "the Deployment %s may not be read", cm_target_fullname(step));
+        cm_hint(err, "Ask for the right to get deployments in namespace %s.", cm_plan_text(cm_step_plan(step), "target.namespace"));
+        return -1;
+    }
+    *n = seen == CM_SEEN ? cm_json_int(d, "spec.replicas", 1) : -1;
+    return 0;
+}
+
+static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
+{
+    int64_t n;
+    *answer = CM_NEEDED;
+    if (replicas(step, &n, err) < 0)
+        return -1;
+    if (n <= 0 && !cm_effect_open(step, "helm.upgrade") && !cm_effect_open(step, "release.scale") &&
+        cm_interlock_reverse_pods(step, NULL) == 0)
+        *answer = CM_DONE;
+    return 0;
+}
+
+static int preview(struct cm_step *step, struct cm_err **err)
+{
+    (void)err;
+    cm_autofree char *line = cm_helm_upgrade_by_hand(step, cm_target_values(step, false));
+    cm_will(step, "command", "%s -f values.scale.yaml (replicas: 0)", line);
+    cm_will(step, "note", "wait until the pods and the Jobs of content have ended");
+    return 0;
+}
+
+static int scale(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_release_wish w;
+    struct cm_intent *intent = NULL;
+    int64_t n;
+    if (replicas(step, &n, err) < 0)
+        return -1;
+    if (n <= 0 && cm_intent_find(step, "release.scale", release(step)) == NULL)
+        return 0;
+    cm_autojson original = json_pack("{s:I}", "replicas", (json_int_t)n);
+    struct cm_intent_spec spec = {.effect = "release.scale", .key = release(step), .original = original, .settle = true};
+    if (cm_intend(step, &spec, &intent, err) < 0 || cm_release_none(step, &w, err) < 0 || cm_release_send(step, &w, err) < 0)
+        return -1;
+    return cm_intent_happened(intent, NULL, err);
+}
+
+static int gone(void *ctx, struct cm_err **err)
+{
+    struct cm_err *why = NULL;
+    if (cm_interlock_reverse_pods(ctx, &why) == 0)
+        return 1;
+    if (cm_err_code(why) != CM_E_FAILED)
+        return cm_err_move(err, why);
+    cm_err_free(why);
+    return 0;
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    int rc = cm_wait_until(step, idle, step, cm_step_deadline(step), 5, 5000, err);
-    if (rc == 0) {
-        cm_fail(err, CM_E_FAILED, "Jobs of the Launcher still run at the step's limit");
-        cm_hint(err, "See them with `kubectl get jobs`; wait or end them, then run the same command again.");
-    }
-    return rc > 0 ? 0 : -1;
+    if (scale(step, err) < 0)
+        return -1;
+    int rc = cm_wait_until(step, gone, step, cm_step_deadline(step), 5, 5000, err);
+    cm_target_reconnect(step);
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    const char *const jobs[] = {"get", "jobs", NULL};
+    cm_autofree char *line = cm_kube_by_hand(step, jobs);
+    cm_interlock_reverse_pods(step, err);
+    cm_wrap(err, "at the step's limit");
+    cm_hint(err, "See them with `%s`; wait for them or end them, then run the same command again.", line);
+    return -1;
 }
 
 static int verify(struct cm_step *step, struct cm_err **err)
 {
-    int rc = idle(step, err);
-    if (rc == 0)
-        return cm_fail_passing(err, "a Job of the Launcher was started meanwhile");
-    return rc < 0 ? -1 : 0;
+    return cm_interlock_reverse_pods(step, err);
+}
+
+static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err)
+{
+    int64_t n, was = cm_json_int(c->original, "replicas", 1);
+    if (strcmp(c->effect, "helm.upgrade") == 0)
+        return cm_release_undo(step, c, err);
+    if (replicas(step, &n, err) < 0)
+        return -1;
+    if (n == was)
+        return 0;
+    cm_autofree char *line = cm_helm_upgrade_by_hand(step, NULL);
+    cm_fail(err, CM_E_FAILED, "release %s has %lld replicas, and had %lld", c->key, (long long)n, (long long)was);
+    cm_hint(err, "Bring the old configuration back with your own values, `%s`, then run the same command again.", line);
+    return -1;
 }
 
 const struct cm_action cm_action_launcher_drain = {
     .name = "launcher.drain",
-    .summary = "wait until no Job of the Launcher runs",
+    .summary = "end the Connect that runs with the Launcher, and wait for its Jobs",
     .kind = CM_EFFECT,
+    .probe = probe,
+    .preview = preview,
     .apply = apply,
     .verify = verify,
-    .reads = "Jobs in the namespace.",
-    .does = "Waits for the active ones to end. It ends none itself.",
-    .proves = "No Job has an active pod.",
-    .undoes = "Nothing.",
-    .rights = "To list Jobs in the namespace.",
+    .undo = undo,
+    .reads = "The Deployment's replicas, the pods of the release, the Jobs of content.",
+    .does = "helm upgrade with the release's own values and replicas: 0 behind them; then waits for pods and Jobs. It ends no Job itself.",
+    .proves = "No pod of the release and no Job of content is left.",
+    .undoes = "helm.deploy brings the replicas back; on the way back they are compared with what they were.",
+    .rights = "As for helm.deploy; to list pods and Jobs.",
 };

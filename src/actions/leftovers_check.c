@@ -6,8 +6,11 @@
 
 #include <cm/action.h>
 
+#include "actions/source.h"
 #include "actions/target.h"
+#include "adapters/host.h"
 #include "adapters/kubectl.h"
+#include "adapters/outside.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -47,9 +50,36 @@ static void look_for_caches(struct cm_step *step)
         cm_finding(step, CM_OK, "leftovers.caches", NULL, "no runtime cache of the old server is left");
 }
 
+/* The marker is taken away when it has proved its point; a run that was given up may have left it. */
+static void look_for_marker(struct cm_step *step)
+{
+    const struct cm_source *source = NULL;
+    struct cm_host *h = cm_outside_host(cm_step_outside(step), 0);
+    cm_autofree char *text = NULL;
+    cm_autoerr why = NULL;
+    size_t n = 0;
+    bool absent = false;
+    if (!h)
+        return;
+    if (cm_source_read(step, &source, &why) < 0) {
+        cm_finding(step, CM_WARNING, "leftovers.marker", "Look for .connect-migrate in the data folder.", "could not look for the marker: %s",
+                   cm_err_message(why));
+        return;
+    }
+    cm_autofree char *path = cm_fmt("%s/.connect-migrate", source->data_dir);
+    if (cm_host_read_file(step, h, path, 65536, &text, &n, &absent, &why) < 0)
+        cm_finding(step, CM_WARNING, "leftovers.marker", "Look for .connect-migrate in the data folder.", "could not look for the marker: %s",
+                   cm_err_message(why));
+    else if (!absent)
+        cm_finding(step, CM_WARNING, "leftovers.marker", "Remove it when no migration is under way.", "%s is still there", path);
+    else
+        cm_finding(step, CM_OK, "leftovers.marker", NULL, "no marker is left in the data folder");
+}
+
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     (void)err;
+    look_for_marker(step);
     look_for_jobs(step);
     look_for_caches(step);
     return 0;
@@ -60,7 +90,7 @@ const struct cm_action cm_action_leftovers_check = {
     .summary = "look for what the migration left behind",
     .kind = CM_CHECK,
     .apply = apply,
-    .reads = "Jobs of ours in the cluster, and the runtime caches by the API.",
+    .reads = "The marker in the data folder, Jobs of ours in the cluster, and the runtime caches by the API.",
     .does = "Nothing: it reads.",
     .proves = "Each kind of leftover is named with its number, or seen to be absent.",
     .undoes = "Nothing.",

@@ -246,7 +246,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
         if (k.active) say_off_host(&k);
         if (k.active) say_days(&k);
         if (k.active && k.unreached.len)
-            cm_finding(step, CM_UNKNOWN, "license.unreachable", k.hint ? k.hint : "Look at `license-manager status` there yourself.",
+            cm_finding(step, k.api_asked && cm_outside_hosts(o) == 1 ? CM_WARNING : CM_UNKNOWN, "license.unreachable", k.hint ? k.hint : "Look at `license-manager status` there yourself.",
                        "not every node's license could be read: %s", cm_str_text(&k.unreached));
         say_activations(step);
     }

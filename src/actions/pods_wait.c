@@ -6,7 +6,9 @@
 
 #include <cm/action.h>
 
+#include "actions/evening.h"
 #include "actions/interlock.h"
+#include "actions/release.h"
 #include "actions/target.h"
 #include "adapters/kubectl.h"
 #include "base/json.h"
@@ -71,8 +73,24 @@ static int ready(void *ctx, struct cm_err **err)
     return 0;
 }
 
+/* The pods did not come up, and somebody mended the values meanwhile: they are deployed, no flag needed. */
+static int deploy_again(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_release_wish w = {.purpose = "deploy", .more = cm_target_values(step, true), .interlock = true};
+    bool changed;
+    if (cm_release_values_changed(step, w.more, &changed, err) < 0)
+        return -1;
+    if (!changed && !cm_effect_open(step, "helm.upgrade"))
+        return 0;
+    if (changed)
+        cm_say(step, "the values have changed since the last upgrade: they are deployed");
+    return cm_release_send(step, &w, err);
+}
+
 static int apply(struct cm_step *step, struct cm_err **err)
 {
+    if (deploy_again(step, err) < 0)
+        return -1;
     struct waiting w = {.step = step, .patience_ms = cm_target_patience(step)};
     int rc = cm_interlock_wait(step, ready, &w, LOOK_MS, err);
     if (rc == 1)
@@ -97,8 +115,13 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
     enum cm_seen seen;
     if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
         return -1;
-    *answer = seen == CM_SEEN && rolled_out(d) ? CM_DONE : CM_UNDER_WAY;
+    *answer = seen == CM_SEEN && rolled_out(d) && !cm_effect_open(step, "helm.upgrade") ? CM_DONE : CM_UNDER_WAY;
     return 0;
+}
+
+static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err)
+{
+    return cm_release_undo(step, c, err);
 }
 
 static const char *const needs[] = {"deploy.revision", NULL};
@@ -111,9 +134,10 @@ const struct cm_action cm_action_pods_wait = {
     .probe = probe,
     .apply = apply,
     .verify = verify,
+    .undo = undo,
     .reads = "The deployment by its name, its pods by both labels; events and logs when they do not come up.",
-    .does = "Waits, and looks at the interlock every 2 s.",
+    .does = "Waits, and looks at the interlock every 2 s. Values that were changed since the last upgrade are deployed first.",
     .proves = "All replicas are updated and available, and no older pod is left.",
-    .undoes = "Nothing.",
+    .undoes = "release.scale brings the release to zero.",
     .rights = "To read deployments, pods, events and pod logs in the namespace.",
 };

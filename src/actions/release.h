@@ -26,6 +26,8 @@ int cm_release_verify(struct cm_step *step, const struct cm_release_wish *w, int
 int cm_release_digests(struct cm_step *step, const char *const *more, json_t **digests, struct cm_err **err);
 /* Did the newest upgrade of this run (any step) use other values than helm would be given now? */
 int cm_release_values_changed(struct cm_step *step, const char *const *more, bool *changed, struct cm_err **err);
+/* The wish for no pods: the release's own values, and an artifact with replicas: 0 behind them. */
+int cm_release_none(struct cm_step *step, struct cm_release_wish *w, struct cm_err **err);
 /* The undo of helm.upgrade: scaled to zero is as far back as it goes without deleting what may hold data. */
 int cm_release_undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err);
 

@@ -17,7 +17,7 @@
 #define SCALE_FILE "values.scale.yaml"
 
 /* The user's values, values.config.yaml, and replicas: 0 behind them. */
-static int wish(struct cm_step *step, struct cm_release_wish *w, struct cm_err **err)
+int cm_release_none(struct cm_step *step, struct cm_release_wish *w, struct cm_err **err)
 {
     const char *const *more = cm_target_values(step, false);
     size_t n = 0;
@@ -60,13 +60,13 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
         *answer = CM_DONE;
         return 0;
     }
-    return wish(step, &w, err) < 0 ? -1 : cm_release_probe(step, &w, answer, err);
+    return cm_release_none(step, &w, err) < 0 ? -1 : cm_release_probe(step, &w, answer, err);
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w;
-    return wish(step, &w, err) < 0 ? -1 : cm_release_send(step, &w, err);
+    return cm_release_none(step, &w, err) < 0 ? -1 : cm_release_send(step, &w, err);
 }
 
 static int verify(struct cm_step *step, struct cm_err **err)
@@ -77,7 +77,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
         return -1;
     if (!deployed)
         return 0;
-    return wish(step, &w, err) < 0 ? -1 : cm_release_verify(step, &w, NULL, err);
+    return cm_release_none(step, &w, err) < 0 ? -1 : cm_release_verify(step, &w, NULL, err);
 }
 
 static int preview(struct cm_step *step, struct cm_err **err)

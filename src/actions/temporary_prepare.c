@@ -50,7 +50,9 @@ static void add_from_server(struct cm_step *step, json_t *originals)
             json_object_set_new(o, "server", value ? json_string(value) : json_null());
         }
     o = json_object_get(originals, "Scheduler.MinProcessesLimit");
-    if (o && source && cm_source_connect(step, &c, NULL) == 0 && cm_connect_get_ok(step, c, "server_settings/scheduler", &scheduler, NULL) == 0 &&
+    /* without an old server (Launcher values in place) the running release is asked */
+    int rc = !o ? -1 : source ? cm_source_connect(step, &c, NULL) : cm_target_connect(step, &c, NULL);
+    if (rc == 0 && cm_connect_get_ok(step, c, "server_settings/scheduler", &scheduler, NULL) == 0 &&
         json_object_get(scheduler, "min_processes_limit"))
         json_object_set(o, "api", json_object_get(scheduler, "min_processes_limit"));
 }
@@ -64,28 +66,62 @@ static int keep(struct cm_step *step, const char *text, struct cm_err **err)
     return cm_artifact_keep(step, f, err);
 }
 
-static int apply(struct cm_step *step, struct cm_err **err)
+/* The overlay and the originals, and what they rest on. */
+static int prepare(struct cm_step *step, char **text, json_t **originals, struct cm_err **err)
 {
     const struct cm_yaml_doc **bases = NULL;
     struct cm_yaml_doc *added = NULL;
-    cm_autofree char *text = NULL;
-    json_t *originals = NULL;
     unsigned char sum[32];
     if (bases_of(step, &bases, &added, err) < 0)
         return -1;
-    int rc = cm_overlay_make(cm_plan_get(cm_step_plan(step), "temporary"), bases, &text, &originals, err);
+    int rc = cm_overlay_make(cm_plan_get(cm_step_plan(step), "temporary"), bases, text, originals, err);
     cm_yaml_free(added);
-    cm_autojson found = originals;
     if (rc < 0)
         return -1;
-    add_from_server(step, found);
-    cm_sha256(text, strlen(text), sum);
+    add_from_server(step, *originals);
+    cm_sha256(*text, strlen(*text), sum);
     cm_input(step, "overlay", sum);
-    cm_sha256_json(found, sum);
+    cm_sha256_json(*originals, sum);
     cm_input(step, "originals", sum);
+    return 0;
+}
+
+static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
+{
+    cm_autofree char *text = NULL;
+    cm_autojson originals = NULL;
+    if (prepare(step, &text, &originals, err) < 0)
+        return -1;
+    *answer = cm_inputs_stand(step) ? CM_DONE : CM_NEEDED;
+    return 0;
+}
+
+/* A base that has the temporary value already is a leftover more often than a wish: it would be "reverted" to itself. */
+static void look_for_leftovers(struct cm_step *step, const json_t *originals)
+{
+    const char *name;
+    json_t *o;
+    json_object_foreach(cm_json_loose(originals), name, o) {
+        const json_t *wanted = json_object_get(cm_plan_get(cm_step_plan(step), "temporary"), name);
+        cm_autofree char *text = wanted ? json_dumps(wanted, JSON_ENCODE_ANY) : NULL;
+        const char *value = cm_json_text(o, "value", NULL);
+        cm_autofree char *id = cm_fmt("temporary.leftover.%s", name);
+        if (text && value && strcmp(text, value) == 0)
+            cm_finding(step, CM_WARNING, id, "If it is left from a trial, remove it from your values file.",
+                       "%s is %s in %s already; it stays so after the migration", name, value, cm_json_text(o, "place", ""));
+    }
+}
+
+static int apply(struct cm_step *step, struct cm_err **err)
+{
+    cm_autofree char *text = NULL;
+    cm_autojson originals = NULL;
+    if (prepare(step, &text, &originals, err) < 0)
+        return -1;
+    look_for_leftovers(step, originals);
     if (keep(step, text, err) < 0)
         return -1;
-    return cm_fact_set(step, "temporary.values", json_pack("{s:O}", "originals", found), err);
+    return cm_fact_set(step, "temporary.values", json_pack("{s:O}", "originals", originals), err);
 }
 
 static const char *const needs[] = {NULL};
@@ -97,6 +133,7 @@ const struct cm_action cm_action_temporary_prepare = {
     .kind = CM_COMPUTE,
     .needs = needs,
     .gives = gives,
+    .probe = probe,
     .apply = apply,
     .reads = "The plan's `temporary`, the base values, the old server's configuration and its scheduler settings by the API.",
     .does = "Writes values.temporary.yaml, in the spelling found, and records the original of each setting: value or absent.",

@@ -12,6 +12,7 @@
 #include "actions/interlock.h"
 #include "actions/release.h"
 #include "actions/target.h"
+#include "actions/temporary.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
 #include "base/json.h"
@@ -94,40 +95,68 @@ static int nothing_else_changes(struct cm_step *step, struct cm_err **err)
     return rc;
 }
 
-/* What the cluster itself holds: the ConfigMap's text. */
-static struct cm_gcfg *in_force(struct cm_step *step, struct cm_err **err)
+/* *none: there is no ConfigMap, so nothing is in force. */
+static struct cm_gcfg *in_force(struct cm_step *step, bool *none, struct cm_err **err)
 {
-    cm_autojson map = NULL;
-    enum cm_seen seen;
-    cm_autofree char *name = cm_fmt("%s-config", cm_target_fullname(step));
-    if (cm_kube_get(step, "configmaps", name, NULL, &map, &seen, err) < 0)
+    cm_autofree char *text = NULL;
+    *none = false;
+    if (cm_target_gcfg(step, &text, err) < 0)
         return NULL;
-    const char *text = json_string_value(json_object_get(json_object_get(map, "data"), "rstudio-connect.gcfg"));
-    if (!text) {
-        cm_fail(err, CM_E_FAILED, "ConfigMap %s %s", name, seen == CM_FORBIDDEN ? "may not be read" : "holds no rstudio-connect.gcfg");
-        return NULL;
-    }
-    cm_autofree char *copy = cm_strdup(text);
-    return parse(copy, err);
+    *none = text == NULL;
+    return text == NULL ? NULL : parse(text, err);
 }
 
-static int settings_are_back(struct cm_step *step, struct cm_err **err)
+static int compare(const json_t *names, const struct cm_gcfg *now, const struct cm_gcfg *want, struct cm_err **err)
 {
-    struct cm_gcfg *now = in_force(step, err), *want = now ? rendered(step, false, err) : NULL;
     const char *name;
     json_t *original;
-    int rc = want ? 0 : -1;
-    json_object_foreach(cm_json_loose(originals(step)), name, original) {
+    json_object_foreach(cm_json_loose(names), name, original) {
         cm_autofree char *section = cm_strndup(name, strcspn(name, "."));
         const char *key = name + strlen(section) + (name[strlen(section)] == '.');
-        const char *is = want ? cm_gcfg_get(now, section, NULL, key) : NULL, *should = want ? cm_gcfg_get(want, section, NULL, key) : NULL;
-        if (rc == 0 && ((is == NULL) != (should == NULL) || (is && strcmp(is, should) != 0)))
-            rc = cm_fail(err, CM_E_FAILED, "%s is %s in the cluster's configuration, and should be %s", name, is ? is : "absent",
-                         should ? should : "absent");
+        const char *is = cm_gcfg_get(now, section, NULL, key), *should = cm_gcfg_get(want, section, NULL, key);
+        if ((is == NULL) != (should == NULL) || (is && strcmp(is, should) != 0))
+            return cm_fail(err, CM_E_FAILED, "%s is %s in the cluster's configuration, and should be %s", name, is ? is : "absent",
+                           should ? should : "absent");
     }
+    return 0;
+}
+
+int cm_temporary_is_back(struct cm_step *step, const json_t *names, struct cm_err **err)
+{
+    bool none;
+    struct cm_gcfg *now = in_force(step, &none, err), *want = now ? rendered(step, false, err) : NULL;
+    int rc = none ? 0 : want ? compare(names ? names : originals(step), now, want, err) : -1;
     cm_gcfg_free(now);
     cm_gcfg_free(want);
     return rc;
+}
+
+int cm_temporary_undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err)
+{
+    cm_autojson names = json_pack("{s:b}", change->key, 1);
+    if (cm_temporary_is_back(step, names, err) == 0)
+        return 0;
+    cm_hint(err, "It is taken back by an upgrade without values.temporary.yaml: temporary.revert, or release.scale on the way back.");
+    return -1;
+}
+
+/* Connect's own word: the limit is in force again. Only what its API shows can be asked for. */
+static int api_shows_it(struct cm_step *step, struct cm_err **err)
+{
+    const json_t *original = json_object_get(originals(step), "Scheduler.MinProcessesLimit");
+    struct cm_connect *c = NULL;
+    cm_autojson body = NULL;
+    if (original == NULL)
+        return 0;
+    if (cm_target_connect(step, &c, err) < 0 || cm_connect_get_ok(step, c, "server_settings/scheduler", &body, err) < 0)
+        return -1;
+    int64_t is = cm_json_int(body, "min_processes_limit", -1);
+    const char *value = cm_json_text(original, "value", NULL);
+    int64_t should = value ? strtoll(value, NULL, 10) : cm_json_int(original, "api", -1);
+    if (is == -1 || should == -1 || is == should)
+        return 0;
+    return cm_fail_passing(err, "the new server says that min_processes_limit is %lld, and it should be %lld", (long long)is,
+                           (long long)should);
 }
 
 /* ---- the step ---- */
@@ -179,7 +208,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
 
 static int final_values(struct cm_step *step, struct cm_err **err)
 {
-    json_t *files = json_deep_copy(cm_plan_get(cm_step_plan(step), "target.values"));
+    const json_t *converted = cm_fact(step, "values.files");
+    json_t *files = json_deep_copy(json_array_size(converted) ? converted : cm_plan_get(cm_step_plan(step), "target.values"));
     const char *const *more = cm_target_values(step, false);
     files = files ? files : json_array();
     for (size_t i = 0; more && more[i]; i++)
@@ -193,7 +223,8 @@ static int verify(struct cm_step *step, struct cm_err **err)
     if (cm_release_verify(step, &w, NULL, err) < 0 || wait_for_pod(step, err) < 0)
         return -1;
     cm_target_reconnect(step);
-    if (settings_are_back(step, err) < 0 || cm_ledger_back_all(step, "temporary.setting", NULL, err) < 0)
+    if (cm_temporary_is_back(step, NULL, err) < 0 || api_shows_it(step, err) < 0 ||
+        cm_ledger_back_all(step, "temporary.setting", NULL, err) < 0)
         return -1;
     return final_values(step, err);
 }

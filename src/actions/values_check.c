@@ -14,6 +14,39 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/yaml.h"
+#include "values/launcher.h"
+
+static enum cm_verdict verdict_of(const char *word)
+{
+    for (int v = CM_OK; v <= CM_UNKNOWN; v++)
+        if (strcmp(cm_verdict_word((enum cm_verdict)v), word) == 0)
+            return (enum cm_verdict)v;
+    return CM_UNKNOWN;
+}
+
+/* The rules of the chart, on the files themselves: with the place, and all at once, where helm names the first without one. */
+static void look_at_files(struct cm_step *step, const struct cm_yaml_doc *const *docs, const char *const *names)
+{
+    size_t n = 0, bytes, i;
+    json_t *f;
+    cm_autojson chart = NULL;
+    cm_autoerr why = NULL;
+    while (docs[n])
+        n++;
+    const char **texts = cm_arena_alloc(cm_step_arena(step), (n + 1) * sizeof *texts);
+    for (size_t k = 0; k < n; k++)
+        texts[k] = cm_yaml_source(docs[k], &bytes);
+    if (cm_helm_chart(step, &chart, NULL) < 0)
+        chart = NULL;
+    cm_autojson findings = cm_values_check(names, texts, chart ? cm_json_text(chart, "appVersion", NULL) : NULL, &why);
+    if (!findings)
+        cm_finding(step, CM_BLOCKER, "values.unreadable", "Mend the file, then check again.", "%s", cm_err_message(why));
+    json_array_foreach(findings, i, f)
+        cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", ""), cm_json_text(f, "remedy", ""), "%s",
+                   cm_json_text(f, "seen", ""));
+    if (findings && !json_array_size(findings))
+        cm_finding(step, CM_OK, "values.rules", NULL, "no rule of the chart speaks against these values");
+}
 
 static void try_helm(struct cm_step *step)
 {
@@ -49,6 +82,9 @@ static int apply(struct cm_step *step, struct cm_err **err)
         cm_err_free(why);
         return 0;
     }
+    look_at_files(step, docs, names);
+    if (cm_cancelled(step))
+        return 0;
     try_helm(step);
     return 0;
 }

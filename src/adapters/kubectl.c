@@ -299,6 +299,12 @@ int cm_kube_label_in(struct cm_intent *intent, const char *ns, const char *kind,
     return put(intent, ns, "label", kind, name, label, err);
 }
 
+int cm_kube_annotate_in(struct cm_intent *intent, const char *ns, const char *kind, const char *name, const char *annotation,
+                        struct cm_err **err)
+{
+    return put(intent, ns, "annotate", kind, name, annotation, err);
+}
+
 int cm_kube_annotate(struct cm_intent *intent, const char *kind, const char *name, const char *annotation, struct cm_err **err)
 {
     return put(intent, NULL, "annotate", kind, name, annotation, err);

@@ -34,6 +34,8 @@ int cm_kube_label(struct cm_intent *intent, const char *kind, const char *name, 
 /* As cm_kube_label, in another namespace (NULL: the plan's). */
 int cm_kube_label_in(struct cm_intent *intent, const char *ns, const char *kind, const char *name, const char *label,
                      struct cm_err **err);
+int cm_kube_annotate_in(struct cm_intent *intent, const char *ns, const char *kind, const char *name, const char *annotation,
+                        struct cm_err **err);
 int cm_kube_annotate(struct cm_intent *intent, const char *kind, const char *name, const char *annotation, struct cm_err **err);
 int cm_kube_delete(struct cm_intent *intent, const char *kind, const char *name, struct cm_err **err);
 int cm_kube_create(struct cm_intent *intent, const json_t *manifest, struct cm_err **err);

@@ -139,6 +139,8 @@ void cm_engine_turn(void *engine)
         return;
     e->in_turn = true;
     while (!e->broken && (e->soon || cm_record_pending(e->record))) {
+        if (cm_fault("intent-not-synced") && e->inside_step && !e->soon)
+            break;
         struct cm_intent *now = e->soon;
         e->soon = NULL;
         if (cm_engine_sync(e, NULL) < 0) {

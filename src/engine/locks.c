@@ -42,7 +42,7 @@ int cm_locks_insist(struct cm_engine *e, struct cm_err **err)
         if (h == CM_LOST)
             say(e, "lock.lost", l->name);
         if (l->take(l->ctx, false, err) < 0)
-            return cm_wrap(err, "the lock of the %s was lost and cannot be taken again", l->name);
+            return cm_wrap(err, h == CM_LOST ? "the lock of the %s was lost and cannot be taken again" : "the lock of the %s cannot be taken", l->name);
         if (h == CM_LOST) {
             say(e, "lock.regained", l->name);
             if (cm_engine_sync(e, err) < 0)

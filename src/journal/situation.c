@@ -389,7 +389,9 @@ static long revert_stage(const struct cm_model *m)
 static void in_force(const struct teller *t, struct cm_str *s)
 {
     cm_autostr temporary = CM_STR(CM_STR_LINE);
-    size_t kept = cm_model_open_changes(t->m, false);
+    size_t kept = cm_model_open_changes(t->m, false), final = 0;
+    for (size_t i = 0; i < t->m->intent_count; i++)
+        final += t->m->intents[i].life == CM_FINAL && t->m->intents[i].original != NULL;
     if (list_settle(t->m, &temporary)) {
         long stage = revert_stage(t->m);
         cm_str_add(s, cm_str_text(&temporary));
@@ -399,6 +401,8 @@ static void in_force(const struct teller *t, struct cm_str *s)
             cm_str_add(s, "; back by rollback");
     } else if (kept > 0) {
         cm_str_addf(s, "nothing temporary; %zu %s kept for a way back", kept, kept == 1 ? "change" : "changes");
+    } else if (final > 0) {
+        cm_str_addf(s, "nothing to take back; %zu %s declared final", final, final == 1 ? "change" : "changes");
     } else {
         cm_str_add(s, "no change of this run");
     }

@@ -25,6 +25,16 @@ static char *when(const struct page *p, const json_t *at)
     return cm_time_for_people(ms, p->zone);
 }
 
+/* With seconds: what happened one after the other is told apart. */
+static char *when_exactly(const struct page *p, const json_t *at)
+{
+    int64_t ms;
+    cm_autofree char *text = when(p, at);
+    if (strlen(text) < 16 || !cm_time_parse(json_string_value(at), &ms))
+        return cm_strdup(text);
+    return cm_fmt("%.16s:%02d%s", text, (int)(ms / 1000 % 60), text + 16);
+}
+
 static char *took(const json_t *seconds)
 {
     return cm_duration_text((int64_t)(json_number_value(seconds) * 1000.0 + 0.5));
@@ -100,13 +110,13 @@ static void head(struct page *p)
 
 static void clock_row(const struct page *p, json_t *rows, const char *name, const json_t *clock)
 {
-    cm_autofree char *from = when(p, json_object_get(clock, "from"));
-    cm_autofree char *to = when(p, json_object_get(clock, "to"));
+    cm_autofree char *from = when_exactly(p, json_object_get(clock, "from"));
+    cm_autofree char *to = when_exactly(p, json_object_get(clock, "to"));
     cm_autofree char *length = took(json_object_get(clock, "seconds"));
     const json_t *inside = json_object_get(clock, "within_window");
     bool open = json_is_true(json_object_get(clock, "open")), begun = *from != '\0';
     row(rows, name, begun ? length : "not begun", from, open ? "not ended" : to,
-        json_is_null(inside) ? "no window, or not begun" : json_is_true(inside) ? "inside" : "OUTSIDE", NULL);
+        json_is_null(inside) ? "" : json_is_true(inside) ? "inside" : "OUTSIDE", NULL);
 }
 
 static void downtime(struct page *p)
@@ -121,6 +131,8 @@ static void downtime(struct page *p)
         cm_autofree char *from = when(p, json_object_get(window, "start"));
         cm_autofree char *to = when(p, json_object_get(window, "end"));
         block(p, "text", "Maintenance window: %s to %s.", from, to);
+    } else {
+        block(p, "text", "The plan names no maintenance window.");
     }
     rows = table(p, columns);
     clock_row(p, rows, "Service down", json_object_get(d, "service"));
@@ -129,8 +141,8 @@ static void downtime(struct page *p)
         return;
     rows = table(p, cuts);
     json_array_foreach(json_object_get(d, "interruptions"), i, cut) {
-        cm_autofree char *from = when(p, json_object_get(cut, "from"));
-        cm_autofree char *to = when(p, json_object_get(cut, "to"));
+        cm_autofree char *from = when_exactly(p, json_object_get(cut, "from"));
+        cm_autofree char *to = when_exactly(p, json_object_get(cut, "to"));
         cm_autofree char *length = took(json_object_get(cut, "seconds"));
         const char *signal = cm_json_text(cut, "signal", NULL);
         row(rows, signal != NULL ? "the run itself" : text_of(cut, "what"), length, from, to,
@@ -191,7 +203,7 @@ static void said(struct page *p)
     const json_t *all = json_object_get(p->report, "said");
     json_t *s, *rows;
     size_t i;
-    block(p, "heading", "Approved, attested, waived");
+    block(p, "heading", "Who said what");
     if (none(p, all, "Nobody was asked."))
         return;
     rows = table(p, columns);
@@ -242,9 +254,11 @@ static void stages(struct page *p)
     }
 }
 
+/* What needs somebody first. */
 static void findings(struct page *p)
 {
     static const char *const columns[] = { "Verdict", "Id", "Seen", "What to do", NULL };
+    static const char *const order[] = { "blocker", "unknown", "warning", "ok" };
     const json_t *all = json_object_get(p->report, "findings");
     json_t *f, *rows;
     size_t i;
@@ -252,8 +266,10 @@ static void findings(struct page *p)
     if (none(p, all, "None."))
         return;
     rows = table(p, columns);
-    json_array_foreach(all, i, f)
-        row(rows, text_of(f, "verdict"), text_of(f, "id"), text_of(f, "seen"), text_of(f, "remedy"), NULL);
+    for (size_t k = 0; k < sizeof order / sizeof order[0]; k++)
+        json_array_foreach(all, i, f)
+            if (strcmp(text_of(f, "verdict"), order[k]) == 0)
+                row(rows, order[k], text_of(f, "id"), text_of(f, "seen"), text_of(f, "remedy"), NULL);
 }
 
 static void configuration(struct page *p)
@@ -311,7 +327,7 @@ static void transcript(struct page *p)
         return;
     rows = table(p, columns);
     json_array_foreach(all, i, line) {
-        cm_autofree char *at = when(p, json_object_get(line, "at"));
+        cm_autofree char *at = when_exactly(p, json_object_get(line, "at"));
         row(rows, at, text_of(line, "text"), NULL);
     }
 }
@@ -321,7 +337,9 @@ static void values_files(struct page *p)
 {
     const json_t *files = json_object_get(p->report, "values_files");
     block(p, "heading", "Values files to use from now on");
-    if (!none(p, files, "Not decided yet: the temporary settings have not been reverted by this run."))
+    bool back = strcmp(text_of(p->report, "state"), "rolled-back") == 0;
+    if (!none(p, files, back ? "None: Connect runs on its old server."
+                             : "Not decided yet: the temporary settings have not been reverted by this run."))
         json_array_append_new(p->blocks, json_pack("{s:O}", "files", files));
 }
 

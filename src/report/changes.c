@@ -13,6 +13,19 @@
 #include "base/mem.h"
 #include "report/parts.h"
 
+/* "unit_file: enabled, active: active" */
+static char *members(const json_t *v)
+{
+    struct cm_str s = CM_STR(CM_STR_PAGE);
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)v, name, value) {
+        cm_autofree char *text = cm_word_value(value);
+        cm_str_addf(&s, "%s%s: %s", s.len > 0 ? ", " : "", name, text);
+    }
+    return cm_str_take(&s);
+}
+
 char *cm_word_value(const json_t *v)
 {
     if (v == NULL || json_is_null(v) || cm_json_bool(v, "absent", false))
@@ -24,6 +37,8 @@ char *cm_word_value(const json_t *v)
         const char *place = cm_json_text(v, "place", NULL);
         return place == NULL ? cm_strdup(value) : cm_fmt("%s (%s)", value, place);
     }
+    if (json_is_object(v))
+        return members(v);
     char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
     return text != NULL ? text : cm_strdup("");
 }
@@ -121,6 +136,18 @@ static json_t *said(const char *what, const char *id, const char *who, int64_t a
                      "note", cm_word_text(note), "how", cm_word_text(how), "title", cm_word_text(title));
 }
 
+/* The backup's reference, as its command or a person gave it. */
+static void restore_points(json_t *list, const struct cm_model *m)
+{
+    for (size_t k = 0; k < m->intent_count; k++) {
+        const struct cm_m_intent *i = &m->intents[k];
+        if (strcmp(i->effect, "backup.take") != 0 || i->life != CM_HAPPENED)
+            continue;
+        const char *note = cm_json_text(i->result, "reference", cm_json_text(i->result, "said", cm_json_text(i->result, "note", NULL)));
+        json_array_append_new(list, said("restore point", i->step, cm_json_text(i->result, "who", NULL), i->closed_ms, note, i->key, NULL));
+    }
+}
+
 json_t *cm_part_said(const struct cm_source_of_report *s)
 {
     const struct cm_model *m = s->m;
@@ -131,6 +158,7 @@ json_t *cm_part_said(const struct cm_source_of_report *s)
         if (g->open)
             json_array_append_new(list, said(attested ? "attested" : "approved", g->id, g->who, g->opened_ms, g->note, g->how, g->title));
     }
+    restore_points(list, m);
     for (size_t i = 0; i < m->answer_count; i++)
         json_array_append_new(list, said("answered", m->answers[i].id, m->answers[i].who, m->answers[i].at_ms, m->answers[i].note, NULL, NULL));
     for (size_t i = 0; i < m->waiver_count; i++)

@@ -31,6 +31,15 @@ static const char *state_of(const struct cm_source_of_report *s)
     return s->m->now->direction == CM_BACKWARD ? "rolled-back" : s->m->now->direction == CM_FINISH ? "final" : "done";
 }
 
+/* The exit status that goes with the verdict; null: the run was killed or still goes on. */
+static json_t *status_of(const struct cm_source_of_report *s)
+{
+    const struct cm_model *m = s->m;
+    if (!s->as_finished && (m->now == NULL || !m->now->ended))
+        return m->last_status < 0 ? json_null() : json_integer(m->last_status);
+    return json_integer(cm_model_open_changes(m, true) > 0 ? CM_E_UNSETTLED : m->partly > 0 ? CM_E_PARTLY : CM_E_OK);
+}
+
 static char *finished_text(const struct cm_model *m, const char *state)
 {
     size_t open = cm_model_open_changes(m, true);
@@ -164,14 +173,34 @@ static void point(json_t *list, const char *fmt, ...)
     json_array_append_new(list, json_string(cm_str_text(&s)));
 }
 
+/* Warnings are counted: they stand among the findings, with what to do. */
 static void open_findings(json_t *list, const struct cm_model *m)
 {
+    size_t warnings = 0;
     for (size_t i = 0; i < m->finding_count; i++) {
         const struct cm_m_finding *f = &m->findings[i];
         bool said = cm_model_said(m->answers, m->answer_count, f->id) != NULL || cm_model_said(m->waivers, m->waiver_count, f->id) != NULL;
-        if (f->verdict != CM_OK && !said)
+        if (f->verdict == CM_WARNING && !said)
+            warnings++;
+        else if (f->verdict != CM_OK && !said)
             point(list, "%s %s: %s", cm_finding_word(f->verdict), f->id, f->seen);
     }
+    if (warnings > 0)
+        point(list, "%zu %s, see Findings", warnings, warnings == 1 ? "warning that nobody waived" : "warnings that nobody waived");
+}
+
+static void open_steps(json_t *list, const struct cm_source_of_report *s)
+{
+    const struct cm_m_step *first = NULL;
+    size_t n = 0;
+    const struct cm_m_attempt *a = s->m->now;
+    for (size_t i = 0; !s->as_finished && a != NULL && !a->ended && i < a->step_count; i++)
+        if (a->steps[i].state != CM_S_DONE && a->steps[i].state != CM_S_SKIPPED && a->steps[i].state != CM_S_FAILED) {
+            first = first == NULL ? &a->steps[i] : first;
+            n++;
+        }
+    if (first != NULL)
+        point(list, "not done: %zu %s, the first is %s", n, n == 1 ? "step" : "steps", first->id);
 }
 
 /* What somebody still has to look at. */
@@ -182,6 +211,7 @@ static json_t *open_points(const struct cm_source_of_report *s)
     const struct cm_m_step *step = failing(m);
     if (step != NULL)
         point(list, "step %s failed: %s", step->id, step->message != NULL ? step->message : "");
+    open_steps(list, s);
     for (size_t i = 0; i < m->intent_count; i++) {
         const struct cm_m_intent *n = &m->intents[i];
         if (n->life == CM_IN_DOUBT)
@@ -218,11 +248,12 @@ static json_t *artifacts(const struct cm_model *m)
     return list;
 }
 
-/* The fact values.final; empty while nothing is decided. */
+/* The fact values.final; empty while nothing is decided, and when Connect went back to its old server. */
 static json_t *values_files(const struct cm_model *m)
 {
     json_t *final = json_object_get(m->facts, "values.final");
-    return json_is_array(final) ? json_incref(final) : json_array();
+    bool back = m->now != NULL && m->now->direction == CM_BACKWARD;
+    return json_is_array(final) && !back ? json_incref(final) : json_array();
 }
 
 static json_t *five_lines(const struct cm_situation *now)
@@ -250,6 +281,7 @@ static void add_head(json_t *report, const struct cm_source_of_report *s)
     set(report, "ticket", cm_word_text(cm_json_text(s->m->plan, "ticket", NULL)));
     set(report, "runbook", cm_word_text(s->m->now == NULL ? NULL : cm_json_text(s->m->now->runbook, "id", NULL)));
     set(report, "state", json_string(state));
+    set(report, "status", status_of(s));
     set(report, "verdict", json_string(text));
     set(report, "began", cm_word_time(s->m->began_ms));
     set(report, "resumed", json_integer(s->m->resumes));
@@ -280,7 +312,7 @@ json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **e
     set(report, "items", cm_part_content_items(s));
     set(report, "artifacts", artifacts(s->m));
     set(report, "transcript", transcript);
-    set(report, "next_steps", cm_next_steps_now(s->m, s->m->plan_file, false));
+    set(report, "next_steps", cm_next_steps_now(s->m, s->m->plan_file, false, s->as_finished));
     set(report, "values_files", values_files(s->m));
     cm_situation_fini(&now);
     return report;

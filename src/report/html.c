@@ -99,14 +99,15 @@ static void files(FILE *out, const json_t *names)
     fputs("</p>\n", out);
 }
 
-/* Green only for what ended with nothing left open. */
+/* Green only for what ended with nothing left to do. */
 static const char *verdict_open(const json_t *report)
 {
     const char *state = cm_json_text(report, "state", "");
     bool ended = strcmp(state, "done") == 0 || strcmp(state, "rolled-back") == 0 || strcmp(state, "final") == 0;
+    bool clean = cm_json_int(report, "status", -1) == CM_E_OK;
     if (strcmp(state, "failed") == 0 || strcmp(state, "blocked") == 0)
         return "<p class=\"verdict bad\">";
-    return ended && json_array_size(json_object_get(report, "open_points")) == 0 ? "<p class=\"verdict good\">" : "<p class=\"verdict\">";
+    return ended && clean ? "<p class=\"verdict good\">" : "<p class=\"verdict\">";
 }
 
 static void one(FILE *out, const json_t *report, const char *kind, const json_t *value)

@@ -114,14 +114,14 @@ static void when_stopped(struct next *n, const struct cm_model *m)
     add(n, "report", "", "writes the report of what was done so far");
 }
 
-json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool alive)
+json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool alive, bool ended)
 {
     struct next n = { json_array(), quoted(plan_file == NULL ? "PLAN" : plan_file) };
     if (m == NULL || m->run_id == NULL) {
         add(&n, "check", "", "finds out everything that can be found out before the downtime; changes nothing");
         add(&n, "preview", "", "shows what each step would do; changes nothing");
         add(&n, "", "", "runs the plan");
-    } else if (m->now != NULL && m->now->ended) {
+    } else if (m->now != NULL && (ended || m->now->ended)) {
         when_ended(&n, m);
     } else if (alive) {
         while_running(&n, m);
@@ -134,5 +134,5 @@ json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool 
 
 json_t *cm_next_steps(const struct cm_model *m, const char *plan_file)
 {
-    return cm_next_steps_now(m, plan_file, false);
+    return cm_next_steps_now(m, plan_file, false, false);
 }

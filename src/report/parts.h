@@ -38,7 +38,8 @@ json_t *cm_part_built(const struct cm_model *m);
 /* A file that the record names, from RUNDIR/artifacts; JSON, or NULL where there is none or it cannot be read. */
 json_t *cm_part_artifact_json(const struct cm_source_of_report *s, const char *name);
 char *cm_part_artifact_text(const struct cm_source_of_report *s, const char *name);      /* caller frees */
-json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool alive);
+/* alive: a process holds the run's lock; ended: judge as if the newest attempt had ended. */
+json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool alive, bool ended);
 
 /* ---- the whole ---- */
 

@@ -40,7 +40,8 @@ static const struct format {
 };
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
-/* The report is written by the last step: everything else is closed and the run has not ended. */
+/* The report is written by the last step: everything else is closed and the run has not ended. The step's own beginning becomes durable
+ * with its end, so here it may still be pending. */
 static bool only_own_step_open(const struct cm_model *m)
 {
     if (m->now == NULL || m->now->ended || !m->running)
@@ -51,7 +52,7 @@ static bool only_own_step_open(const struct cm_model *m)
         bool open = s->state != CM_S_DONE && s->state != CM_S_SKIPPED;
         if (open && strcmp(s->action, "report.write") != 0)
             return false;
-        own |= strcmp(s->action, "report.write") == 0 && (s->state == CM_S_RUNNING || s->state == CM_S_DONE);
+        own |= strcmp(s->action, "report.write") == 0 && s->state != CM_S_SKIPPED;
     }
     return own;
 }

@@ -5,17 +5,18 @@
  *   report          1, the number of this shape
  *   written, began  times; zone: the name of the zone for people (window.zone of the plan), null: local
  *   run_id, plan, ticket, runbook, resumed (how often it was taken up again)
- *   state           as in `status --json`; verdict: the same as one sentence
+ *   state           as in `status --json`; verdict: the same as one sentence; status: the exit status that goes with it, or null
  *   window          {start, end, zone} or null
  *   downtime        {service, users: {seconds, from, to, open, within_window: true, false or null},
  *                    interruptions: [{what, why, signal, from, to, seconds}]}; signal: the run itself was interrupted by it
  *   situation       five lines of text: old server, new server, database, users, changes in force
  *   versions        [{what, value}]
- *   said            [{what: approved, attested, answered or waived, id, who, at, note, how, title}]
+ *   said            [{what: approved, attested, answered, waived or restore point, id, who, at, note, how, title}]
  *   changes         [{effect, key, class: settle or keep, state: open, back or final, step, at, original, present, settled}]
  *   temporary       [{setting, original, set_to, state, proof, at, settled}]
  *   skipped         [{step, reason}]
- *   open_points     [text]: failures, effects in doubt, changes still to be taken back, findings that nobody answered
+ *   open_points     [text]: failures, effects in doubt, changes still to be taken back, findings that nobody
+ *                   answered
  *   attempts        [{attempt, direction, runbook, result, began, ended}]
  *   stages, findings, content, next_steps    as in `status --json`
  *   configuration   the account of every setting (artifact config.account.json), or null

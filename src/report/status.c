@@ -140,7 +140,7 @@ json_t *cm_status_json(const struct cm_model *m, const char *plan_file, const ch
     json_t *status = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "run_id", cm_word_text(m == NULL ? NULL : m->run_id),
                                "plan", cm_word_text(plan_file), "state", state, "stages", cm_part_stages(m, false), "ledger", ledger(m),
                                "gate", cm_word_text(asks ? gate->id : NULL), "findings", cm_part_findings(m), "next_steps",
-                               cm_next_steps_now(m, plan_file, alive), "content", cm_part_content_counts(m), "downtime_seconds",
+                               cm_next_steps_now(m, plan_file, alive, false), "content", cm_part_content_counts(m), "downtime_seconds",
                                cm_word_seconds(s.service_down_ms), "users_out_seconds", cm_word_seconds(s.users_out_ms));
     cm_situation_fini(&s);
     return status;

@@ -12,13 +12,13 @@
 
 /* ---- groups and sections ---- */
 
-static size_t section_of(struct cm_config_work *w, const char *section, const char *sub)
+static cm_config_at section_of(struct cm_config_work *w, const char *section, const char *sub)
 {
     struct cm_config_more *m = w->m;
     cm_autofree char *name = cm_setting_name(section, sub, "");
     size_t at;
     if (cm_index_get(w->section_index, name, &at))
-        return at;
+        return (cm_config_at)at;
     m->sections = cm_grow(m->sections, &m->section_cap, m->section_count + 1, sizeof *m->sections);
     at = m->section_count++;
     struct cm_config_section *s = &m->sections[at];
@@ -36,25 +36,25 @@ static size_t section_of(struct cm_config_work *w, const char *section, const ch
         s->title = section;
     }
     cm_index_put(w->section_index, name, at);
-    return at;
+    return (cm_config_at)at;
 }
 
 static size_t new_group(struct cm_config_work *w, const struct cm_gcfg_setting *s, const char *section, const char *key)
 {
     struct cm_config_more *m = w->m;
-    m->groups = cm_grow(m->groups, &m->group_cap, m->group_count + 1, sizeof *m->groups);
-    size_t at = m->group_count++, home = section_of(w, section, s->sub);
+    size_t at = m->group_count++;
     struct cm_config_group *g = &m->groups[at];
-    *g = (struct cm_config_group){ .section = section, .sub = s->sub, .key = key, .first = CM_NO_SETTING,
+    bool exact;
+    *g = (struct cm_config_group){ .section = section_of(w, section, s->sub), .key = key, .first = CM_NO_SETTING,
                                    .next_in_section = CM_NO_SETTING };
-    g->known = cm_setting_find(section, key, &g->exact);
-    g->label = s->sub ? cm_arena_fmt(m->arena, "%s \"%s\".%s", section, s->sub, key) : cm_arena_fmt(m->arena, "%s.%s", section, key);
-    struct cm_config_section *in = &m->sections[home];
+    g->known = cm_setting_find(section, key, &exact);
+    g->exact = exact;
+    struct cm_config_section *in = &m->sections[g->section];
     if (in->first == CM_NO_SETTING)
-        in->first = at;
+        in->first = (cm_config_at)at;
     else
-        m->groups[in->last].next_in_section = at;
-    in->last = at;
+        m->groups[in->last].next_in_section = (cm_config_at)at;
+    in->last = (cm_config_at)at;
     return at;
 }
 
@@ -64,6 +64,7 @@ static void put_in_groups(struct cm_config_work *w)
     struct cm_config_more *m = w->m;
     m->next = cm_alloc((gcfg->count + 1) * sizeof *m->next);
     m->group_of = cm_alloc((gcfg->count + 1) * sizeof *m->group_of);
+    m->groups = cm_alloc((gcfg->count + 1) * sizeof *m->groups);      /* the most there can be; untouched pages cost nothing */
     for (size_t i = 0; i < gcfg->count; i++) {
         const struct cm_gcfg_setting *s = &gcfg->list[i];
         const char *section, *key;
@@ -76,12 +77,12 @@ static void put_in_groups(struct cm_config_work *w)
         }
         struct cm_config_group *g = &m->groups[at];
         if (g->first == CM_NO_SETTING)
-            g->first = i;
+            g->first = (cm_config_at)i;
         else
-            m->next[g->last] = i;
+            m->next[g->last] = (cm_config_at)i;
         m->next[i] = CM_NO_SETTING;
-        m->group_of[i] = at;
-        g->last = i;
+        m->group_of[i] = (cm_config_at)at;
+        g->last = (cm_config_at)i;
     }
 }
 
@@ -91,8 +92,9 @@ static void find_live(struct cm_config_work *w, struct cm_config_group *g)
 {
     const struct cm_gcfg_setting *list = w->wish->gcfg->list;
     bool known_list = g->exact && g->known->list;
-    size_t live = g->first, members = 0;
-    for (size_t i = g->first; i != CM_NO_SETTING; i = w->m->next[i]) {
+    cm_config_at live = g->first;
+    size_t members = 0;
+    for (cm_config_at i = g->first; i != CM_NO_SETTING; i = w->m->next[i]) {
         bool resets = list[i].from_environment || (!list[i].value && (!g->exact || known_list));
         if (resets || (g->exact && !known_list)) {
             live = i;
@@ -115,7 +117,7 @@ static json_t *live_values(const struct cm_config_work *w, const struct cm_confi
     json_t *values = json_array();
     if (g->value)
         json_array_append_new(values, json_string(g->value));
-    for (size_t i = g->live; !g->value && !g->empty_list && i != CM_NO_SETTING; i = w->m->next[i])
+    for (cm_config_at i = g->live; !g->value && !g->empty_list && i != CM_NO_SETTING; i = w->m->next[i])
         json_array_append_new(values, json_string(w->wish->gcfg->list[i].value));
     return values;
 }
@@ -182,13 +184,13 @@ static void settle_with_base(struct cm_config_work *w, struct cm_config_group *g
 {
     const char *place = cm_config_place(w, v);
     g->where = CM_TO_NOWHERE;
-    g->target = cm_arena_fmt(w->m->arena, "config.%s (%s)", g->label, place);
+    g->target = cm_arena_fmt(w->m->arena, "config.%s (%s)", cm_config_label(w->m, g), place);
     if (is_secret(g)) {
         g->fate = CM_CHANGE;
         g->reason = cm_arena_fmt(w->m->arena, "%s gives it in clear; it ends in a ConfigMap there", place);
         cm_config_finding(w, "warning", cm_config_id(w, "secret-in-values", g),
                           "Move it to a Secret and give it by pod.env with valueFrom.secretKeyRef.", "%s stands in clear at %s",
-                          g->label, place);
+                          cm_config_label(w->m, g), place);
         return;
     }
     if (g->value && g->exact && g->known->rule == CM_RULE_DATABASE_URL)
@@ -204,7 +206,7 @@ static void settle_with_base(struct cm_config_work *w, struct cm_config_group *g
     g->fate = CM_CHANGE;
     g->reason = cm_arena_fmt(w->m->arena, "%s says %s, and wins", place, b);
     cm_config_finding(w, "warning", cm_config_id(w, "differs", g), "Keep it, or change your values file to what the old server has.",
-                      "%s is %s on the old server (%s) and %s in your values (%s); your values win", g->label, a,
+                      "%s is %s on the old server (%s) and %s in your values (%s); your values win", cm_config_label(w->m, g), a,
                       source_place(w, &w->wish->gcfg->list[g->last]), b, place);
 }
 
@@ -213,16 +215,18 @@ static void settle_with_base(struct cm_config_work *w, struct cm_config_group *g
 /* What a line of the ConfigMap cannot carry may still be an environment variable. */
 static void route_unprintable(struct cm_config_work *w, struct cm_config_group *g)
 {
+    const struct cm_config_section *in = &w->m->sections[g->section];
     bool fits = g->value ? cm_manifest_safe(g->value) : true;
-    for (size_t i = g->live; !g->value && !g->empty_list && i != CM_NO_SETTING; i = w->m->next[i])
+    for (cm_config_at i = g->live; !g->value && !g->empty_list && i != CM_NO_SETTING; i = w->m->next[i])
         fits &= cm_manifest_safe(w->wish->gcfg->list[i].value);
-    fits &= !g->sub || cm_manifest_safe(g->sub);
+    fits &= !in->sub || cm_manifest_safe(in->sub);
     if (fits)
         return;
-    if (g->value && !g->sub) {
+    if (g->value && !in->sub) {
         const char *name = cm_config_env_name(w, g);
         g->where = CM_TO_ENV;
-        g->fate = g->fate == CM_KEEP ? CM_CHANGE : g->fate;
+        if (g->fate == CM_KEEP)
+            g->fate = CM_CHANGE;
         g->target = cm_arena_fmt(w->m->arena, "pod.env %s", name);
         g->reason = "a character in it cannot stand in a ConfigMap of the chart; an environment variable carries it";
         if (!cm_config_base_has_env(w, name))
@@ -233,13 +237,13 @@ static void route_unprintable(struct cm_config_work *w, struct cm_config_group *
     g->fate = CM_BLOCK;
     g->reason = "a character in it cannot stand in a ConfigMap of the chart";
     cm_config_finding(w, "blocker", cm_config_id(w, "character", g), "Take the control character or Unicode line break out of it.",
-                      "%s holds a character that cannot stand in a ConfigMap of the chart", g->label);
+                      "%s holds a character that cannot stand in a ConfigMap of the chart", cm_config_label(w->m, g));
 }
 
 /* A list may hold a URL with a password; a list has no variable. */
 static void guard_list(struct cm_config_work *w, struct cm_config_group *g)
 {
-    for (size_t i = g->live; !g->value && !g->empty_list && i != CM_NO_SETTING; i = w->m->next[i]) {
+    for (cm_config_at i = g->live; !g->value && !g->empty_list && i != CM_NO_SETTING; i = w->m->next[i]) {
         struct cm_url_seen u;
         bool secret = cm_url_look(w->wish->gcfg->list[i].value, &u) && u.had_password;
         cm_url_seen_fini(&u);
@@ -248,7 +252,7 @@ static void guard_list(struct cm_config_work *w, struct cm_config_group *g)
             g->fate = CM_ASK;
             g->reason = "a URL in this list holds a password; no ConfigMap should";
             cm_config_finding(w, "warning", cm_config_id(w, "secret-in-list", g), "Write the list under config yourself, without the password.",
-                              "%s holds a URL with a password; it is left out of the values", g->label);
+                              "%s holds a URL with a password; it is left out of the values", cm_config_label(w->m, g));
         }
     }
 }
@@ -257,7 +261,8 @@ static void decide_group(struct cm_config_work *w, struct cm_config_group *g)
 {
     find_live(w, g);
     bool dropped = g->known && g->known->fate == CM_DROP && g->known->rule == CM_RULE_NONE;
-    const struct cm_base_value *v = dropped ? NULL : cm_config_base_find(w, g->section, g->sub, g->key);
+    const struct cm_config_section *in = &w->m->sections[g->section];
+    const struct cm_base_value *v = dropped ? NULL : cm_config_base_find(w, in->name, in->sub, g->key);
     if (v) {
         settle_with_base(w, g, v);
         return;
@@ -266,26 +271,6 @@ static void decide_group(struct cm_config_work *w, struct cm_config_group *g)
     guard_list(w, g);
     if (g->where == CM_TO_CONFIG)
         route_unprintable(w, g);
-    if (g->where == CM_TO_CONFIG && !g->target)
-        g->target = cm_arena_fmt(w->m->arena, "config.%s", g->label);
-}
-
-static void add_rows(struct cm_config_work *w)
-{
-    const struct cm_gcfg *gcfg = w->wish->gcfg;
-    for (size_t i = 0; i < gcfg->count; i++) {
-        const struct cm_config_group *g = &w->m->groups[w->m->group_of[i]];
-        const struct cm_gcfg_setting *s = &gcfg->list[i];
-        struct cm_config_row row = { .file = s->file, .line = s->line, .setting = g->label, .target = g->target, .reason = g->reason,
-                                     .fate = g->fate };
-        if (i < g->live) {
-            const struct cm_gcfg_setting *by = &gcfg->list[g->live];
-            row.fate = CM_DROP;
-            row.target = NULL;
-            row.reason = cm_arena_fmt(w->m->arena, "replaced by %s", source_place(w, by));
-        }
-        cm_config_add_row(w, &row);
-    }
 }
 
 static void take_comments(struct cm_config_work *w)
@@ -295,9 +280,9 @@ static void take_comments(struct cm_config_work *w)
     struct cm_config_scrubber *scrub = cm_config_scrubber_new(w);
     for (size_t at = 0; at < m->section_count; at++) {
         struct cm_config_section *s = &m->sections[at];
-        for (size_t j = s->first; j != CM_NO_SETTING; j = m->groups[j].next_in_section) {
+        for (cm_config_at j = s->first; j != CM_NO_SETTING; j = m->groups[j].next_in_section) {
             struct cm_config_group *g = &m->groups[j];
-            for (size_t i = g->first; i != CM_NO_SETTING; i = m->next[i]) {
+            for (cm_config_at i = g->first; i != CM_NO_SETTING; i = m->next[i]) {
                 s->comment = cm_config_comment_add(w, scrub, s->comment, gcfg->list[i].header_comment);
                 if (g->where == CM_TO_CONFIG)
                     g->comment = cm_config_comment_add(w, scrub, g->comment, gcfg->list[i].comment);
@@ -315,39 +300,70 @@ static void look_for_database(struct cm_config_work *w)
                       "nothing says Database.Provider: Connect then uses SQLite, and a server on Kubernetes needs PostgreSQL");
 }
 
+static void begin(struct cm_config_work *w)
+{
+    struct cm_config_more *m = w->m;
+    const struct cm_gcfg *gcfg = w->wish->gcfg;
+    m->arena = cm_arena_new();
+    m->gcfg = gcfg;
+    m->secrets = json_array();
+    m->secret_name = cm_arena_fmt(m->arena, "%s-config", w->wish->release ? w->wish->release : "rstudio-connect");
+    m->name = (struct cm_str)CM_STR(CM_STR_PAGE);
+    m->said = (struct cm_str)CM_STR(CM_STR_PAGE);
+    w->group_index = cm_index_new();
+    w->section_index = cm_index_new();
+    w->base_index = cm_index_new();
+    w->env_index = cm_index_new();
+    w->old_data_dir = cm_gcfg_get(gcfg, "Server", NULL, "DataDir");
+    if (!w->old_data_dir)
+        w->old_data_dir = "/var/lib/rstudio-connect";
+    cm_config_base_read(w);
+}
+
+static void end(struct cm_config_work *w)
+{
+    cm_index_free(w->group_index);
+    cm_index_free(w->section_index);
+    cm_index_free(w->base_index);
+    cm_index_free(w->env_index);
+    w->group_index = w->section_index = w->base_index = w->env_index = NULL;
+    free(w->base);
+    w->base = NULL;
+}
+
+static json_t *account(const struct cm_config_result *r)
+{
+    json_t *rows = json_array();
+    struct cm_config_row row;
+    for (size_t i = 0; cm_config_row(r, i, &row); i++)
+        json_array_append_new(rows, cm_config_row_json(&row));
+    return rows;
+}
+
 int cm_config_convert(const struct cm_config_wish *wish, struct cm_config_result *out, struct cm_err **err)
 {
-    (void)err;
-    *out = (struct cm_config_result){ .findings = json_array() };
-    struct cm_config_more *m = out->more = cm_alloc(sizeof *m);
-    m->arena = cm_arena_new();
-    m->gcfg = wish->gcfg;
-    m->secrets = json_array();
-    m->secret_name = cm_arena_fmt(m->arena, "%s-config", wish->release ? wish->release : "rstudio-connect");
-    struct cm_config_work w = { .wish = wish, .out = out, .m = m, .group_index = cm_index_new(), .section_index = cm_index_new(),
-                                .base_index = cm_index_new() };
-    cm_config_base_read(&w);
-    w.old_data_dir = cm_gcfg_get(wish->gcfg, "Server", NULL, "DataDir");
-    if (!w.old_data_dir)
-        w.old_data_dir = "/var/lib/rstudio-connect";
+    *out = (struct cm_config_result){ .findings = json_array(), .more = cm_alloc(sizeof *out->more) };
+    struct cm_config_more *m = out->more;
+    struct cm_config_work w = { .wish = wish, .out = out, .m = m };
+    begin(&w);
+    if (wish->gcfg->count >= CM_NO_SETTING) {
+        end(&w);
+        cm_config_result_fini(out);
+        return cm_fail(err, CM_E_USAGE, "more than 4 thousand million settings");
+    }
     put_in_groups(&w);
     for (size_t i = 0; i < m->group_count; i++)
         decide_group(&w, &m->groups[i]);
-    add_rows(&w);
+    cm_config_count_rows(&w);
     cm_config_env_unit(&w);
     cm_config_chart_rows(&w);
     look_for_database(&w);
+    cm_config_untold(&w);
     take_comments(&w);
+    end(&w);
     cm_config_write(&w);
-    if (!wish->rows_only) {
-        out->account = json_array();
-        for (size_t i = 0; i < m->row_count; i++)
-            json_array_append_new(out->account, cm_config_row_json(&m->rows[i]));
-    }
-    cm_index_free(w.group_index);
-    cm_index_free(w.section_index);
-    cm_index_free(w.base_index);
-    free(w.base);
+    if (!wish->rows_only)
+        out->account = account(out);
     return 0;
 }
 
@@ -365,6 +381,8 @@ void cm_config_result_fini(struct cm_config_result *r)
         free(r->more->env);
         free(r->more->next);
         free(r->more->group_of);
+        cm_str_fini(&r->more->name);
+        cm_str_fini(&r->more->said);
         cm_arena_free(r->more->arena);
         free(r->more);
     }

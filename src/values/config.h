@@ -46,8 +46,9 @@ struct cm_config_result {
 };
 int cm_config_convert(const struct cm_config_wish *w, struct cm_config_result *out, struct cm_err **err);
 void cm_config_result_fini(struct cm_config_result *r);
-/* The account's i-th row, in the source's order; NULL: no such row. */
-const struct cm_config_row *cm_config_row(const struct cm_config_result *r, size_t i);
+/* The account's i-th row, in the source's order; its texts live until the next call. false: no such row. The gcfg of the wish must
+ * still live. */
+bool cm_config_row(const struct cm_config_result *r, size_t i, struct cm_config_row *out);
 /* "keep" … or "chart" for a row that is the chart's own. */
 const char *cm_config_row_word(const struct cm_config_row *row);
 /* {"source", "setting", "target", "disposition", "reason"}; new reference. */

@@ -23,20 +23,82 @@ json_t *cm_config_row_json(const struct cm_config_row *row)
                      cm_config_row_word(row), "reason", row->reason ? row->reason : "");
 }
 
+enum { FINDINGS_TOLD = 1000 };          /* nobody reads more; a file of a hundred thousand lines must not fill the memory */
+
+static void count_row(struct cm_config_result *out, enum cm_fate fate)
+{
+    size_t *const counts[] = { &out->kept, &out->dropped, &out->changed, &out->secret, &out->asked, &out->blocked };
+    ++*counts[fate];
+}
+
 void cm_config_add_row(struct cm_config_work *w, const struct cm_config_row *row)
 {
     struct cm_config_more *m = w->m;
-    struct cm_config_result *out = w->out;
-    size_t *const counts[] = { &out->kept, &out->dropped, &out->changed, &out->secret, &out->asked, &out->blocked };
     m->rows = cm_grow(m->rows, &m->row_cap, m->row_count + 1, sizeof *m->rows);
     m->rows[m->row_count++] = *row;
     if (!row->from_chart)
-        ++*counts[row->fate];
+        count_row(w->out, row->fate);
 }
 
-const struct cm_config_row *cm_config_row(const struct cm_config_result *r, size_t i)
+/* ---- the rows of settings: made when asked for ---- */
+
+static void add_label(struct cm_str *out, const struct cm_config_more *m, const struct cm_config_group *g)
 {
-    return r->more && i < r->more->row_count ? &r->more->rows[i] : NULL;
+    const struct cm_config_section *s = &m->sections[g->section];
+    if (s->sub)
+        cm_str_addf(out, "%s \"%s\".%s", s->name, s->sub, g->key);
+    else
+        cm_str_addf(out, "%s.%s", s->name, g->key);
+}
+
+const char *cm_config_label(const struct cm_config_more *m, const struct cm_config_group *g)
+{
+    struct cm_str s = CM_STR(CM_STR_PAGE);
+    add_label(&s, m, g);
+    const char *label = cm_arena_strdup(m->arena, cm_str_text(&s));
+    cm_str_fini(&s);
+    return label;
+}
+
+static void row_of_setting(struct cm_config_more *m, size_t i, struct cm_config_row *out)
+{
+    const struct cm_config_group *g = &m->groups[m->group_of[i]];
+    const struct cm_gcfg_setting *s = &m->gcfg->list[i], *by = &m->gcfg->list[g->live];
+    cm_str_reset(&m->name);
+    cm_str_reset(&m->said);
+    cm_str_add(&m->name, "config.");
+    add_label(&m->name, m, g);
+    *out = (struct cm_config_row){ .file = s->file, .line = s->line, .setting = cm_str_text(&m->name) + 7, .target = g->target,
+                                   .reason = g->reason, .fate = (enum cm_fate)g->fate };
+    if (!g->target && g->where == CM_TO_CONFIG)
+        out->target = cm_str_text(&m->name);
+    if (i < g->live) {
+        cm_str_addf(&m->said, by->line ? "replaced by %s:%zu" : "replaced by %s", by->file, by->line);
+        out->fate = CM_DROP;
+        out->target = NULL;
+        out->reason = cm_str_text(&m->said);
+    }
+}
+
+bool cm_config_row(const struct cm_config_result *r, size_t i, struct cm_config_row *out)
+{
+    struct cm_config_more *m = r->more;
+    if (i < m->gcfg->count)
+        row_of_setting(m, i, out);
+    else if (i - m->gcfg->count < m->row_count)
+        *out = m->rows[i - m->gcfg->count];
+    else
+        return false;
+    return true;
+}
+
+void cm_config_count_rows(struct cm_config_work *w)
+{
+    struct cm_config_row row;
+    for (size_t i = 0; i < w->m->gcfg->count; i++) {
+        row_of_setting(w->m, i, &row);
+        count_row(w->out, row.fate);
+    }
 }
 
 void cm_config_finding(struct cm_config_work *w, const char *verdict, const char *id, const char *remedy, const char *fmt, ...)
@@ -46,18 +108,32 @@ void cm_config_finding(struct cm_config_work *w, const char *verdict, const char
     va_start(ap, fmt);
     cm_str_vaddf(&seen, fmt, ap);
     va_end(ap);
+    if (json_array_size(w->out->findings) >= FINDINGS_TOLD && strcmp(verdict, "blocker") != 0) {
+        w->untold++;                              /* the account has a row for each */
+        cm_str_fini(&seen);
+        return;
+    }
     json_array_append_new(w->out->findings, json_pack("{s:s, s:s, s:s, s:s}", "id", id, "verdict", verdict, "seen",
                                                       cm_str_text(&seen), "remedy", remedy));
     cm_str_fini(&seen);
 }
 
+void cm_config_untold(struct cm_config_work *w)
+{
+    if (w->untold)
+        json_array_append_new(w->out->findings, json_pack("{s:s, s:s, s:o, s:s}", "id", "config.more", "verdict", "warning", "seen",
+                                                          json_sprintf("%zu more settings need a look", w->untold), "remedy",
+                                                          "Look at the account: it has a row for each."));
+}
+
 const char *cm_config_id(struct cm_config_work *w, const char *word, const struct cm_config_group *g)
 {
     struct cm_str s = CM_STR(CM_STR_LINE);
-    cm_str_addf(&s, "config.%s.%s", word, g->section);
-    if (g->sub) {
+    const struct cm_config_section *in = &w->m->sections[g->section];
+    cm_str_addf(&s, "config.%s.%s", word, in->name);
+    if (in->sub) {
         cm_str_add(&s, ".");
-        for (const char *p = g->sub; *p; p++) {              /* ids are typed on a command line */
+        for (const char *p = in->sub; *p; p++) {              /* ids are typed on a command line */
             char c = isalnum((unsigned char)*p) ? *p : '-';
             cm_str_add_bytes(&s, &c, 1);
         }

@@ -13,9 +13,10 @@
 void cm_config_env_add(struct cm_config_work *w, const char *name, const char *value, const char *secret_key, const char *note)
 {
     struct cm_config_more *m = w->m;
-    for (size_t i = 0; i < m->env_count; i++)
-        if (strcmp(m->env[i].name, name) == 0)
-            return;
+    size_t at;
+    if (cm_index_get(w->env_index, name, &at))
+        return;
+    cm_index_put(w->env_index, name, m->env_count);
     m->env = cm_grow(m->env, &m->env_cap, m->env_count + 1, sizeof *m->env);
     m->env[m->env_count++] = (struct cm_config_env){ cm_arena_strdup(m->arena, name), cm_arena_strdup(m->arena, value ? value : ""),
                                                      cm_arena_strdup(m->arena, secret_key ? secret_key : ""),
@@ -24,7 +25,7 @@ void cm_config_env_add(struct cm_config_work *w, const char *name, const char *v
 
 const char *cm_config_env_name(struct cm_config_work *w, const struct cm_config_group *g)
 {
-    char *name = cm_arena_fmt(w->m->arena, "CONNECT_%s_%s", g->section, g->key);
+    char *name = cm_arena_fmt(w->m->arena, "CONNECT_%s_%s", w->m->sections[g->section].name, g->key);
     for (char *p = name; *p; p++)
         *p = (char)toupper((unsigned char)*p);
     return name;
@@ -61,7 +62,7 @@ static bool secret_variable(struct cm_config_work *w, const char *variable, cons
 void cm_config_env_secret(struct cm_config_work *w, struct cm_config_group *g, const char *variable)
 {
     bool url = g->exact && g->known->type == CM_V_URL;
-    const char *what = url ? cm_arena_fmt(w->m->arena, "the password of %s", g->label) : g->label;
+    const char *what = url ? cm_arena_fmt(w->m->arena, "the password of %s", cm_config_label(w->m, g)) : cm_config_label(w->m, g);
     bool there = secret_variable(w, variable, what, cm_config_id(w, "secret", g));
     if (g->where == CM_TO_ENV) {
         g->target = cm_arena_fmt(w->m->arena, "pod.env %s", variable);

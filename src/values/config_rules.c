@@ -13,8 +13,8 @@
 
 static void decide(struct cm_config_group *g, enum cm_fate fate, enum cm_config_where where, const char *reason)
 {
-    g->fate = fate;
-    g->where = where;
+    g->fate = (unsigned)fate & 15u;
+    g->where = (unsigned)where & 15u;
     g->reason = reason;
 }
 
@@ -22,7 +22,7 @@ static void ask(struct cm_config_work *w, struct cm_config_group *g, const char 
 {
     decide(g, CM_ASK, CM_TO_CONFIG, reason);
     g->note = reason;
-    cm_config_finding(w, "warning", cm_config_id(w, "ask", g), remedy, "%s: %s", g->label, reason);
+    cm_config_finding(w, "warning", cm_config_id(w, "ask", g), remedy, "%s: %s", cm_config_label(w->m, g), reason);
 }
 
 static bool is_below(const char *path, const char *folder)
@@ -64,11 +64,11 @@ static void judge_path(struct cm_config_work *w, struct cm_config_group *g, cons
 
 static void judge_secret(struct cm_config_work *w, struct cm_config_group *g, const char *reason)
 {
-    if (g->sub) {
+    if (w->m->sections[g->section].sub) {
         decide(g, CM_ASK, CM_TO_NOWHERE, "a secret in a named sub-section, which no environment variable can give and no ConfigMap should");
         cm_config_finding(w, "warning", cm_config_id(w, "secret-in-subsection", g),
                           "Encrypt it with `rscadmin encrypt-config-value` and add the encrypted value under config yourself.",
-                          "%s holds a secret; it is left out of the values", g->label);
+                          "%s holds a secret; it is left out of the values", cm_config_label(w->m, g));
         return;
     }
     decide(g, CM_TO_SECRET, CM_TO_ENV, reason);
@@ -111,7 +111,7 @@ static void judge_database_url(struct cm_config_work *w, struct cm_config_group 
         decide(g, CM_BLOCK, CM_TO_CONFIG, "no pod reaches this host");
         cm_config_finding(w, "blocker", cm_config_id(w, "database-host", g),
                           "Make PostgreSQL reachable over the network and write its real host name in the URL, in your values.",
-                          "%s names a host that only the old server itself reaches (localhost or a socket)", g->label);
+                          "%s names a host that only the old server itself reaches (localhost or a socket)", cm_config_label(w->m, g));
     }
     if (u.had_password) {
         bool main_url = cm_gcfg_same_name(g->key, "URL");
@@ -170,7 +170,7 @@ static void judge_repository(struct cm_config_work *w, struct cm_config_group *g
         g->reason = "binary packages of one Linux distribution: the content images must be of the same";
         cm_config_finding(w, "warning", cm_config_id(w, "binary-packages", g),
                           "Compare the distribution in the URL with the one of your content images, and change the URL where they differ.",
-                          "%s gives binary packages of one Linux distribution", g->label);
+                          "%s gives binary packages of one Linux distribution", cm_config_label(w->m, g));
     }
     cm_url_seen_fini(&u);
 }

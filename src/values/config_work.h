@@ -5,6 +5,8 @@
 #ifndef CM_VALUES_CONFIG_WORK_H
 #define CM_VALUES_CONFIG_WORK_H
 
+#include <stdint.h>
+
 #include "base/mem.h"
 #include "values/config.h"
 #include "values/index.h"
@@ -12,28 +14,33 @@
 
 enum cm_config_where { CM_TO_NOWHERE, CM_TO_CONFIG, CM_TO_ENV };
 
+/* Many of these at once: a file of a hundred thousand lines is converted in little memory, so indices are 32 bits wide, and names that
+ * can be put together again are. */
+typedef uint32_t cm_config_at;
+#define CM_NO_SETTING UINT32_MAX
+
 struct cm_config_group {
-    const char *section, *sub, *key;     /* as the documents spell them, or as the source does */
-    const char *label;                   /* "Section.Key" */
+    const char *key;                     /* as the documents spell it, or as the source does */
     const struct cm_setting *known;      /* NULL: not in the table, nor is its section */
-    bool exact;
-    size_t first, last;                  /* settings of the source, chained by cm_config_work.next */
-    size_t live;                         /* first setting that still counts: a later one replaced those before it */
-    size_t next_in_section;
-    bool as_list;
-    bool empty_list;                     /* a bare key at the end: a list without members */
-    enum cm_fate fate;
-    enum cm_config_where where;
-    const char *reason, *target;
+    const char *reason;
+    const char *target;                  /* NULL: "config." and the name, where it goes to config */
     const char *value;                   /* the one value, or what it was changed to; NULL for a list */
     const char *note;                    /* a comment of ours above it in the output; NULL */
     char *comment;                       /* the source's comments, without what may be a secret; arena; NULL */
+    cm_config_at section;                /* index */
+    cm_config_at first, last;            /* settings of the source, chained by cm_config_more.next */
+    cm_config_at live;                   /* first setting that still counts: a later one replaced those before it */
+    cm_config_at next_in_section;
+    unsigned exact : 1;
+    unsigned as_list : 1;
+    unsigned empty_list : 1;             /* a bare key at the end: a list without members */
+    unsigned fate : 4, where : 4;        /* enum cm_fate, enum cm_config_where */
 };
 
 struct cm_config_section {
     const char *name, *sub;
     const char *title;                   /* 'RPackageRepository "CRAN"', as in the gcfg and as YAML key */
-    size_t first, last;                  /* groups */
+    cm_config_at first, last;            /* groups */
     char *comment;                       /* lines above its header */
 };
 
@@ -48,18 +55,19 @@ struct cm_base_value { const struct cm_yaml_doc *doc; const struct cm_yaml *node
 
 struct cm_config_more {
     struct cm_arena *arena;
-    struct cm_config_row *rows;
+    struct cm_config_row *rows;          /* of the unit's variables and of the chart's own values; settings' rows are made when asked */
     size_t row_count, row_cap;
     struct cm_config_section *sections;
     size_t section_count, section_cap;
     struct cm_config_group *groups;
-    size_t group_count, group_cap;
+    size_t group_count;
     struct cm_config_env *env;
     size_t env_count, env_cap;
     char *secret_name;
     json_t *secrets;
-    size_t *next;                        /* per setting of the source: the next one of its group */
-    size_t *group_of;
+    cm_config_at *next;                  /* per setting of the source: the next one of its group */
+    cm_config_at *group_of;
+    struct cm_str name, said;            /* for the row handed out last */
     const struct cm_gcfg *gcfg;          /* the source; borrowed: it must live as long as the result is merged */
     char *tail;                          /* comments at the source's end */
 };
@@ -68,18 +76,16 @@ struct cm_config_work {
     const struct cm_config_wish *wish;
     struct cm_config_result *out;
     struct cm_config_more *m;
-    struct cm_index *group_index, *section_index, *base_index;
+    struct cm_index *group_index, *section_index, *base_index, *env_index;
     struct cm_base_value *base;          /* settings of the base by name: base_index holds the number */
     size_t base_count, base_cap;
     const struct cm_yaml *base_env, *base_mounts;        /* pod.env and pod.volumeMounts in force; NULL */
     const struct cm_yaml_doc *env_doc, *mounts_doc;
     const char *env_file, *mounts_file;
     const char *data_path;               /* where the pod sees the shared storage */
+    size_t untold;                       /* findings that were one too many */
     const char *old_data_dir;            /* the source's, or its default */
-    size_t asks;
 };
-
-#define CM_NO_SETTING ((size_t)-1)
 
 /* config_base.c: what the user's values say already. */
 void cm_config_base_read(struct cm_config_work *w);
@@ -123,8 +129,13 @@ void cm_config_env_add(struct cm_config_work *w, const char *name, const char *v
 /* config_account.c */
 void cm_config_finding(struct cm_config_work *w, const char *verdict, const char *id, const char *remedy, const char *fmt, ...)
     CM_PRINTF(5, 6);
+/* One finding for those that were not told one by one. */
+void cm_config_untold(struct cm_config_work *w);
 void cm_config_add_row(struct cm_config_work *w, const struct cm_config_row *row);
+void cm_config_count_rows(struct cm_config_work *w);
 void cm_config_chart_rows(struct cm_config_work *w);
+/* "Section.Key" of a group; arena text. */
+const char *cm_config_label(const struct cm_config_more *m, const struct cm_config_group *g);
 /* The id of a finding on one setting: "config.WORD.Section.Key"; arena text. */
 const char *cm_config_id(struct cm_config_work *w, const char *word, const struct cm_config_group *g);
 

@@ -40,7 +40,7 @@ void cm_config_write_group(const struct cm_config_more *m, const struct cm_confi
         return;
     }
     cm_str_add(out, ":\n");
-    for (size_t i = g->live; i != CM_NO_SETTING; i = m->next[i]) {
+    for (cm_config_at i = g->live; i != CM_NO_SETTING; i = m->next[i]) {
         cm_str_addf(out, "%*s- ", indent + 2, "");
         add_value(out, m->gcfg->list[i].value);
     }
@@ -50,7 +50,7 @@ void cm_config_write_section(const struct cm_config_more *m, const struct cm_con
                              bool with_title)
 {
     bool titled = !with_title;
-    for (size_t j = s->first; j != CM_NO_SETTING; j = m->groups[j].next_in_section) {
+    for (cm_config_at j = s->first; j != CM_NO_SETTING; j = m->groups[j].next_in_section) {
         if (m->groups[j].where != CM_TO_CONFIG)
             continue;
         if (!titled) {
@@ -126,21 +126,20 @@ static void write_secrets(struct cm_config_work *w)
 void cm_config_write(struct cm_config_work *w)
 {
     struct cm_config_more *m = w->m;
-    struct cm_str out = CM_STR(CM_STR_BIG), body = CM_STR(CM_STR_BIG);
-    for (size_t i = 0; i < m->section_count; i++)
-        cm_config_write_section(m, &m->sections[i], &body, 2, true);
+    struct cm_str out = CM_STR(CM_STR_BIG);
     cm_str_add(&out, "# The old server's configuration as values of the chart: only what your own values files do not say.\n");
     if (m->env_count)
         write_pod_env(w, &out);
-    if (body.len) {
-        cm_str_add(&out, "config:\n");
-        cm_str_add_bytes(&out, cm_str_text(&body), body.len);
-    } else {
-        cm_str_add(&out, "config: {}\n");
+    cm_str_add(&out, "config:\n");
+    size_t before = out.len;
+    for (size_t i = 0; i < m->section_count; i++)
+        cm_config_write_section(m, &m->sections[i], &out, 2, true);
+    if (out.len == before) {
+        out.len -= strlen("\n");
+        cm_str_add(&out, " {}\n");
     }
     if (m->tail)
         cm_yaml_add_comment(&out, m->tail, 2);
-    cm_str_fini(&body);
     w->out->values = cm_str_take(&out);
     write_secrets(w);
 }

@@ -248,9 +248,22 @@ static int read_value(struct reader *r)
     return 0;
 }
 
+/* Room for as many settings as the text has lines: untouched memory costs nothing, doubling would. */
+static void make_room(struct cm_gcfg *g, const char *text, size_t bytes)
+{
+    size_t lines = 1;
+    for (const char *p = text, *end = text + bytes; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        lines++;
+    if (g->count + lines > g->more->cap) {
+        g->more->cap = g->count + lines;
+        g->list = cm_realloc(g->list, g->more->cap * sizeof *g->list);
+    }
+}
+
 static struct cm_gcfg_setting *add(struct cm_gcfg *g)
 {
-    g->list = cm_grow(g->list, &g->more->cap, g->count + 1, sizeof *g->list);
+    if (g->count == g->more->cap)
+        g->list = cm_grow(g->list, &g->more->cap, g->count + 1, sizeof *g->list);
     struct cm_gcfg_setting *s = &g->list[g->count++];
     memset(s, 0, sizeof *s);
     return s;
@@ -364,6 +377,7 @@ int cm_gcfg_add(struct cm_gcfg *g, const char *text, size_t bytes, const char *n
     int rc = check_text(&r);
     r.p = r.line_start = start;
     r.line = 1;
+    make_room(g, text, bytes);
     while (rc == 0 && r.p < r.end)
         rc = read_line(&r);
     if (rc == 0) {

@@ -73,10 +73,12 @@ const char *cm_comment_behind(struct cm_launcher_work *w, const struct cm_yaml *
     size_t bytes, from = key->end;
     const char *s = cm_yaml_source(w->doc, &bytes);
     struct cm_str out = CM_STR(CM_STR_LINE);
+    bool on_its_line = cm_edit_line_begin(w->doc, value->begin) == cm_edit_line_begin(w->doc, key->begin);
+    if (on_its_line && value->end > from)
+        from = value->end;
     while (from < bytes && strchr(": \t", s[from]))
         from++;
-    if (value->begin > from || !value->count)
-        add_comment(&out, s, from, cm_edit_line_end(w->doc, from));
+    add_comment(&out, s, from, cm_edit_line_end(w->doc, from));
     char *text = out.len ? cm_arena_strdup(w->arena, cm_str_text(&out)) : NULL;
     if (text)
         text[strlen(text) - 1] = '\0';
@@ -298,6 +300,8 @@ static void drop_tag_prefix(struct cm_launcher_work *w)
 static void explain_absent_enabled(struct cm_launcher_work *w, const struct cm_yaml *at)
 {
     const char *v = w->wish->chart_version;
+    if (w->wish->was != CM_LAUNCHER_NOT_KNOWN)
+        return;
     if (!v) {
         cm_launcher_finding(w, at, "unknown", "values.chart-version",
                             "launcher.enabled is not said; from chart 0.8.0 to 0.20.0 the Launcher was on by default, in others off",
@@ -418,14 +422,14 @@ static int take_out_all(struct cm_launcher_work *w)
     return 0;
 }
 
-static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t launcher_at, struct cm_yaml *config, size_t settings_at)
+static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t launcher_at, struct cm_yaml *config, size_t settings_at,
+                   bool on)
 {
     struct cm_yaml *settings = config ? config->items[settings_at] : NULL;
     if (check_safe(w, launcher, settings) != 0)
         return -1;
     w->expected = cm_yaml_json(w->doc, w->root);
     w->edits = cm_edits_new(w->doc);
-    bool on = !launcher || !cm_yaml_get(launcher, "enabled") || !cm_yaml_is_false(cm_yaml_get(launcher, "enabled"));
     if (on) {
         struct cm_piece *enabled = cm_piece_value(w, cm_launcher_backend(w), "enabled", json_true());
         enabled->wins = true;
@@ -458,8 +462,8 @@ static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t 
 static void say_off(struct cm_launcher_work *w, const struct cm_yaml *launcher)
 {
     if (launcher->count > 1)
-        cm_launcher_finding(w, cm_yaml_key(launcher, "enabled"), "warning", "values.launcher-off",
-                            "launcher.enabled is false already: the other values below launcher do nothing and are left as they are",
+        cm_launcher_finding(w, launcher->keys[0], "warning", "values.launcher-off",
+                            "the Launcher is off already: the other values below launcher do nothing and are left as they are",
                             "Remove them, or set launcher.enabled to true and convert again if they were in use.");
 }
 
@@ -474,7 +478,7 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
         struct cm_yaml *config = cm_yaml_get(w.root, "config"), *launcher = cm_yaml_get(w.root, "launcher");
         size_t launcher_at = index_in(w.root, "launcher"), settings_at = index_in(config, "Launcher");
         struct cm_yaml *enabled = launcher && launcher->type == CM_YAML_MAP ? cm_yaml_get(launcher, "enabled") : NULL;
-        bool off = enabled && cm_yaml_is_false(enabled);
+        bool off = enabled ? cm_yaml_is_false(enabled) : wish->was == CM_LAUNCHER_WAS_OFF;
         if (launcher && (launcher->type != CM_YAML_MAP || !launcher->count))
             launcher = NULL;
         w.top = cm_arena_alloc(arena, sizeof *w.top);
@@ -482,7 +486,7 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
         if (off && launcher)
             say_off(&w, launcher);
         if ((launcher && !off) || settings)
-            rc = convert(&w, launcher, launcher_at, settings ? config : NULL, settings_at);
+            rc = convert(&w, launcher, launcher_at, settings ? config : NULL, settings_at, !off);
     }
     cm_edits_free(w.edits);
     json_decref(w.expected);

@@ -10,7 +10,15 @@
 
 #include <cm/err.h>
 
-struct cm_launcher_wish { const char *text; size_t bytes; const char *name; const char *chart_version; /* NULL: not said */ };
+/* What an absent launcher.enabled meant, where somebody knows better than by the chart's version. */
+enum cm_launcher_was { CM_LAUNCHER_NOT_KNOWN, CM_LAUNCHER_WAS_ON, CM_LAUNCHER_WAS_OFF };
+struct cm_launcher_wish {
+    const char *text;
+    size_t bytes;
+    const char *name;
+    const char *chart_version;         /* that the file was written for; NULL: not said */
+    enum cm_launcher_was was;
+};
 struct cm_launcher_result {
     char *text; size_t bytes;      /* owned; equal to the input when nothing was to be done */
     bool changed;

@@ -50,7 +50,8 @@ static int server_settings(struct request *r)
     cm_autofree char *logged_in = setting(r, "server.loggedinwarning");
     json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:{s:b, s:b, s:s}, s:s, s:s, s:s, s:s}", "hostname", r->pod != NULL ? r->pod->name : "connect1", "version",
         version_of(r), "build", "v2026.08.0-0-g0000000", "about", about, "authentication", "handles_credentials", 1, "handles_login", 1, "name", "LDAP",
-        "dashboard_path", "/connect", "public_warning", public_warning != NULL ? public_warning : "", "logged_in_warning", logged_in != NULL ? logged_in : "", "execution_type", off_host(r) ? "kubernetes" : "native");
+        "dashboard_path", "/connect", "public_warning", public_warning != NULL ? public_warning : "", "logged_in_warning",
+        logged_in != NULL ? logged_in : "", "execution_type", off_host(r) ? "kubernetes" : "native");
     if (!r->admin && !r->publisher)
         return answer_json(r, 200, o);
     json_object_update_new(o, json_pack("{s:o, s:b, s:b, s:b, s:b, s:b, s:[s,s,s], s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "license", license(r),

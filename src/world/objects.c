@@ -161,8 +161,18 @@ bool selector_matches(const char *selector, const json_t *labels)
 void object_event(struct world *w, const char *kind, const char *ns, const char *name, const char *type, const char *reason,
                   const char *message)
 {
-    cm_autofree char *event = cm_fmt("%s.%lx", name, (unsigned long)(0x17f0000 + world_count(w, "event")));
     cm_autofree char *now = world_now_s();
+    size_t i;
+    json_t *old;
+    json_array_foreach(w->state[STATE_OBJECTS], i, old)      /* the same again is counted, as the API server does */
+        if (strcmp(cm_json_text(old, "kind", ""), "Event") == 0 && strcmp(cm_json_text(old, "involvedObject.name", ""), name) == 0 &&
+            strcmp(cm_json_text(old, "reason", ""), reason) == 0 && strcmp(cm_json_text(old, "message", ""), message) == 0) {
+            json_object_set_new(old, "count", json_integer(cm_json_int(old, "count", 1) + 1));
+            json_object_set_new(old, "lastTimestamp", json_string(now));
+            state_changed(w, STATE_OBJECTS);
+            return;
+        }
+    cm_autofree char *event = cm_fmt("%s.%lx", name, (unsigned long)(0x17f0000 + world_count(w, "event")));
     object_put(w, json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s, s:s}, s:s, s:s, s:s, s:s, s:s, s:i, s:{s:s}}", "apiVersion", "v1", "kind", "Event",
                             "metadata", "name", event, "namespace", ns, "involvedObject", "kind", kind, "namespace", ns, "name", name, "type", type,
                             "reason", reason, "message", message, "firstTimestamp", now, "lastTimestamp", now, "count", 1, "source",

@@ -154,11 +154,9 @@ static bool kept_from_starting(struct pod *p)
     const json_t *box = json_array_get(cm_json_at(object_of(p), "spec.containers"), 0);
     cm_autofree char *why = cm_fmt("Back-off pulling image \"%s\"", cm_json_text(box, "image", ""));
     show(p, "Pending", "ImagePullBackOff", why);
-    if (p->restarts++ % 50 == 0) {
-        cm_autofree char *event = cm_fmt("Failed to pull image \"%s\": rpc error: code = NotFound desc = failed to pull and unpack image: "
-                                         "not found", cm_json_text(box, "image", ""));
-        object_event(w, "Pod", p->ns, p->name, "Warning", "Failed", event);
-    }
+    cm_autofree char *event = cm_fmt("Failed to pull image \"%s\": rpc error: code = NotFound desc = failed to pull and unpack image: not found",
+                                     cm_json_text(box, "image", ""));
+    object_event(w, "Pod", p->ns, p->name, "Warning", "Failed", event);
     later(p, TRY_AGAIN_MS, begin);
     return true;
 }
@@ -175,9 +173,8 @@ static void fail_to_start(struct pod *p, const char *waiting, const char *why)
     } else {
         show(p, "Pending", waiting, why);
     }
-    if (p->restarts <= 1 || !crash)
-        object_event(p->w, "Pod", p->ns, p->name, "Warning", crash ? "BackOff" : strcmp(waiting, "ContainerCreating") == 0 ? "FailedMount" : "Failed",
-                     crash ? "Back-off restarting failed container connect" : why);
+    object_event(p->w, "Pod", p->ns, p->name, "Warning", crash ? "BackOff" : strcmp(waiting, "ContainerCreating") == 0 ? "FailedMount" : "Failed",
+                 crash ? "Back-off restarting failed container connect" : why);
     later(p, TRY_AGAIN_MS, begin);
 }
 

@@ -78,7 +78,7 @@ def original_kept(fault):
 
 def orphan_waited_for(fault):
     """helm still runs when the program is typed again: the second start waits for it and does not send its own."""
-    with World(postgres, "--helm-ms", "700") as w:
+    with World(postgres, "--drill", "helm-slow") as w:
         p = w.start(w.plan, "--yes")
         deadline = time.time() + 30
         while time.time() < deadline and not w.count("helm.upgrade"):

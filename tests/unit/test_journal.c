@@ -157,12 +157,12 @@ static void a_line_has_its_members_in_order_and_a_chained_check_sum(void **state
     assert_int_equal(strncmp(tail, ",\"crc\":\"", 8), 0);
     unsigned long sum = crc32(crc32(0, (const unsigned char *)"00000000", 8), (unsigned char *)data, (unsigned)(tail - data));
     snprintf(crc, sizeof crc, "%08lx", sum);
-    assert_int_equal(strncmp(tail + 8, crc, 8), 0);
+    assert_memory_equal(tail + 8, crc, 8);
     assert_int_equal(strncmp(second - 3, "\"}\n", 3), 0);
     tail = data + n - 1 - 18;
     sum = crc32(crc32(0, (unsigned char *)crc, 8), (unsigned char *)second, (unsigned)(tail - second));
     snprintf(crc, sizeof crc, "%08lx", sum);
-    assert_int_equal(strncmp(tail + 8, crc, 8), 0);
+    assert_memory_equal(tail + 8, crc, 8);
 }
 
 static void a_group_is_one_write_and_one_sync(void **state)
@@ -396,6 +396,35 @@ static void refuses_damage_in_the_middle_with_its_line(void **state)
     third[25] ^= 1;
     put_bytes(w, data, n);
     assert_damage(w, "state.jsonl:3:");
+}
+
+/* Still JSON, still an event: only the check sum tells. */
+static void refuses_a_value_changed_by_hand(void **state)
+{
+    struct world *w = *state;
+    size_t n;
+    write_file(w, 4);
+    cm_autofree char *data = bytes_of(w, &n);
+    char *value = strstr(data, "\"value\":1");
+    assert_non_null(value);
+    value[8] = '7';
+    put_bytes(w, data, n);
+    assert_damage(w, "state.jsonl:3:");
+}
+
+static void cuts_a_last_line_whose_value_was_changed(void **state)
+{
+    struct world *w = *state;
+    size_t n, cut;
+    write_file(w, 4);
+    cm_autofree char *data = bytes_of(w, &n);
+    strstr(data, "\"value\":2")[8] = '7';
+    put_bytes(w, data, n);
+    struct cm_journal *j = cm_journal_open(w->path, &clock_fed, &cut, NULL);
+    assert_non_null(j);
+    assert_int_equal(cm_journal_model(j)->seq, 3);
+    assert_true(cut > 0);
+    cm_journal_close(j);
 }
 
 static void refuses_a_line_taken_out(void **state)
@@ -636,6 +665,8 @@ int main(void)
         TEST(making_it_twice_is_refused),
         TEST(an_absent_file_is_said_to_be_absent),
         TEST(refuses_damage_in_the_middle_with_its_line),
+        TEST(refuses_a_value_changed_by_hand),
+        TEST(cuts_a_last_line_whose_value_was_changed),
         TEST(refuses_a_line_taken_out),
         TEST(refuses_an_empty_line_in_the_middle),
         TEST(a_line_written_by_other_means_is_read),

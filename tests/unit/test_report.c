@@ -169,17 +169,21 @@ static void a_finished_run_is_told_whole(void **state)
     assert_true(json_array_size(json_object_get(report, "transcript")) > 10);
 }
 
+/* Its step.begin is not durable yet while it writes. */
 static void its_own_step_counts_as_done_while_it_writes(void **state)
 {
     struct run *run = *state;
     finish_run(run);
-    step_begin(&run->r, "report.write");
     cm_autojson report = render_json(run, 34);
     const json_t *stages = json_object_get(report, "stages");
     const json_t *last = json_array_get(stages, json_array_size(stages) - 1);
     assert_string_equal(cm_json_text(last, "state", ""), "done");
     assert_string_equal(cm_json_text(json_array_get(json_object_get(last, "steps"), 0), "state", ""), "done");
     assert_string_equal(cm_json_text(report, "verdict", ""), "Done and verified.");
+    assert_int_equal(cm_json_int(report, "status", -1), 0);
+    assert_int_equal(json_array_size(json_object_get(report, "open_points")), 0);
+    assert_string_equal(cm_json_text(json_array_get(json_object_get(report, "next_steps"), 0), "command", ""),
+                        "connect-migrate-run finish prod.yaml");
 }
 
 static void a_run_that_stopped_is_never_called_done(void **state)
@@ -195,7 +199,37 @@ static void a_run_that_stopped_is_never_called_done(void **state)
     assert_string_equal(json_string_value(json_array_get(json_object_get(report, "open_points"), 0)),
                         "step content.build failed: it broke");
     assert_string_equal(json_string_value(json_array_get(json_object_get(report, "open_points"), 1)),
+                        "not done: 3 steps, the first is temporary.revert");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(report, "open_points"), 2)),
                         "still in force: temporary.setting Scheduler.MinProcessesLimit");
+}
+
+static void what_is_not_all_as_before_is_said(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    say(&run->r, "{'type':'fact','step':'content.build','name':'partly','value':{'step':'content.build','message':'1 of 2 failed'}}");
+    say(&run->r, "{'type':'finding','step':'s','id':'a.b','verdict':'warning','seen':'x'}");
+    cm_autojson report = render_json(run, 34);
+    assert_string_equal(cm_json_text(report, "verdict", ""), "Done, but not all content is as before: 1 of 2 failed.");
+    assert_int_equal(cm_json_int(report, "status", -1), 7);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(report, "open_points"), 1)),
+                        "1 warning that nobody waived, see Findings");
+    cm_autofree char *html = render(run, "html", 34);
+    assert_has(html, "<p class=\"verdict\">");
+}
+
+static void an_open_temporary_setting_is_never_called_done(void **state)
+{
+    struct run *run = *state;
+    struct record *r = &run->r;
+    finish_run(run);
+    intent(r, 9, "access.open", "temporary.setting", "A", ",'original':{'absent':true},'class':'settle'");
+    close_intent(r, 9, "happened", "");
+    say(r, "{'type':'attempt.end','attempt':1,'result':'done'}");
+    cm_autojson report = render_json(run, 34);
+    assert_string_equal(cm_json_text(report, "verdict", ""), "Finished, but 1 temporary change has not been taken back.");
+    assert_int_equal(cm_json_int(report, "status", -1), 8);
 }
 
 static void the_window_is_kept_or_not(void **state)
@@ -214,7 +248,7 @@ static void the_window_is_kept_or_not(void **state)
     assert_true(json_is_false(cm_json_at(later, "downtime.users.within_window")));
     cm_autofree char *markdown = render(run, "markdown", 34);
     assert_has(markdown, "Maintenance window: 2026-12-05 22:30 CET to 2026-12-06 03:00 CET.");
-    assert_has(markdown, "| Service down | 7m 00s | 2026-12-05 23:04 CET | 2026-12-05 23:11 CET | inside |");
+    assert_has(markdown, "| Service down | 7m 00s | 2026-12-05 23:04:00 CET | 2026-12-05 23:11:00 CET | inside |");
 }
 
 /* ---- Markdown ---- */
@@ -228,6 +262,18 @@ static void markdown_names_the_values_files_in_its_last_line(void **state)
     assert_string_equal(text + strlen(text) - strlen(last), last);
 }
 
+static void after_a_way_back_there_are_no_values_files(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    say(&run->r, "{'type':'attempt.begin','attempt':2,'direction':'back','runbook':" BACK_BOOK "}");
+    say(&run->r, "{'type':'attempt.end','attempt':2,'result':'done'}");
+    cm_autofree char *text = render(run, "markdown", 34);
+    const char *last = "\nNone: Connect runs on its old server.\n\n";
+    assert_string_equal(text + strlen(text) - strlen(last), last);
+    assert_has(text, "**Taken back: Connect runs on its old server again, and that was verified.**");
+}
+
 static void markdown_lets_no_text_break_its_tables(void **state)
 {
     struct run *run = *state;
@@ -236,6 +282,7 @@ static void markdown_lets_no_text_break_its_tables(void **state)
     assert_has(text, "\\<b>x\\</b>\\|y");
     assert_has_not(text, "| <b>");
     assert_has(text, "# Migration report: prod.yaml\n");
+    assert_has(text, "| service.mask | connect1 | unit_file: enabled | masked | open |");
     assert_has(text, "2 items selected: 1 built, 1 failed, 0 skipped, 0 gone.");
     assert_has(text, "failed: no such R");
     assert_has(text, "differs: 200 before, 500 now");
@@ -251,6 +298,7 @@ static void html_escapes_what_comes_from_outside(void **state)
     cm_autofree char *text = render(run, "html", 34);
     assert_has(text, "&lt;b&gt;x&lt;/b&gt;|y");
     assert_has_not(text, "<b>");
+    assert_has(text, "<p class=\"verdict good\">");
     assert_has(text, "prefers-color-scheme:dark");
     assert_has(text, "@media print");
 }
@@ -282,7 +330,7 @@ static void junit_counts_failures_and_what_was_not_done(void **state)
     assert_has(text, "<testcase classname=\"content\" name=\"g-2\" time=\"0.000\"><failure message=\"no such R\"/></testcase>");
     assert_has(text, "<testsuite name=\"findings\" tests=\"2\" failures=\"1\"");
     assert_has(text, "message=\"  &quot;x&quot; &lt; y\"");
-    assert_has(text, "<testcase classname=\"report\" name=\"report.write\" time=\"0.000\"><skipped message=\"not done yet\"/></testcase>");
+    assert_has(text, "<testcase classname=\"report\" name=\"report.write\" time=\"0.000\"/>");
     assert_has(text, "<testcase classname=\"deploy\" name=\"connect.verify\" time=\"1.500\"/>");
 }
 
@@ -366,8 +414,11 @@ int main(void)
         TEST(a_finished_run_is_told_whole),
         TEST(its_own_step_counts_as_done_while_it_writes),
         TEST(a_run_that_stopped_is_never_called_done),
+        TEST(what_is_not_all_as_before_is_said),
+        TEST(an_open_temporary_setting_is_never_called_done),
         TEST(the_window_is_kept_or_not),
         TEST(markdown_names_the_values_files_in_its_last_line),
+        TEST(after_a_way_back_there_are_no_values_files),
         TEST(markdown_lets_no_text_break_its_tables),
         TEST(html_escapes_what_comes_from_outside),
         TEST(html_needs_nothing_from_elsewhere),

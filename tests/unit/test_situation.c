@@ -154,6 +154,10 @@ static void what_is_kept_is_not_called_temporary(void **state)
     close_intent(&r, 6, "happened", "{'revision':4}");
     close_intent(&r, 4, "back", "");
     assert_line(&r, IN_FORCE, 30, "nothing temporary; 5 changes kept for a way back");
+    for (int id = 1; id <= 6; id++)
+        if (id != 4)
+            close_intent(&r, id, "final", "");
+    assert_line(&r, IN_FORCE, 30, "nothing to take back; 5 changes declared final");
     record_end(&r);
 }
 

@@ -171,6 +171,25 @@ def kubectl(script):
     return lambda w: w.wrapped("kubectl", script)
 
 
+def ingress(text):
+    def stage(w):
+        with open(w.values, "a", encoding="utf-8") as f:
+            f.write("\ningress:\n  enabled: true\n" + text)
+    return stage
+
+
+NGINX = """  ingressClassName: nginx
+  hosts: [{host: HOST, paths: [/]}]
+"""
+
+NO = "case \" $* \" in WHAT) echo no; exit 1;; esac\nexec \"$REAL\" \"$@\""
+
+
+def own_rbac(w):
+    with open(w.values, "a", encoding="utf-8") as f:
+        f.write("\nrbac: {create: false, serviceAccount: {create: false, name: connect}}\n")
+
+
 PENDING = ("case \" $* \" in *' owner=helm,'*) cat <<'E'\n"
            '{"kind":"List","items":[{"metadata":{"name":"sh.helm.release.v1.rstudio-connect-prod.v3","labels":{"owner":"helm",'
            '"name":"rstudio-connect-prod","status":"pending-upgrade","version":"3","modifiedAt":"1790000000"}}}]}\n'
@@ -214,6 +233,10 @@ FAULTS = [
     ("no claim", pvc_missing, "blocker", "cluster.pvc", ["connect-datum", "posit-connect"]),
     ("a Secret without the key", secret_key_missing, "blocker", "cluster.secret", ["passwort", "connect-database", "pod.env"]),
     ("no right to exec", drill("rights-missing"), "blocker", "cluster.rights", ["pods/exec", "by: hand"]),
+    ("a Role that may not be given", kubectl(NO.replace("WHAT", "*' can-i create jobs.batch'*|*' can-i escalate '*")), "blocker",
+     "cluster.rights-to-grant", ["create jobs.batch", "rbac: {create: false}"]),
+    ("an account without rights", lambda w: (own_rbac(w), w.wrapped("kubectl", NO.replace("WHAT", "*' can-i create jobs.batch '*--as=*"))), "blocker",
+     "cluster.account-rights", ["system:serviceaccount:posit-connect:connect", "create jobs.batch"]),
     ("a pending release", kubectl(PENDING), "blocker", "cluster.pending", ["pending-upgrade", "delete", "v3"]),
     ("Argo CD", kubectl(ARGO), "unknown", "cluster.other-deployer", ["Argo CD", "connect:apps"]),
     ("no namespace", kubectl("case \" $* \" in *' get namespace '*) echo 'Error from server (NotFound): namespaces \"x\" not found' >&2; exit 1;; esac\n"
@@ -223,6 +246,14 @@ FAULTS = [
      ["nfs2.example.com:/other", "nfs.example.com:/export/connect"]),
     ("an expired license", old_license_text, "warning", "license.inactive", ["Expired"]),
     ("no off-host license", drill("license-no-offhost"), "blocker", "license.off-host", ["off-host"]),
+    ("an Ingress for another name", ingress(NGINX.replace("HOST", "other.example.com")), "warning", "access.ingress",
+     ["other.example.com", "connect.example.com"]),
+    ("an Ingress that lets nobody publish", ingress(NGINX.replace("HOST", "connect.example.com")), "warning", "access.body-limit",
+     ["proxy-body-size"]),
+    ("an Ingress without TLS", ingress(NGINX.replace("HOST", "connect.example.com")), "warning", "access.tls", ["ingress.tls"]),
+    ("an address of the machine itself", lambda w: (edit(w.gcfg, r"^Address = .*$", "Address = http://localhost:3939"),
+                                                    edit(w.values, r"^    Address: .*$", "    Address: http://localhost:3939")),
+     "warning", "access.address", ["localhost"]),
     ("a Job that is refused", drill("admission-refuses"), "blocker", "pods.admission", ["registry.example.com"]),
     ("a helm too old", lambda w: w.wrapped("helm", "case $1 in version) echo v3.12.0; exit;; esac\nexec \"$REAL\" \"$@\""), "blocker", "cluster.helm",
      ["3.12", "3.13"]),
@@ -305,6 +336,8 @@ FALSE_ALARMS = [
     ("an access point", kubectl(pv('{"csi":{"driver":"efs.csi.aws.com","volumeHandle":"fs-0123::fsap-1"}}'))),
     ("a custom tag", change("values", r"^  repository: posit/connect$", "  repository: posit/connect\n  tag: our-own")),
     ("volumes may not be read", kubectl(forbid("pv"))),
+    ("nobody may be impersonated", lambda w: (own_rbac(w), w.wrapped("kubectl", "case \" $* \" in *--as=*) echo 'Error from server (Forbidden): users "
+     "\"x\" is forbidden: cannot impersonate' >&2; exit 1;; esac\nexec \"$REAL\" \"$@\""))),
     ("nodes may not be listed", kubectl(forbid("nodes"))),
     ("namespaces may not be read", kubectl(forbid("namespace"))),
     ("Secrets may not be read", kubectl(forbid("secret"))),
@@ -313,7 +346,7 @@ FALSE_ALARMS = [
     ("a license text of another form", strange_license),
     ("a monitoring session", drill("session-stays")),
     ("no license-manager", lambda w: w.wrapped("license-manager", "exit 127")),
-    ("no findmnt", lambda w: w.wrapped("connect", "echo 'Posit Connect'")),
+    ("no version in the answer", lambda w: w.wrapped("connect", "echo 'Posit Connect'")),
 ]
 
 
@@ -374,6 +407,13 @@ class Silent:
             one.close()
 
 
+def psql(port, *sql):
+    command = [server_binary("psql") or "psql", "-h", "127.0.0.1", "-p", str(port), "-U", "super", "-d", "postgres", "-q"]
+    for one in sql:
+        command += ["-c", one]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
+
+
 class Standby:
     """A standby of a server of its own, in recovery."""
 
@@ -408,8 +448,7 @@ class Standby:
         raise RuntimeError("the standby did not come up")
 
     def sql(self, text):
-        return subprocess.run([server_binary("psql") or "psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "super", "-d", "postgres", "-qc", text],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
+        return psql(self.port, text)
 
     def __exit__(self, *_):
         self.process.terminate()
@@ -435,6 +474,16 @@ def databases():
         edit(w.gcfg, r"sslmode=disable", "sslmode=require")
         seen = w.check()
         sees(seen, "unknown", "database.tls", ["TLS"], "TLS that the server does not have")
+        restore(w, kept)
+        psql(postgres.port, "CREATE ROLE connect LOGIN", "CREATE DATABASE connect", "CREATE DATABASE connect_metrics")
+        edit(w.check_plan, port, f"database: {{hostaddr: 127.0.0.1, port: {postgres.port}}}")
+        seen = w.check()
+        sees(seen, "unknown", "database.not-in-use", ["no session", "hostaddr"], "another server of the same name")
+        sees(seen, "warning", "database.create", ["GRANT CREATE"], "a role without rights")
+        psql(postgres.port, "ALTER ROLE connect CONNECTION LIMIT 0")
+        sees(w.check(), "unknown", "database.full", ["max_connections"], "no free connection")
+        psql(postgres.port, "ALTER ROLE connect CONNECTION LIMIT 3")
+        sees(w.check(), "warning", "database.connections", ["only 3"], "a low limit")
         restore(w, kept)
         with Standby() as s:
             edit(w.check_plan, port, f"database: {{hostaddr: 127.0.0.1, port: {s.port}}}")

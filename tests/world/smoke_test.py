@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The rehearsal world by itself: a migration by hand against its stand-ins, and what it must refuse.
 
-usage: smoke.py [WORLD-PROGRAM]      ($CONNECT_MIGRATE_WORLD_PROGRAM, else libexec beside the build's root)
+usage: smoke_test.py [WORLD-PROGRAM]      (else the one in the build folder, CM_BUILD)
 Prints TAP. Needs PostgreSQL's server programs; without them it is skipped (77)."""
 import glob
 import json
@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 
-PROGRAM = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("CONNECT_MIGRATE_WORLD_PROGRAM", "./connect-migrate-world")
+PROGRAM = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.environ.get("CM_BUILD", "."), "connect-migrate-world")
 NAMESPACE = "posit-connect"
 RELEASE = "rstudio-connect-prod"
 

@@ -1,0 +1,14 @@
+/* actions/temporary.h: are the temporary settings taken back? Looked for in the cluster's own configuration, compared with what the
+ * chart renders without the overlay. Does not: change anything. */
+#ifndef CM_ACTIONS_TEMPORARY_H
+#define CM_ACTIONS_TEMPORARY_H
+
+#include <cm/action.h>
+
+/* names: an object whose keys are "Section.Key"; NULL: those that temporary.prepare found. 0: each is in the ConfigMap as the chart
+ * renders it without values.temporary.yaml (absent keys absent), or there is no ConfigMap at all. */
+int cm_temporary_is_back(struct cm_step *step, const json_t *names, struct cm_err **err);
+/* The undo of a temporary.setting entry: proved by the above; the upgrade that took it back was release.scale's or a revert's. */
+int cm_temporary_undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err);
+
+#endif

@@ -1,0 +1,289 @@
+/* values/check.c: every rule by which the chart's templates fail, before helm is asked, with the place in the user's file. Source:
+ * chart 0.21.0, templates/NOTES.txt, _helpers.tpl, configmap*.yaml, deployment.yaml, nameservice-secret.yaml. Does not: render. */
+#include <config.h>
+
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "values/check_work.h"
+#include "values/config.h"
+#include "values/quote.h"
+
+/* ---- looking ---- */
+
+static const struct cm_yaml *follow(const struct cm_yaml *node, const char *path)
+{
+    while (node && *path) {
+        size_t n = strcspn(path, ".");
+        cm_autofree char *key = cm_strndup(path, n);
+        node = node->type == CM_YAML_ALIAS ? node->target : node;
+        node = cm_yaml_get(node, key);
+        path += n + (path[n] ? 1 : 0);
+    }
+    return node && node->type == CM_YAML_ALIAS ? node->target : node;
+}
+
+const struct cm_yaml *cm_look_at(const struct cm_values_look *l, const char *path, const struct cm_yaml_doc **doc)
+{
+    for (size_t i = l->count; i > 0; i--) {
+        const struct cm_yaml *root = cm_yaml_root(l->docs[i - 1]), *node = root ? follow(root, path) : NULL;
+        if (node) {
+            if (doc)
+                *doc = l->docs[i - 1];
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static bool is_true(const struct cm_yaml_doc *doc, const struct cm_yaml *node)
+{
+    if (node->type != CM_YAML_SCALAR)
+        return node->count > 0;
+    cm_autojson value = cm_yaml_json(doc, node);
+    if (json_is_string(value))
+        return *json_string_value(value);
+    return json_is_true(value) || (json_is_number(value) && json_number_value(value) != 0);
+}
+
+bool cm_look_true(const struct cm_values_look *l, const char *path, bool otherwise)
+{
+    const struct cm_yaml_doc *doc;
+    const struct cm_yaml *node = cm_look_at(l, path, &doc);
+    return node ? is_true(doc, node) : otherwise;
+}
+
+const char *cm_look_text(const struct cm_values_look *l, const char *path)
+{
+    const struct cm_yaml *node = cm_look_at(l, path, NULL);
+    return node && node->type == CM_YAML_SCALAR ? node->text : NULL;
+}
+
+void cm_look_finding(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *node, const char *verdict, const char *id,
+                     const char *remedy, const char *fmt, ...)
+{
+    struct cm_str s = CM_STR(CM_STR_LINE);
+    va_list ap;
+    if (node)
+        cm_str_addf(&s, "%s:%zu:%zu: ", cm_yaml_name(doc), node->line, node->column);
+    va_start(ap, fmt);
+    cm_str_vaddf(&s, fmt, ap);
+    va_end(ap);
+    json_array_append_new(l->findings, json_pack("{s:s, s:s, s:s, s:s}", "id", id, "verdict", verdict, "seen", cm_str_text(&s), "remedy", remedy));
+    cm_str_fini(&s);
+}
+
+static void blocker(struct cm_values_look *l, const char *path, const char *id, const char *seen, const char *remedy)
+{
+    const struct cm_yaml_doc *doc = NULL;
+    const struct cm_yaml *node = path ? cm_look_at(l, path, &doc) : NULL;
+    cm_look_finding(l, doc, node, "blocker", id, remedy, "%s", seen);
+}
+
+/* ---- values that are gone ---- */
+
+static void check_gone(struct cm_values_look *l)
+{
+    static const struct { const char *path, *id, *instead; } gone[] = {
+        { "launcher.contentInitContainer", "values.content-init-container", "Move it to backends.kubernetes.defaultInitContainer." },
+        { "launcher.customRuntimeYaml", "values.custom-runtime", "List the images under executionEnvironments." },
+        { "launcher.additionalRuntimeImages", "values.additional-images", "List the images under executionEnvironments." },
+        { "image.tagPrefix", "values.tag-prefix", "Use image.os, or image.tag for an image of your own." },
+        { "launcher.defaultInitContainer.tagPrefix", "values.init-tag-prefix", "Use launcher.defaultInitContainer.tag." },
+        { "backends.kubernetes.defaultInitContainer.tagPrefix", "values.init-tag-prefix", "Use backends.kubernetes.defaultInitContainer.tag." },
+        { "pod.serviceAccountName", "values.service-account", "Use rbac.serviceAccount.name." },
+        { "pod.nodeSelector", "values.node-selector", "Use the top-level nodeSelector." },
+    };
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+        if (cm_look_true(l, gone[i].path, false)) {
+            cm_autofree char *seen = cm_fmt("%s is gone from the chart, and helm fails on it", gone[i].path);
+            blocker(l, gone[i].path, gone[i].id, seen, gone[i].instead);
+        }
+}
+
+/* ---- runners and storage ---- */
+
+static bool has_storage(const struct cm_values_look *l)
+{
+    return cm_look_true(l, "sharedStorage.create", false) || cm_look_true(l, "sharedStorage.mount", false);
+}
+
+static void check_kubernetes_settings(struct cm_values_look *l)
+{
+    const char *enabled = cm_look_text(l, "config.Kubernetes.Enabled"), *ns = cm_look_text(l, "config.Kubernetes.Namespace");
+    const char *chart_ns = cm_look_text(l, "backends.kubernetes.namespace");
+    const struct cm_yaml_doc *doc;
+    const struct cm_yaml *node = cm_look_at(l, "config.Kubernetes.Enabled", &doc);
+    cm_autojson value = node ? cm_yaml_json(doc, node) : NULL;
+    if (enabled && (json_is_false(value) || !strcasecmp(enabled, "false") || !strcmp(enabled, "0")))
+        blocker(l, "config.Kubernetes.Enabled", "values.kubernetes-enabled", "config.Kubernetes.Enabled is false while backends.kubernetes.enabled is true",
+                "Remove it: the chart sets it.");
+    if (ns && *ns && chart_ns && *chart_ns && strcmp(ns, chart_ns) != 0)
+        blocker(l, "config.Kubernetes.Namespace", "values.kubernetes-namespace", "config.Kubernetes.Namespace differs from backends.kubernetes.namespace",
+                "Remove it: the chart sets it from backends.kubernetes.namespace.");
+    else if (ns && *ns && (!chart_ns || !*chart_ns) && (node = cm_look_at(l, "config.Kubernetes.Namespace", &doc)))
+        cm_look_finding(l, doc, node, "warning", "values.kubernetes-namespace", "Remove it, or say it as backends.kubernetes.namespace.",
+                        "config.Kubernetes.Namespace is %s; helm fails unless that is the release's namespace", ns);
+}
+
+static void check_sub_path(struct cm_values_look *l)
+{
+    const char *path = cm_look_text(l, "sharedStorage.subPath"), *version = cm_look_text(l, "versionOverride");
+    if (!path || !*path)
+        return;
+    if (!cm_look_true(l, "sharedStorage.mountContent", true))
+        blocker(l, "sharedStorage.subPath", "values.sub-path", "sharedStorage.subPath does nothing for content while sharedStorage.mountContent is false",
+                "Set sharedStorage.mountContent to true, or remove subPath.");
+    version = version && *version ? version : l->app_version;
+    if (version && cm_version_compare(version, "2026.8.0") < 0)
+        blocker(l, "sharedStorage.subPath", "values.sub-path-version", "sharedStorage.subPath with the direct runner needs Connect 2026.08.0 or later",
+                "Upgrade Connect first, or remove subPath.");
+    if (path[0] == '/' || strstr(path, ".."))
+        blocker(l, "sharedStorage.subPath", "values.sub-path-form", "sharedStorage.subPath must be relative and without \"..\"",
+                "Write the folder's path inside of the volume.");
+    const char *tag = cm_look_text(l, "image.tag");
+    if (tag && *tag && cm_version_find(tag) && cm_version_compare(tag, "2026.8.0") < 0)
+        cm_look_finding(l, NULL, NULL, "warning", "values.sub-path-image", "Use an image of 2026.08.0 or later.",
+                        "image.tag is %s; the chart does not look at it, but this version refuses the setting that subPath makes", tag);
+}
+
+static void check_runners(struct cm_values_look *l)
+{
+    bool launcher = cm_look_true(l, "launcher.enabled", false), backend = cm_look_true(l, "backends.kubernetes.enabled", true);
+    const char *data_dir = cm_look_text(l, "config.Launcher.DataDir");
+    const char *pvc = cm_look_text(l, "config.Kubernetes.DataDirPVCName");
+    if (data_dir && strchr(data_dir, ':'))
+        blocker(l, "config.Launcher.DataDir", "values.launcher-data-dir", "config.Launcher.DataDir has a ':', which the chart refuses",
+                "Use sharedStorage and remove it.");
+    if (launcher && backend)
+        blocker(l, "launcher.enabled", "values.both-runners", "launcher.enabled and backends.kubernetes.enabled are both true (the latter is the chart's default)",
+                "Convert the file with `convert values`, or set one of them to false.");
+    if (launcher && !has_storage(l) && !data_dir && !cm_look_at(l, "config.Launcher.DataDirPVCName", NULL))
+        blocker(l, NULL, "values.storage", "the Launcher needs persistent storage, and nothing gives it", "Set sharedStorage.create or sharedStorage.mount to true.");
+    if (!backend)
+        return;
+    check_kubernetes_settings(l);
+    if (!has_storage(l) && !(pvc && *pvc))
+        blocker(l, NULL, "values.storage", "the direct runner needs persistent storage, and nothing gives it",
+                "Set sharedStorage.mount: true and sharedStorage.name to the claim of the data folder (or sharedStorage.create).");
+    check_sub_path(l);
+    if (cm_look_at(l, "config.Launcher", NULL) && cm_look_true(l, "config.Launcher", false) && !launcher) {
+        const struct cm_yaml_doc *doc;
+        const struct cm_yaml *node = cm_look_at(l, "config.Launcher", &doc);
+        cm_look_finding(l, doc, node, "warning", "values.launcher-settings", "Remove it, or convert the file with `convert values`.",
+                        "config.Launcher is left; the chart prints it beside [Kubernetes]");
+    }
+}
+
+static void check_overrides(struct cm_values_look *l)
+{
+    const struct cm_yaml_doc *doc;
+    const struct cm_yaml *conf = cm_look_at(l, "launcher.launcherKubernetesProfilesConf", &doc);
+    if (!conf || !cm_look_true(l, "launcher.enabled", false) || !cm_look_true(l, "launcher.useTemplates", true))
+        return;
+    for (size_t i = 0; conf->type == CM_YAML_MAP && i < conf->count; i++) {
+        const struct cm_yaml *key = cm_yaml_key(conf->items[i], "job-json-overrides");
+        if (key)
+            cm_look_finding(l, doc, key, "blocker", "values.overrides", "Move them to launcher.templateValues, or convert the file with `convert values`.",
+                            "job-json-overrides cannot be used while launcher.useTemplates is true");
+    }
+}
+
+/* ---- the rest ---- */
+
+static void check_nameservice(struct cm_values_look *l)
+{
+    static const char *const providers[] = { "oauth2", "saml", "ldap", NULL };
+    if (!cm_look_true(l, "nameservice.enabled", false))
+        return;
+    const char *provider = cm_look_text(l, "config.Authentication.Provider");
+    bool known = false;
+    for (const char *const *p = providers; *p; p++)
+        known |= provider && strcasecmp(provider, *p) == 0;
+    bool secret = cm_look_true(l, "nameservice.secretName", false), key = cm_look_true(l, "nameservice.apiKey", false);
+    if (!known)
+        blocker(l, "nameservice.enabled", "values.nameservice-provider", "nameservice.enabled needs Authentication.Provider oauth2, saml or ldap",
+                "Set config.Authentication.Provider, or nameservice.enabled to false.");
+    if (secret == key)
+        blocker(l, "nameservice.enabled", "values.nameservice-key",
+                secret ? "nameservice.secretName and nameservice.apiKey are both given" : "nameservice.enabled needs nameservice.secretName or nameservice.apiKey",
+                "Give nameservice.secretName alone.");
+}
+
+static void check_environments(struct cm_values_look *l)
+{
+    const struct cm_yaml_doc *doc;
+    const struct cm_yaml *list = cm_look_at(l, "executionEnvironments", &doc);
+    for (size_t i = 0; list && list->type == CM_YAML_LIST && i < list->count; i++) {
+        const struct cm_yaml *name = cm_yaml_get(list->items[i], "name");
+        if (!name || name->type != CM_YAML_SCALAR || !name->text_bytes)
+            cm_look_finding(l, doc, list->items[i], "blocker", "values.environment-name", "Give it the image's name.",
+                            "executionEnvironments[%zu] has no name", i);
+    }
+    if ((!list || !list->count) && cm_look_true(l, "backends.kubernetes.enabled", true))
+        cm_look_finding(l, list ? doc : NULL, list, "warning", "values.environments",
+                        "List your content images under executionEnvironments, or see to it that the database has them.",
+                        "no executionEnvironments: content runs only if the database holds execution environments");
+}
+
+static void check_chronicle(struct cm_values_look *l)
+{
+    const char *user = cm_look_text(l, "pod.securityContext.runAsUser");
+    if (cm_look_true(l, "chronicle.localConfig", false) &&
+        (cm_look_true(l, "pod.securityContext.runAsNonRoot", false) || (user && *user && strcmp(user, "0") != 0)))
+        blocker(l, "chronicle.localConfig", "values.chronicle", "chronicle.localConfig needs a pod that runs as root",
+                "Remove pod.securityContext.runAsNonRoot and runAsUser, or chronicle.localConfig.");
+    if (!cm_look_true(l, "chronicleAgent.enabled", false))
+        return;
+    if (!cm_look_true(l, "chronicleAgent.image.registry", true) || !cm_look_true(l, "chronicleAgent.image.repository", true))
+        blocker(l, "chronicleAgent.image", "values.chronicle-agent", "chronicleAgent.image needs registry and repository", "Give both.");
+    if (!cm_look_true(l, "chronicleAgent.autoDiscovery", true) && !cm_look_true(l, "chronicleAgent.serverAddress", false))
+        blocker(l, "chronicleAgent.autoDiscovery", "values.chronicle-server", "chronicleAgent.serverAddress is needed when autoDiscovery is off",
+                "Give the address of the Chronicle server.");
+}
+
+void cm_check_rules(struct cm_values_look *l)
+{
+    const struct cm_yaml_doc *doc;
+    const struct cm_yaml *affinity = cm_look_at(l, "affinity", &doc), *create = cm_look_at(l, "rbac.serviceAccount.create", &doc);
+    check_gone(l);
+    check_runners(l);
+    check_overrides(l);
+    check_nameservice(l);
+    check_environments(l);
+    check_chronicle(l);
+    if (create && create->type == CM_YAML_SCALAR) {
+        cm_autojson value = cm_yaml_json(doc, create);
+        if (!json_is_boolean(value))
+            blocker(l, "rbac.serviceAccount.create", "values.rbac-create", "rbac.serviceAccount.create must be true or false", "Write it without quotes.");
+    }
+    if (affinity && affinity->count)
+        cm_look_finding(l, doc, cm_look_at(l, "affinity", &doc), "warning", "values.affinity", "Use pod.affinity.", "no template uses the top-level affinity");
+}
+
+json_t *cm_values_check(const char *const *names, const char *const *texts, const char *app_version, struct cm_err **err)
+{
+    cm_autoarena arena = cm_arena_new();
+    struct cm_values_look l = { .app_version = app_version, .findings = json_array(), .arena = arena };
+    size_t n = 0;
+    bool good = true;
+    while (texts[n])
+        n++;
+    l.docs = cm_arena_alloc(arena, (n + 1) * sizeof *l.docs);
+    for (; good && l.count < n; l.count++)
+        good = (l.docs[l.count] = cm_yaml_parse(texts[l.count], strlen(texts[l.count]), names[l.count], err)) != NULL;
+    if (good) {
+        cm_check_rules(&l);
+        cm_check_job_base(&l);
+        cm_check_config(&l);
+        cm_check_keys(&l);
+    }
+    for (size_t i = 0; i < l.count; i++)
+        cm_yaml_free(l.docs[i]);
+    if (good)
+        return l.findings;
+    json_decref(l.findings);
+    return NULL;
+}
