@@ -87,6 +87,7 @@ struct cm_arena *cm_step_arena(struct cm_step *);                     /* scratch
 int64_t cm_step_deadline(const struct cm_step *);                     /* boot ms of this attempt's limit; CM_NEVER */
 bool cm_cancelled(const struct cm_step *);
 bool cm_reading(const struct cm_step *);                              /* check, preview or a worker: intents refuse */
+const char *cm_step_log_dir(const struct cm_step *);                  /* RUNDIR/logs; NULL: outside of a run */
 const json_t *cm_fact(const struct cm_step *, const char *name);      /* NULL: nobody has learnt it */
 /* Path of a file in the run directory's artifacts/ that is on record; NULL: none. */
 const char *cm_artifact_path(struct cm_step *, const char *name);

@@ -26,6 +26,10 @@ struct cm_cmd {
     size_t input_bytes;
     int64_t timeout_ms;             /* 0: what is left of the step's limit */
     size_t output_max_bytes;        /* of each stream; 0: 16 MiB; more is read and dropped, `truncated` is set */
+    /* An effect's child: a process of ours stands between, outlives us, and leaves the command's exit status on disk, so that a
+     * later start knows how it ended (cm_run_effect_left). For commands whose effect nothing else shows. */
+    bool keep_status;
+    const char *status_path;        /* filled by cm_run_effect */
     /* Called about every tick_ms while the command runs, when tick is set: what must be watched meanwhile. A failing
      * tick does not end the command; its error is returned once the command has ended. */
     int (*tick)(void *ctx, struct cm_err **err);
@@ -55,5 +59,9 @@ int cm_run_ok(struct cm_step *step, const struct cm_cmd *cmd, struct cm_out *out
 /* Run an effect's child to its end; the rules stand above. 0 and -1 as cm_run. A first SIGINT lets it end; a second
  * sends it SIGTERM; a third SIGKILL (counted by cm_run_escalate). */
 int cm_run_effect(struct cm_intent *intent, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err);
+
+/* How a child of this intent ended that was run with keep_status by an earlier start. false: not known (it was never let go, or was
+ * killed together with its keeper). */
+bool cm_run_effect_left(struct cm_intent *intent, int *status);
 
 #endif

@@ -83,11 +83,14 @@ static int apply(struct cm_step *step, struct cm_err **err)
     /* An earlier run may have been killed between the command's end and its record: the check decides, not the memory. */
     const char *const *check = argv_of(step, cm_step_param(step, "check"));
     cm_autoout seen = {0}, out = {0};
+    int left = -1;
+    if (cm_intent_life(i) == CM_NOTED && cm_run_effect_left(i, &left) && left == 0)
+        return cm_intent_close(i, CM_HAPPENED, json_pack("{s:i}", "status", 0), err);
     if (check && cm_intent_life(i) == CM_NOTED && cm_run(step, &(struct cm_cmd){.argv = check}, &seen, err) < 0)
         return -1;
     if (check && cm_intent_life(i) == CM_NOTED && seen.status == 0)
         return cm_intent_close(i, CM_HAPPENED, NULL, err);
-    if (cm_run_effect(i, &(struct cm_cmd){.argv = argv}, &out, err) < 0)
+    if (cm_run_effect(i, &(struct cm_cmd){.argv = argv, .keep_status = true}, &out, err) < 0)
         return -1;
     if (out.status != 0)
         return failed(&out, argv, err);

@@ -390,6 +390,9 @@ int cm_release_undo(struct cm_step *step, const struct cm_change *change, struct
         cm_hint(err, "It is scaled to zero by `connect-migrate-run rollback PLAN`.");
         return -1;
     }
+    struct cm_change older;
+    if (cm_ledger_next(step, EFFECT, change->intent, &older))
+        return 0;                                      /* said once, for the first of them */
     const char *const uninstall[] = { "uninstall", release(step), NULL };
     cm_autofree char *command = cm_helm_by_hand(step, uninstall);
     cm_say(step, "release %s stays installed with no pods; `%s` removes it, after a look at what becomes of its volumes",

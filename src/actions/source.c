@@ -279,13 +279,23 @@ static char *setting(const struct cm_source *s, const char *section, const char 
     return cm_strdup(value && *value ? value : otherwise);
 }
 
+/* "true", "3600", "8h": settings about secrets ("PasswordMinimumLength"), whose words stand everywhere. */
+static bool ordinary(const char *value)
+{
+    static const char *const words[] = { "true", "false", "yes", "no", "on", "off", "none", "required", "optional" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(value, words[i]) == 0) return true;
+    size_t digits = strspn(value, "0123456789.");
+    return *value == '/' || (digits > 0 && strlen(value + digits) <= 2 && digits < 10);
+}
+
 /* The value is masked everywhere from now on, also where it is not used as a password by us. */
 static void mask_settings(const struct cm_gcfg *g)
 {
     static const char *const words[] = { "password", "secret", "token", "encryptionkey", "apikey", "privatekey", NULL };
     for (size_t i = 0; i < g->count; i++) {
         const struct cm_gcfg_setting *one = &g->list[i];
-        if (!one->value || *one->value == '/') continue;
+        if (!one->value || ordinary(one->value)) continue;
         for (size_t w = 0; words[w]; w++)
             if (strcasestr(one->key, words[w])) {
                 cm_mask_add_encoded(one->value);

@@ -173,9 +173,37 @@ follow(struct cm_loop *loop, struct effect *e, const struct cm_cmd *cmd, int64_t
     return result;
 }
 
-int
-cm_run_effect(struct cm_intent *intent, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err)
+static const char *
+status_path(struct cm_intent *intent)
 {
+    struct cm_step *step = cm_intent_step(intent);
+    const char *dir = cm_step_log_dir(step);
+    return dir == NULL ? NULL
+                       : cm_arena_fmt(cm_step_arena(step), "%s/intent-%llu.status", dir, (unsigned long long)cm_intent_id(intent));
+}
+
+bool
+cm_run_effect_left(struct cm_intent *intent, int *status)
+{
+    const char *path = status_path(intent);
+    char text[8] = "";
+    int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    *status = n == 4 ? (int)strtol(text, NULL, 10) : -1;
+    return n == 4;
+}
+
+int
+cm_run_effect(struct cm_intent *intent, const struct cm_cmd *given, struct cm_out *out, struct cm_err **err)
+{
+    struct cm_cmd own = *given;
+    const struct cm_cmd *cmd = &own;
+    own.status_path = given->keep_status ? status_path(intent) : NULL;
+    if (own.status_path != NULL)
+        unlink(own.status_path);
     struct cm_step *step = cm_intent_step(intent);
     struct cm_loop *loop = cm_step_loop(step);
     struct effect e = { .out = -1, .errout = -1, .child = { .hold_fd = -1, .failed_fd = -1 } };

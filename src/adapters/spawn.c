@@ -102,6 +102,38 @@ wait_for_go(void)
         _exit(126);      /* nobody let it go: it is not on record and must do nothing */
 }
 
+/* Leave the status where a later start finds it; only calls that are safe after fork. */
+static void
+leave_status(const char *path, int status)
+{
+    char text[4] = { (char)('0' + status / 100), (char)('0' + status / 10 % 10), (char)('0' + status % 10), '\n' };
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return;
+    if (write(fd, text, sizeof text) == (ssize_t)sizeof text)
+        fdatasync(fd);
+    close(fd);
+}
+
+/* Returns in the process that becomes the command; the other one waits for it. */
+static void
+stand_between(const struct cm_cmd *cmd)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        return;
+    if (pid < 0)
+        give_up(AT_SETUP);
+    signal(SIGTERM, SIG_IGN);      /* it is for the command, which is in the same group; we must live to see how it ends */
+    close(FAILED_FD);
+    int status;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    leave_status(cmd->status_path, code);
+    _exit(code);
+}
+
 static _Noreturn void
 child_main(const struct cm_spawn *s, const struct cm_cmd *cmd, int failed_fd, int hold_fd, pid_t parent, char **env)
 {
@@ -118,6 +150,8 @@ child_main(const struct cm_spawn *s, const struct cm_cmd *cmd, int failed_fd, in
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (cmd->status_path != NULL)
+        stand_between(cmd);
     if (cmd->cwd != NULL && chdir(cmd->cwd) != 0)
         give_up(AT_FOLDER);
     execvpe(cmd->argv[0], (char *const *)(const void *)cmd->argv, env);

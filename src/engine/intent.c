@@ -185,13 +185,21 @@ struct cm_intent *cm_intent_next(struct cm_step *st, const char *effect, struct 
 
 uint64_t cm_intent_id(const struct cm_intent *i) { return i->id; }
 struct cm_step *cm_intent_step(struct cm_intent *i) { return i->step; }
-enum cm_life cm_intent_life(const struct cm_intent *i) { return row(i) ? row(i)->life : CM_NEW; }
-const char *cm_intent_key(const struct cm_intent *i) { return row(i) ? row(i)->key : ""; }
-const json_t *cm_intent_detail(const struct cm_intent *i) { return row(i) ? row(i)->detail : NULL; }
-const json_t *cm_intent_original(const struct cm_intent *i) { return row(i) ? row(i)->original : NULL; }
-const json_t *cm_intent_noted(const struct cm_intent *i) { return row(i) ? row(i)->note : NULL; }
-const json_t *cm_intent_result(const struct cm_intent *i) { return row(i) ? row(i)->result : NULL; }
-int64_t cm_intent_at_ms(const struct cm_intent *i) { return row(i) ? row(i)->at_ms : 0; }
+/* While its record is queued an intent reads as new, with nothing in it. */
+static const struct cm_m_intent *seen(const struct cm_intent *i)
+{
+    static const struct cm_m_intent nothing = {.life = CM_NEW};
+    const struct cm_m_intent *m = row(i);
+    return m ? m : &nothing;
+}
+
+enum cm_life cm_intent_life(const struct cm_intent *i) { return seen(i)->life; }
+const char *cm_intent_key(const struct cm_intent *i) { return seen(i)->key ? seen(i)->key : ""; }
+const json_t *cm_intent_detail(const struct cm_intent *i) { return seen(i)->detail; }
+const json_t *cm_intent_original(const struct cm_intent *i) { return seen(i)->original; }
+const json_t *cm_intent_noted(const struct cm_intent *i) { return seen(i)->note; }
+const json_t *cm_intent_result(const struct cm_intent *i) { return seen(i)->result; }
+int64_t cm_intent_at_ms(const struct cm_intent *i) { return seen(i)->at_ms; }
 
 int cm_intent_note_soon(struct cm_intent *i, json_t *taken)
 {

@@ -115,6 +115,10 @@ static int by_command(struct cm_step *st, struct cm_err **err)
         return verify(st, err);
     if (own_intent(st, "command", detail, &i, err) < 0)
         return -1;
+    /* The command of an earlier start may have ended well without our seeing it. */
+    int left = -1;
+    if (cm_intent_life(i) == CM_NOTED && cm_run_effect_left(i, &left) && left == 0)
+        answer = CM_DONE;
     if (answer != CM_DONE && cm_intent_life(i) != CM_HAPPENED) {
         size_t n = json_array_size(st->r->command), k;
         const char **argv = cm_arena_alloc(st->arena, (n + 1) * sizeof *argv);
@@ -122,7 +126,7 @@ static int by_command(struct cm_step *st, struct cm_err **err)
         json_array_foreach(st->r->command, k, word)
             argv[k] = json_string_value(word);
         cm_autoout out = {0};
-        if (cm_run_effect(i, &(struct cm_cmd){.argv = argv}, &out, err) < 0)
+        if (cm_run_effect(i, &(struct cm_cmd){.argv = argv, .keep_status = true}, &out, err) < 0)
             return -1;
         if (out.status != 0) {
             cm_autofree char *tail = cm_last_lines(out.errout && *out.errout ? out.errout : out.out, 10);

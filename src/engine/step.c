@@ -110,6 +110,11 @@ const char *cm_run_id(const struct cm_step *st)
     return id ? id : "";
 }
 
+const char *cm_step_log_dir(const struct cm_step *st)
+{
+    return st->e && st->e->mode == CM_MODE_RUN ? cm_arena_fmt(st->arena, "%s/logs", st->e->s->run_dir) : NULL;
+}
+
 int cm_attempt(const struct cm_step *st)
 {
     return st->e && CM_MODEL(st->e)->now ? CM_MODEL(st->e)->now->number : 0;

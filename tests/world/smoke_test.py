@@ -482,7 +482,7 @@ TESTS = [old_server_answers, its_unit_is_systemds, a_backup_of_a_running_server_
 def main():
     if not glob.glob("/usr/lib/postgresql/*/bin/initdb") and shutil.which("initdb") is None:
         print("1..0 # SKIP PostgreSQL's initdb is not installed")
-        return 77
+        return 0
     folder = tempfile.mkdtemp(prefix="connect-migrate-smoke-")
     world = World(folder).start()
     failed = 0
