@@ -212,6 +212,19 @@ static void check_nameservice(struct cm_values_look *l)
                 "Give nameservice.secretName alone.");
 }
 
+/* One such character, and the chart prints nothing of the list at all, without any error. */
+static void check_env(struct cm_values_look *l)
+{
+    const struct cm_yaml_doc *doc;
+    const struct cm_yaml *list = cm_look_at(l, "pod.env", &doc);
+    for (size_t i = 0; list && list->type == CM_YAML_LIST && i < list->count; i++) {
+        const struct cm_yaml *value = cm_yaml_get(list->items[i], "value");
+        if (value && value->type == CM_YAML_SCALAR && !cm_env_safe(value->text))
+            cm_look_finding(l, doc, value, "blocker", "values.env-character", "Take the character out of it.",
+                            "a control character or Unicode line break; the chart would lose or break the whole of pod.env");
+    }
+}
+
 static void check_environments(struct cm_values_look *l)
 {
     const struct cm_yaml_doc *doc;
@@ -253,6 +266,7 @@ void cm_check_rules(struct cm_values_look *l)
     check_overrides(l);
     check_nameservice(l);
     check_environments(l);
+    check_env(l);
     check_chronicle(l);
     if (create && create->type == CM_YAML_SCALAR) {
         cm_autojson value = cm_yaml_json(doc, create);

@@ -222,7 +222,7 @@ static void route_unprintable(struct cm_config_work *w, struct cm_config_group *
     fits &= !in->sub || cm_manifest_safe(in->sub);
     if (fits)
         return;
-    if (g->value && !in->sub) {
+    if (g->value && !in->sub && cm_env_safe(g->value)) {
         const char *name = cm_config_env_name(w, g);
         g->where = CM_TO_ENV;
         if (g->fate == CM_KEEP)
@@ -235,7 +235,7 @@ static void route_unprintable(struct cm_config_work *w, struct cm_config_group *
     }
     g->where = CM_TO_NOWHERE;
     g->fate = CM_BLOCK;
-    g->reason = "a character in it cannot stand in a ConfigMap of the chart";
+    g->reason = "a character in it can stand neither in a ConfigMap of the chart nor in its pod.env";
     cm_config_finding(w, "blocker", cm_config_id(w, "character", g), "Take the control character or Unicode line break out of it.",
                       "%s holds a character that cannot stand in a ConfigMap of the chart", cm_config_label(w->m, g));
 }

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "values/config_work.h"
+#include "values/quote.h"
 
 void cm_config_env_add(struct cm_config_work *w, const char *name, const char *value, const char *secret_key, const char *note)
 {
@@ -141,6 +142,10 @@ static void take_variable(struct cm_config_work *w, const char *name, const char
     } else if (cm_setting_sounds_secret(name) || (url && u.had_password)) {
         secret_variable(w, name, name, id);
         add_row(w, name, CM_TO_SECRET, name, "it seems to hold a secret");
+    } else if (!cm_env_safe(value)) {
+        add_row(w, name, CM_ASK, NULL, "a character in it cannot stand in pod.env: the chart would lose the whole list");
+        cm_config_finding(w, "warning", id, "Take the control character or Unicode line break out of it, and add it to pod.env yourself.",
+                          "%s holds a character that cannot stand in pod.env; it is left out", name);
     } else if (strcasecmp(name, "NO_PROXY") == 0) {
         take_no_proxy(w, name, value);
     } else if (problem) {

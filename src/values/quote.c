@@ -45,6 +45,18 @@ bool cm_manifest_safe(const char *text)
     return true;
 }
 
+bool cm_env_safe(const char *text)
+{
+    if (strstr(text, "<no value>"))
+        return false;
+    while (*text) {
+        uint32_t c = next_point(&text);
+        if (!is_tame(c) && c >= 0x20 && c != 0xfeff)
+            return false;
+    }
+    return true;
+}
+
 char *cm_gcfg_quote(const char *value)
 {
     size_t n = strlen(value);

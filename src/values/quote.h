@@ -21,5 +21,8 @@ void cm_yaml_add_value(struct cm_str *out, const json_t *value, int indent);
 /* Is every character fit for a gcfg line inside the chart's ConfigMap (a YAML block scalar)? A line break of Unicode, a control
  * character or a byte order mark is not: the rendered manifest could not be read. */
 bool cm_manifest_safe(const char *text);
+/* May it stand in pod.env? The chart prints that with helm's toYaml, which gives nothing at all, for the whole list, when one value
+ * has DEL, a C1 control or a non-character, and breaks lines at Unicode's line breaks (tried with helm 3.18). C0 controls pass. "<no value>" does not: helm removes it. */
+bool cm_env_safe(const char *text);
 
 #endif

@@ -12,6 +12,8 @@ struct cm_step {
     struct cm_loop *loop;
     int64_t deadline;
     struct cm_str log;
+    struct cm_arena *arena;        /* NULL where the test needs none */
+    const char *log_dir;           /* NULL: no folder for what outlives a run */
 };
 
 struct cm_intent {
@@ -42,6 +44,25 @@ cm_step_log(struct cm_step *step, const char *fmt, ...)
     cm_str_vaddf(&step->log, fmt, ap);
     va_end(ap);
     cm_str_add(&step->log, "\n");
+}
+
+const char *
+cm_step_log_dir(const struct cm_step *step)
+{
+    return step->log_dir;
+}
+
+struct cm_arena *
+cm_step_arena(struct cm_step *step)
+{
+    return step->arena;
+}
+
+uint64_t
+cm_intent_id(const struct cm_intent *intent)
+{
+    (void)intent;
+    return 7;
 }
 
 struct cm_step *

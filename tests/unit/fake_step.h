@@ -87,6 +87,46 @@ void cm_say(struct cm_step *st, const char *fmt, ...)
     va_end(ap);
 }
 
+/* ---- what a test of these adapters and actions does not look at ---- */
+
+const char *cm_step_action(const struct cm_step *st) { (void)st; return "action"; }
+int cm_attempt(const struct cm_step *st) { (void)st; return 1; }
+const char *cm_step_log_dir(const struct cm_step *st) { (void)st; return NULL; }
+const struct cm_reporter *cm_step_reporter(const struct cm_step *st) { (void)st; return NULL; }
+void cm_input(struct cm_step *st, const char *label, const unsigned char sum[32]) { (void)st; (void)label; (void)sum; }
+bool cm_inputs_stand(struct cm_step *st) { (void)st; return false; }
+void cm_artifact_drop(struct cm_step *st, FILE *taken) { (void)st; fclose(taken); }
+int cm_artifact_keep(struct cm_step *st, FILE *taken, struct cm_err **err) { (void)st; (void)err; return fclose(taken); }
+const json_t *cm_finding_answer(const struct cm_step *st, const char *id) { (void)st; (void)id; return NULL; }
+void cm_progress(struct cm_step *st, uint64_t done, uint64_t total, const char *unit) { (void)st; (void)done; (void)total; (void)unit; }
+void cm_partly(struct cm_step *st, const char *fmt, ...) { (void)st; (void)fmt; }
+void cm_will(struct cm_step *st, const char *kind, const char *fmt, ...) { (void)st; (void)kind; (void)fmt; }
+
+void cm_finding(struct cm_step *st, enum cm_verdict verdict, const char *id, const char *remedy, const char *fmt, ...)
+{
+    (void)st;
+    (void)verdict;
+    (void)id;
+    (void)remedy;
+    (void)fmt;
+}
+
+void cm_interruption(struct cm_step *st, const char *what, int64_t from_ms, int64_t to_ms, const char *why)
+{
+    (void)st;
+    (void)what;
+    (void)from_ms;
+    (void)to_ms;
+    (void)why;
+}
+
+int cm_artifact_begin(struct cm_step *st, const char *name, FILE **f, struct cm_err **err)
+{
+    (void)st;
+    *f = tmpfile();
+    return *f ? 0 : cm_fail(err, CM_E_FAILED, "%s", name);
+}
+
 /* ---- intents and ledger ---- */
 
 struct cm_intent *cm_intent_find(struct cm_step *st, const char *effect, const char *key)
@@ -130,6 +170,8 @@ const char *cm_intent_key(const struct cm_intent *i) { return i->key; }
 const json_t *cm_intent_detail(const struct cm_intent *i) { return i->detail; }
 const json_t *cm_intent_original(const struct cm_intent *i) { return i->original; }
 const json_t *cm_intent_result(const struct cm_intent *i) { return i->result; }
+const json_t *cm_intent_noted(const struct cm_intent *i) { return i->note; }
+int64_t cm_intent_at_ms(const struct cm_intent *i) { (void)i; return 0; }
 struct cm_step *cm_intent_step(struct cm_intent *i) { return i->step; }
 
 int cm_intent_note(struct cm_intent *i, json_t *taken, struct cm_err **err)
@@ -152,6 +194,19 @@ int cm_intent_close(struct cm_intent *i, enum cm_life life, json_t *taken, struc
     return 0;
 }
 
+int cm_intent_note_soon(struct cm_intent *i, json_t *taken) { return cm_intent_note(i, taken, NULL); }
+int cm_intent_close_soon(struct cm_intent *i, enum cm_life life, json_t *taken) { return cm_intent_close(i, life, taken, NULL); }
+
+int cm_intend_then(struct cm_step *st, const struct cm_intent_spec *spec, void (*go)(struct cm_intent *, void *ctx), void *ctx,
+                   struct cm_err **err)
+{
+    struct cm_intent *i = NULL;
+    if (cm_intend(st, spec, &i, err) < 0)
+        return -1;
+    go(i, ctx);
+    return 0;
+}
+
 bool cm_ledger_next(struct cm_step *st, const char *effect, uint64_t after, struct cm_change *out)
 {
     for (size_t n = after ? (size_t)after - 1 : st->count; n-- > 0;) {
@@ -167,6 +222,17 @@ bool cm_ledger_next(struct cm_step *st, const char *effect, uint64_t after, stru
 int cm_ledger_back(struct cm_step *st, uint64_t intent, struct cm_err **err)
 {
     return cm_intent_close(st->intents[intent - 1], CM_BACK, NULL, err);
+}
+
+int cm_ledger_final(struct cm_step *st, uint64_t intent, struct cm_err **err)
+{
+    return cm_intent_close(st->intents[intent - 1], CM_FINAL, NULL, err);
+}
+
+int cm_ledger_undo(struct cm_step *st, const struct cm_change *change, struct cm_err **err)
+{
+    (void)st;
+    return cm_fail(err, CM_E_INTERNAL, "%s: this test undoes nothing", change->effect);
 }
 
 /* ---- gates: answered when the test put the id into st->gates ---- */

@@ -329,6 +329,28 @@ an_effect_does_nothing_before_it_is_on_record(void **state)
     assert_non_null(strstr(cm_str_text(&step.log), "2> done"));
 }
 
+/* What a later start asks, after a kill that hid the end from us. */
+static void
+an_effect_leaves_its_status_for_a_later_start(void **state)
+{
+    (void)state;
+    struct cm_arena *arena = cm_arena_new();
+    step.arena = arena;
+    step.log_dir = dir;
+    int left = -1;
+    assert_false(cm_run_effect_left(&intent, &left));
+    SH(cmd, "exit 7");
+    cmd.keep_status = true;
+    cm_autoout out = { .status = -1 };
+    assert_int_equal(cm_run_effect(&intent, &cmd, &out, NULL), 0);
+    assert_int_equal(out.status, 7);
+    assert_true(cm_run_effect_left(&intent, &left));
+    assert_int_equal(left, 7);
+    step.log_dir = NULL;
+    step.arena = NULL;
+    cm_arena_free(arena);
+}
+
 static void
 an_effect_that_cannot_be_recorded_never_happens(void **state)
 {
@@ -623,6 +645,7 @@ main(void)
         TEST(a_reading_child_dies_with_us),
         TEST(calls_the_tick_meanwhile_and_returns_its_failure_at_the_end),
         TEST(an_effect_does_nothing_before_it_is_on_record),
+        TEST(an_effect_leaves_its_status_for_a_later_start),
         TEST(an_effect_that_cannot_be_recorded_never_happens),
         TEST(an_effect_ends_unborn_when_we_die_before_it_is_on_record),
         TEST(an_effect_outlives_us),

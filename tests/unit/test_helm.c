@@ -1,0 +1,219 @@
+/* adapters: helm, scripted: its command lines hold what they must and never what they must not; a release is read from its records. */
+#include <config.h>
+
+#include "fake_step.h"
+
+#include "adapters/helm.h"
+#include "base/json.h"
+
+static int begin(void **state)
+{
+    struct cm_step *st = scene_new();
+    scene_plan(st, "{hosts: [a]}", "");
+    unsetenv("HELM_DRIVER");
+    *state = st;
+    return 0;
+}
+
+static int end(void **state)
+{
+    unsetenv("HELM_DRIVER");
+    scene_free(*state);
+    return 0;
+}
+
+#define RECORD(version, status, more)                                                                                              \
+    "{\"metadata\":{\"name\":\"sh.helm.release.v1.connect.v" version "\",\"labels\":{\"owner\":\"helm\",\"name\":\"connect\",\"status\":\"" \
+    status "\",\"version\":\"" version "\"" more "}}}"
+
+static void reads_the_revisions_oldest_first(void **state)
+{
+    struct cm_step *st = *state;
+    struct cm_helm_revision *list = NULL;
+    size_t n = 0;
+    scene_tool(st, "kubectl", "cat $DIR/records");
+    scene_put(st, "records", "{\"items\":[" RECORD("10", "pending-upgrade", ",\"connect-migrate/intent\":\"7\",\"connect-migrate/purpose\":\"deploy\","
+              "\"connect-migrate/run\":\"run-1\",\"modifiedAt\":\"1700000000\"") "," RECORD("9", "deployed", "") "]}", 0600);
+
+    assert_int_equal(cm_helm_revisions(st, &list, &n, NULL), 0);
+
+    assert_int_equal(n, 2);
+    assert_int_equal(list[0].revision, 9);
+    assert_string_equal(list[0].intent, "");
+    assert_int_equal(list[1].revision, 10);
+    assert_true(cm_helm_pending(&list[1]));
+    assert_string_equal(list[1].intent, "7");
+    assert_string_equal(list[1].purpose, "deploy");
+    assert_string_equal(list[1].run, "run-1");
+    assert_string_equal(list[1].secret, "sh.helm.release.v1.connect.v10");
+    assert_string_equal(list[1].modified, "2023-11-14T22:13:20.000Z");
+    assert_int_equal(scene_count(st, "get secrets -l owner=helm,name=connect -o json"), 1);
+    free(list);
+}
+
+static void follows_the_driver_that_the_administrator_set(void **state)
+{
+    struct cm_step *st = *state;
+    struct cm_helm_revision *list = NULL;
+    size_t n = 1;
+    setenv("HELM_DRIVER", "configmap", 1);
+    scene_tool(st, "kubectl", "echo '{\"items\":[]}'");
+
+    assert_int_equal(cm_helm_revisions(st, &list, &n, NULL), 0);
+
+    assert_int_equal(n, 0);
+    assert_int_equal(scene_count(st, "get configmaps -l owner=helm"), 1);
+}
+
+static void records_that_may_not_be_read_are_no_absent_release(void **state)
+{
+    struct cm_step *st = *state;
+    struct cm_helm_revision *list = NULL;
+    size_t n = 0;
+    cm_autoerr err = NULL;
+    scene_tool(st, "kubectl", "echo 'Error from server (Forbidden): secrets is forbidden' >&2; exit 1");
+
+    assert_int_equal(cm_helm_revisions(st, &list, &n, &err), -1);
+
+    assert_non_null(strstr(cm_err_message(err), "may not be read"));
+}
+
+static void an_upgrade_carries_its_labels_and_the_files_in_order(void **state)
+{
+    struct cm_step *st = *state;
+    struct cm_intent *i = NULL;
+    cm_autoout out = {0};
+    const char *const more[] = {"/x/values.config.yaml", "/x/values.temporary.yaml", NULL};
+    scene_tool(st, "helm", "exit 0");
+    assert_int_equal(cm_intend(st, &(struct cm_intent_spec){.effect = "helm.upgrade", .key = "connect"}, &i, NULL), 0);
+
+    assert_int_equal(cm_helm_upgrade(i, "deploy", more, NULL, NULL, &out, NULL), 0);
+
+    cm_autofree char *calls = scene_read(st, "calls");
+    cm_autofree char *want = cm_fmt("helm upgrade --install connect rstudio/rstudio-connect --kube-context prod --namespace posit "
+                                    "--values %s/values.yaml --values /x/values.config.yaml --values /x/values.temporary.yaml "
+                                    "--labels connect-migrate/intent=1,connect-migrate/purpose=deploy,connect-migrate/run=run-1\n", st->dir);
+    assert_string_equal(calls, want);
+    static const char *const never[] = {"--wait", "--atomic", "--reuse-values", "--set", "rollback"};
+    for (size_t k = 0; k < sizeof never / sizeof *never; k++)
+        assert_null(strstr(calls, never[k]));
+}
+
+static void converted_values_take_the_place_of_the_plans(void **state)
+{
+    struct cm_step *st = *state;
+    json_object_set_new(st->facts, "values.files", json_pack("[s]", "/run/values.converted.yaml"));
+
+    cm_autofree char *line = cm_helm_upgrade_by_hand(st, NULL);
+
+    assert_non_null(strstr(line, "--values /run/values.converted.yaml"));
+    assert_null(strstr(line, "/values.yaml"));
+}
+
+static void any_status_of_an_upgrade_is_left_to_the_caller(void **state)
+{
+    struct cm_step *st = *state;
+    struct cm_intent *i = NULL;
+    cm_autoout out = {0};
+    scene_tool(st, "helm", "echo 'Error: UPGRADE FAILED' >&2; exit 1");
+    assert_int_equal(cm_intend(st, &(struct cm_intent_spec){.effect = "helm.upgrade", .key = "connect"}, &i, NULL), 0);
+
+    assert_int_equal(cm_helm_upgrade(i, "deploy", NULL, NULL, NULL, &out, NULL), 0);
+
+    assert_int_equal(out.status, 1);
+    assert_int_equal(cm_intent_life(i), CM_NOTED);
+}
+
+static void a_release_that_is_not_there_has_no_values(void **state)
+{
+    struct cm_step *st = *state;
+    json_t *values = NULL;
+    scene_tool(st, "helm", "echo 'Error: release: not found' >&2; exit 1");
+
+    assert_int_equal(cm_helm_values(st, &values, NULL), 0);
+
+    cm_autojson v = values;
+    assert_int_equal(json_object_size(v), 0);
+    assert_true(json_is_object(v));
+}
+
+static void null_values_are_an_empty_object(void **state)
+{
+    struct cm_step *st = *state;
+    json_t *values = NULL;
+    scene_tool(st, "helm", "echo null");
+
+    assert_int_equal(cm_helm_values(st, &values, NULL), 0);
+
+    cm_autojson v = values;
+    assert_true(json_is_object(v));
+}
+
+static void reads_the_charts_description(void **state)
+{
+    struct cm_step *st = *state;
+    json_t *chart = NULL;
+    scene_tool(st, "helm", "printf 'name: rstudio-connect\\nversion: 0.21.0\\nappVersion: 2026.08.0\\n'");
+
+    assert_int_equal(cm_helm_chart(st, &chart, NULL), 0);
+
+    cm_autojson c = chart;
+    assert_string_equal(cm_json_text(c, "appVersion", ""), "2026.08.0");
+}
+
+static void a_missing_repository_has_a_hint_to_type(void **state)
+{
+    struct cm_step *st = *state;
+    json_t *chart = NULL;
+    cm_autoerr err = NULL;
+    scene_tool(st, "helm", "echo 'Error: repo rstudio not found' >&2; exit 1");
+
+    assert_int_equal(cm_helm_chart(st, &chart, &err), -1);
+
+    assert_non_null(strstr(cm_err_hint(err), "helm repo add rstudio"));
+}
+
+static void what_is_rendered_is_handed_over_and_not_logged(void **state)
+{
+    struct cm_step *st = *state;
+    char *text = NULL;
+    scene_tool(st, "helm", "echo 'kind: Secret'; echo 'data: c2VjcmV0'");
+
+    assert_int_equal(cm_helm_template(st, NULL, &text, NULL), 0);
+
+    cm_autofree char *manifests = text;
+    assert_non_null(strstr(manifests, "kind: Secret"));
+    assert_null(strstr(cm_str_text(&st->log), "c2VjcmV0"));
+}
+
+static void a_version_is_one_line(void **state)
+{
+    struct cm_step *st = *state;
+    scene_tool(st, "helm", "echo v3.15.2");
+
+    cm_autofree char *version = cm_helm_version(st, NULL);
+
+    assert_string_equal(version, "v3.15.2");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(reads_the_revisions_oldest_first),
+        T(follows_the_driver_that_the_administrator_set),
+        T(records_that_may_not_be_read_are_no_absent_release),
+        T(an_upgrade_carries_its_labels_and_the_files_in_order),
+        T(converted_values_take_the_place_of_the_plans),
+        T(any_status_of_an_upgrade_is_left_to_the_caller),
+        T(a_release_that_is_not_there_has_no_values),
+        T(null_values_are_an_empty_object),
+        T(reads_the_charts_description),
+        T(a_missing_repository_has_a_hint_to_type),
+        T(what_is_rendered_is_handed_over_and_not_logged),
+        T(a_version_is_one_line),
+    };
+    cm_mem_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,277 @@
+/* actions: one upgrade of the release from whatever an earlier run left, against a helm and a kubectl of the test's own that keep the
+ * release's records as files. What helm does is set by the file `helm-does`: deploys, fails, dies, nothing. */
+#include <config.h>
+
+#include "fake_step.h"
+
+#include "actions/evening.h"
+#include "actions/release.h"
+#include "base/json.h"
+
+/* Records lie in revs/N as "STATUS LABELS"; labels are handed down as helm does. */
+static const char helm[] =
+    "mkdir -p $DIR/revs; n=$(ls $DIR/revs | sort -n | tail -n 1); n=$((${n:-0} + 1)); labels=\n"
+    "while [ $# -gt 0 ]; do [ \"$1\" = --labels ] && labels=$2; shift; done\n"
+    "does=$(cat $DIR/helm-does 2>/dev/null || echo deploys)\n"
+    "case $does in nothing) echo 'Error: cannot render' >&2; exit 1;; esac\n"
+    "echo \"pending-upgrade $labels\" >$DIR/revs/$n\n"
+    "case $does in dies) rm $DIR/helm-does; kill -9 $$;; always-dies) kill -9 $$;;\n"
+    "fails) echo \"failed $labels\" >$DIR/revs/$n; echo 'Error: UPGRADE FAILED: quota' >&2; exit 1;; esac\n"
+    "echo \"deployed $labels\" >$DIR/revs/$n\n";
+
+static const char kubectl[] =
+    "case \"$*\" in\n"
+    "*'delete secrets'*) for w in \"$@\"; do case $w in sh.helm*) rm -f $DIR/revs/${w##*.v};; esac; done; exit 0;;\n"
+    "*'get secrets'*) ;; *) echo '{\"items\":[]}'; exit 0;; esac\n"
+    "printf '{\"items\":['; comma=\n"
+    "for f in $DIR/revs/*; do [ -f $f ] || continue; read status labels <$f; n=${f##*/}\n"
+    "printf '%s{\"metadata\":{\"name\":\"sh.helm.release.v1.connect.v%s\",\"labels\":{\"status\":\"%s\",\"version\":\"%s\"' \"$comma\" $n $status $n\n"
+    "for l in $(echo $labels | tr , ' '); do printf ',\"%s\":\"%s\"' ${l%%=*} ${l#*=}; done; printf '}}}'; comma=,; done; echo ']}'\n";
+
+static int begin(void **state)
+{
+    struct cm_step *st = scene_new();
+    scene_tool(st, "helm", helm);
+    scene_tool(st, "kubectl", kubectl);
+    cm_autofree char *revs = cm_path_join(st->dir, "revs");
+    assert_int_equal(cm_dir_make(revs, 0700, NULL), 0);
+    scene_plan(st, "{hosts: [a]}", "");
+    *state = st;
+    return 0;
+}
+
+static int end(void **state)
+{
+    scene_free(*state);
+    return 0;
+}
+
+static const struct cm_release_wish deploy = {.purpose = "deploy"};
+
+static int send(struct cm_step *st, struct cm_err **err)
+{
+    return cm_release_send(st, &deploy, err);
+}
+
+static enum cm_answer probe(struct cm_step *st, struct cm_err **err)
+{
+    enum cm_answer answer = CM_UNDECIDED;
+    cm_release_probe(st, &deploy, &answer, err);
+    return answer;
+}
+
+static void an_absent_release_is_installed_once(void **state)
+{
+    struct cm_step *st = *state;
+    int revision = 0;
+
+    assert_int_equal(probe(st, NULL), CM_NEEDED);
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(cm_release_verify(st, &deploy, &revision, NULL), 0);
+    assert_int_equal(revision, 1);
+    assert_int_equal(cm_intent_life(st->intents[0]), CM_HAPPENED);
+    assert_int_equal(cm_json_int(cm_intent_original(st->intents[0]), "revision", -1), 0);
+    assert_int_equal(probe(st, NULL), CM_DONE);
+    assert_int_equal(send(st, NULL), 0);
+    assert_int_equal(scene_count(st, "helm upgrade"), 1);
+}
+
+static void an_upgrade_that_ended_while_we_were_dead_is_recognised(void **state)
+{
+    struct cm_step *st = *state;
+    assert_int_equal(send(st, NULL), 0);
+    st->intents[0]->life = CM_NOTED;         /* killed between helm's end and its record */
+
+    assert_int_equal(probe(st, NULL), CM_NEEDED);
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(st->count, 1);
+    assert_int_equal(cm_intent_life(st->intents[0]), CM_HAPPENED);
+    assert_int_equal(scene_count(st, "helm upgrade"), 1);
+}
+
+static void an_intent_whose_helm_never_began_is_sent_again(void **state)
+{
+    struct cm_step *st = *state;
+    struct cm_intent *i = NULL;
+    cm_autojson detail = json_pack("{s:i}", "base", 0);
+    cm_autojson original = json_pack("{s:i}", "revision", 0);
+    struct cm_intent_spec spec = {.effect = "helm.upgrade", .key = "connect", .detail = detail, .original = original};
+    assert_int_equal(cm_intend(st, &spec, &i, NULL), 0);
+
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(cm_intent_life(i), CM_NOT_HAPPENED);
+    assert_int_equal(scene_count(st, "helm upgrade"), 1);
+    assert_int_equal(cm_intent_life(st->intents[1]), CM_HAPPENED);
+}
+
+static void a_release_that_helm_died_in_is_freed_and_upgraded(void **state)
+{
+    struct cm_step *st = *state;
+    int revision = 0;
+    scene_put(st, "helm-does", "dies", 0600);
+
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(cm_release_verify(st, &deploy, &revision, NULL), 0);
+    assert_int_equal(revision, 1);
+    assert_int_equal(scene_count(st, "helm upgrade"), 2);
+    assert_int_equal(scene_count(st, "delete secrets sh.helm.release.v1.connect.v1"), 1);
+    struct cm_intent *unlock = cm_intent_find(st, "helm.unlock", "connect.v1");
+    assert_non_null(unlock);
+    assert_int_equal(cm_intent_life(unlock), CM_HAPPENED);
+}
+
+static void what_kills_helm_each_time_is_given_up(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autoerr err = NULL;
+    scene_put(st, "helm-does", "always-dies", 0600);
+
+    assert_int_equal(send(st, &err), -1);
+
+    assert_int_equal(cm_err_code(err), CM_E_FAILED);
+    assert_true(scene_count(st, "helm upgrade") < 10);
+}
+
+static void a_failed_revision_is_followed_by_the_next(void **state)
+{
+    struct cm_step *st = *state;
+    int revision = 0;
+    cm_autoerr err = NULL;
+    scene_put(st, "helm-does", "fails", 0600);
+
+    assert_int_equal(send(st, &err), -1);
+    assert_non_null(strstr(cm_err_evidence(err), "quota"));
+    assert_int_equal(cm_intent_life(st->intents[0]), CM_GIVEN_UP);
+    scene_put(st, "helm-does", "deploys", 0600);
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(cm_release_verify(st, &deploy, &revision, NULL), 0);
+    assert_int_equal(revision, 2);
+    assert_int_equal(cm_json_int(cm_intent_original(st->intents[1]), "revision", -1), 0);      /* the first one */
+}
+
+static void a_chart_that_does_not_render_leaves_nothing_open(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autoerr err = NULL;
+    scene_put(st, "helm-does", "nothing", 0600);
+
+    assert_int_equal(send(st, &err), -1);
+
+    assert_non_null(strstr(cm_err_evidence(err), "cannot render"));
+    assert_int_equal(cm_intent_life(st->intents[0]), CM_NOT_HAPPENED);
+    struct cm_change c;
+    assert_false(cm_ledger_next(st, "helm.upgrade", 0, &c));
+}
+
+static void a_finished_revision_of_somebody_before_us_is_the_base(void **state)
+{
+    struct cm_step *st = *state;
+    int revision = 0;
+    scene_put(st, "revs/4", "deployed\n", 0600);
+
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(cm_release_verify(st, &deploy, &revision, NULL), 0);
+    assert_int_equal(revision, 5);
+    assert_int_equal(cm_json_int(cm_intent_original(st->intents[0]), "revision", -1), 4);
+}
+
+static void a_revision_of_somebody_after_us_is_foreign(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autoerr err = NULL;
+    cm_autoerr again = NULL;
+    assert_int_equal(send(st, NULL), 0);
+    /* helm hands our labels down to it: they prove nothing */
+    scene_put(st, "revs/2", "deployed connect-migrate/intent=1,connect-migrate/run=run-1\n", 0600);
+
+    assert_int_equal(probe(st, &err), CM_FOREIGN);
+    assert_int_equal(cm_err_code(err), CM_E_CHANGED);
+    assert_non_null(strstr(cm_err_hint(err), "helm history connect"));
+    assert_int_equal(send(st, &again), -1);
+
+    assert_int_equal(cm_err_code(again), CM_E_CHANGED);
+    assert_int_equal(scene_count(st, "helm upgrade"), 1);
+}
+
+static void somebody_elses_pending_revision_is_not_touched(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autoerr err = NULL;
+    scene_put(st, "revs/1", "pending-install\n", 0600);
+
+    assert_int_equal(send(st, &err), -1);
+
+    assert_int_equal(cm_err_code(err), CM_E_CHANGED);
+    assert_int_equal(scene_count(st, "delete"), 0);
+    assert_int_equal(scene_count(st, "helm upgrade"), 0);
+}
+
+static void another_runs_label_is_not_ours(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autoerr err = NULL;
+    assert_int_equal(send(st, NULL), 0);
+    st->intents[0]->life = CM_NOTED;
+    scene_put(st, "revs/1", "deployed connect-migrate/intent=1,connect-migrate/run=run-2\n", 0600);
+
+    assert_int_equal(send(st, &err), -1);
+
+    assert_int_equal(cm_err_code(err), CM_E_CHANGED);
+}
+
+static void changed_values_are_seen(void **state)
+{
+    struct cm_step *st = *state;
+    bool changed = true;
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(cm_release_values_changed(st, NULL, &changed, NULL), 0);
+    assert_false(changed);
+    scene_put(st, "values.yaml", "replicas: 1\n", 0600);
+    assert_int_equal(cm_release_values_changed(st, NULL, &changed, NULL), 0);
+    assert_true(changed);
+
+    assert_int_equal(send(st, NULL), 0);
+    assert_int_equal(scene_count(st, "helm upgrade"), 2);
+}
+
+static void in_a_look_nothing_is_sent(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autoerr err = NULL;
+    st->reading = true;
+
+    assert_int_equal(send(st, &err), -1);
+
+    assert_int_equal(cm_err_code(err), CM_E_INTERNAL);
+    assert_int_equal(scene_count(st, "helm upgrade"), 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(an_absent_release_is_installed_once),
+        T(an_upgrade_that_ended_while_we_were_dead_is_recognised),
+        T(an_intent_whose_helm_never_began_is_sent_again),
+        T(a_release_that_helm_died_in_is_freed_and_upgraded),
+        T(what_kills_helm_each_time_is_given_up),
+        T(a_failed_revision_is_followed_by_the_next),
+        T(a_chart_that_does_not_render_leaves_nothing_open),
+        T(a_finished_revision_of_somebody_before_us_is_the_base),
+        T(a_revision_of_somebody_after_us_is_foreign),
+        T(somebody_elses_pending_revision_is_not_touched),
+        T(another_runs_label_is_not_ours),
+        T(changed_values_are_seen),
+        T(in_a_look_nothing_is_sent),
+    };
+    cm_mem_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

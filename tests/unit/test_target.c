@@ -1,0 +1,189 @@
+/* actions: the new server's names by the chart's rules, helm's merge, and what pods show. */
+#include <config.h>
+
+#include "fake_step.h"
+
+#include "actions/target.h"
+#include "base/json.h"
+
+static int begin(void **state)
+{
+    *state = scene_new();
+    return 0;
+}
+
+static int end(void **state)
+{
+    scene_free(*state);
+    return 0;
+}
+
+static void the_name_follows_the_charts_rule(void **state)
+{
+    (void)state;
+    static const struct { const char *release, *full, *name, *want; } rows[] = {
+        {"rstudio-connect-prod", NULL, NULL, "rstudio-connect-prod"},
+        {"connect", NULL, NULL, "connect-rstudio-connect"},
+        {"connect", "", "", "connect-rstudio-connect"},
+        {"connect", "given", NULL, "given"},
+        {"connect", NULL, "pct", "connect-pct"},
+        {"my-pct-x", NULL, "pct", "my-pct-x"},
+        {"connect", "given-", "pct", "given"},
+        {"a23456789-b23456789-c23456789-d23456789-e234", NULL, NULL, "a23456789-b23456789-c23456789-d23456789-e234-rstudio-connect"},
+        {"a23456789-b23456789-c23456789-d23456789-e23456789-f2", NULL, NULL, "a23456789-b23456789-c23456789-d23456789-e23456789-f2-rstudio-co"},
+        {"a23456789-b23456789-c23456789-d23456789-e23456789-", "a23456789-b23456789-c23456789-d23456789-e23456789-f2345678901-3-x", NULL,
+         "a23456789-b23456789-c23456789-d23456789-e23456789-f2345678901-3"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cm_autofree char *is = cm_target_name(rows[i].release, rows[i].full, rows[i].name);
+        assert_string_equal(is, rows[i].want);
+        assert_true(strlen(is) <= 63);
+    }
+}
+
+static void a_cut_name_does_not_end_in_a_dash(void **state)
+{
+    (void)state;
+    char release[80];
+    memset(release, 'a', 62);
+    memcpy(release + 62, "-rstudio-connect", 17);
+
+    cm_autofree char *is = cm_target_name(release, NULL, NULL);
+
+    assert_int_equal(strlen(is), 62);
+}
+
+static void maps_merge_and_the_rest_replaces(void **state)
+{
+    (void)state;
+    cm_autojson into = json_loads("{\"a\":{\"x\":1,\"l\":[1,2]},\"b\":1,\"c\":{\"k\":1}}", 0, NULL);
+    cm_autojson from = json_loads("{\"a\":{\"y\":2,\"l\":[3]},\"b\":{\"m\":1},\"c\":null}", 0, NULL);
+    cm_autojson want = json_loads("{\"a\":{\"x\":1,\"y\":2,\"l\":[3]},\"b\":{\"m\":1},\"c\":null}", 0, NULL);
+
+    cm_target_merge(into, from);
+
+    assert_true(json_equal(into, want));
+}
+
+static void names_come_from_the_merged_files(void **state)
+{
+    struct cm_step *st = *state;
+    scene_put(st, "values.yaml", "nameOverride: one\nsharedStorage: {name: claim}\n", 0600);
+    scene_plan(st, "{hosts: [a]}", "");
+
+    assert_string_equal(cm_target_fullname(st), "connect-one");
+    assert_string_equal(cm_target_selector(st), "app.kubernetes.io/name=one,app.kubernetes.io/instance=connect");
+    assert_string_equal(cm_target_pvc(st), "claim");
+    assert_string_equal(cm_target_content_namespace(st), "posit");
+}
+
+static void without_a_name_the_claim_is_the_charts(void **state)
+{
+    struct cm_step *st = *state;
+    scene_plan(st, "{hosts: [a]}", "");
+
+    assert_string_equal(cm_target_pvc(st), "connect-rstudio-connect-shared-storage");
+}
+
+static void the_oldest_living_pod_counts(void **state)
+{
+    struct cm_step *st = *state;
+    int64_t at = 0;
+    scene_plan(st, "{hosts: [a]}", "");
+    scene_tool(st, "kubectl", "cat $DIR/pods");
+    scene_put(st, "pods", "{\"items\":[{\"metadata\":{\"creationTimestamp\":\"2026-01-01T00:00:00Z\"},\"status\":{\"phase\":\"Failed\"}},"
+                          "{\"metadata\":{\"creationTimestamp\":\"1970-01-01T00:00:09Z\"},\"status\":{\"phase\":\"Running\"}},"
+                          "{\"metadata\":{\"creationTimestamp\":\"1970-01-01T00:00:05Z\"},\"status\":{\"phase\":\"Pending\"}}]}", 0600);
+
+    assert_int_equal(cm_target_first_pod(st, &at, NULL), 0);
+
+    assert_int_equal(at, 5000);
+}
+
+static void a_container_is_stuck_only_when_it_lasts(void **state)
+{
+    (void)state;
+    cm_autojson pods = json_loads("[{\"metadata\":{\"name\":\"p\"},\"status\":{\"containerStatuses\":[{\"name\":\"connect\",\"state\":{\"waiting\":"
+                                  "{\"reason\":\"ImagePullBackOff\"}}}]}}]", 0, NULL);
+    cm_autojson fine = json_loads("[{\"metadata\":{\"name\":\"p\"},\"status\":{\"containerStatuses\":[{\"name\":\"connect\",\"state\":{\"waiting\":"
+                                  "{\"reason\":\"ContainerCreating\"}}}]}}]", 0, NULL);
+    int64_t since = 0;
+
+    assert_null(cm_target_stuck(pods, 1000, 500, &since));
+    assert_null(cm_target_stuck(pods, 1400, 500, &since));
+    cm_autofree char *said = cm_target_stuck(pods, 1500, 500, &since);
+    assert_non_null(strstr(said, "ImagePullBackOff"));
+    assert_null(cm_target_stuck(fine, 1600, 500, &since));
+    assert_int_equal(since, 0);
+}
+
+static void the_diagnosis_names_the_likely_cause_first(void **state)
+{
+    struct cm_step *st = *state;
+    scene_plan(st, "{hosts: [a]}", "");
+    scene_put(st, "pods", "{\"items\":[{\"metadata\":{\"name\":\"connect-x\"},\"status\":{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":"
+                          "\"connect\",\"restartCount\":3,\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\"}}}]}}]}", 0600);
+    scene_tool(st, "kubectl", "case \"$*\" in *'get pods'*) cat $DIR/pods;; *logs*) echo 'Error: Secret key mismatch between database and file';; "
+                              "*) echo '{\"items\":[]}';; esac");
+
+    cm_autofree char *text = cm_target_diagnosis(st);
+
+    assert_int_equal(strncmp(text, "likely cause: the data folder in the pod is not the old server's", 60), 0);
+    assert_non_null(strstr(text, "CrashLoopBackOff"));
+    assert_non_null(strstr(text, "restarted 3 times"));
+    assert_non_null(strstr(text, "Secret key mismatch"));
+}
+
+static void a_diagnosis_without_a_cluster_says_so(void **state)
+{
+    struct cm_step *st = *state;
+    scene_plan(st, "{hosts: [a]}", "");
+    scene_tool(st, "kubectl", "echo 'Unable to connect to the server: no route' >&2; exit 1");
+
+    cm_autofree char *text = cm_target_diagnosis(st);
+
+    assert_non_null(strstr(text, "could not be looked at"));
+}
+
+static void the_configuration_in_force_is_the_config_maps(void **state)
+{
+    struct cm_step *st = *state;
+    char *text = NULL;
+    scene_plan(st, "{hosts: [a]}", "");
+    scene_tool(st, "kubectl", "case \"$*\" in *'configmaps connect-rstudio-connect-config'*) echo '{\"data\":{\"rstudio-connect.gcfg\":\"[Server]\\n\"}}';; "
+                              "*) exit 9;; esac");
+
+    assert_int_equal(cm_target_gcfg(st, &text, NULL), 0);
+
+    cm_autofree char *gcfg = text;
+    assert_string_equal(gcfg, "[Server]\n");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+/* A scene without a plan is never asked for its outside. */
+static int begin_planned(void **state)
+{
+    begin(state);
+    scene_plan(*state, "{hosts: [a]}", "");
+    return 0;
+}
+#define P(f) cmocka_unit_test_setup_teardown(f, begin_planned, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        P(the_name_follows_the_charts_rule),
+        P(a_cut_name_does_not_end_in_a_dash),
+        P(maps_merge_and_the_rest_replaces),
+        T(names_come_from_the_merged_files),
+        T(without_a_name_the_claim_is_the_charts),
+        T(the_oldest_living_pod_counts),
+        P(a_container_is_stuck_only_when_it_lasts),
+        T(the_diagnosis_names_the_likely_cause_first),
+        T(a_diagnosis_without_a_cluster_says_so),
+        T(the_configuration_in_force_is_the_config_maps),
+    };
+    cm_mem_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
