@@ -57,7 +57,7 @@ static int look(struct cm_step *st, enum cm_answer *answer, struct cm_err **err)
     const struct cm_action *a = st->r->action;
     *answer = CM_NEEDED;
     const struct cm_m_step *m = cm_model_step(CM_MODEL(st->e), cm_step_id(st));
-    if (cm_fault("no-probe-on-resume") && m && m->tries > 1)
+    if (cm_fault("no-probe-on-resume") && m && m->tries > 0)
         return 0;
     if (!a->probe)
         return 0;

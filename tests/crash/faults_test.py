@@ -87,7 +87,9 @@ def orphan_waited_for(fault):
                 break
             time.sleep(0.005)
         p.send_signal(signal.SIGKILL)
-        p.communicate()
+        p.wait()
+        p.stdout.close()
+        p.stderr.close()
         r = run_until_done(w, env={"CM_FAULT": fault} if fault else None)
         waited = "which an earlier run started" in r.err
         return r.status != 0 or not waited or w.count("helm.upgrade", purpose="deploy") != 1

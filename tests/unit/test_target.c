@@ -150,8 +150,8 @@ static void the_configuration_in_force_is_the_config_maps(void **state)
     struct cm_step *st = *state;
     char *text = NULL;
     scene_plan(st, "{hosts: [a]}", "");
-    scene_tool(st, "kubectl", "case \"$*\" in *'configmaps connect-rstudio-connect-config'*) echo '{\"data\":{\"rstudio-connect.gcfg\":\"[Server]\\n\"}}';; "
-                              "*) exit 9;; esac");
+    scene_put(st, "map", "{\"data\":{\"rstudio-connect.gcfg\":\"[Server]\\n\"}}", 0600);
+    scene_tool(st, "kubectl", "case \"$*\" in *'configmaps connect-rstudio-connect-config'*) cat $DIR/map;; *) exit 9;; esac");
 
     assert_int_equal(cm_target_gcfg(st, &text, NULL), 0);
 

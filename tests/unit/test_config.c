@@ -1,0 +1,569 @@
+/* values/config.h: the conversion of gcfg to values: each rule once, the base, secrets, comments, merging into a user's file. */
+#include <config.h>
+
+#include "values/quote.h"
+#include "values/rendered.h"
+#include "values/settings.h"
+#include "values_helpers.h"
+
+struct conversion {
+    struct cm_gcfg *gcfg;
+    struct cm_config_result r;
+    json_t *data;
+    struct cm_yaml_doc *base;
+};
+
+static void convert_full(struct conversion *c, const char *gcfg, const char *base, const char *const *unit)
+{
+    const struct cm_yaml_doc *docs[2] = { NULL, NULL };
+    const char *const names[] = { "values.yaml", NULL };
+    c->gcfg = helper_gcfg(gcfg);
+    assert_int_equal(cm_gcfg_add_environment(c->gcfg, unit, NULL), 0);
+    docs[0] = c->base = base ? helper_yaml(base) : NULL;
+    struct cm_config_wish w = { .gcfg = c->gcfg, .base = docs, .base_names = names, .release = "rel", .unit_environment = unit };
+    assert_int_equal(cm_config_convert(&w, &c->r, NULL), 0);
+    c->data = helper_data(c->r.values);
+}
+
+static void convert(struct conversion *c, const char *gcfg) { convert_full(c, gcfg, NULL, NULL); }
+
+static void finish(struct conversion *c)
+{
+    cm_config_result_fini(&c->r);
+    cm_gcfg_free(c->gcfg);
+    cm_yaml_free(c->base);
+    json_decref(c->data);
+}
+
+/* The rendered text of config.SECTION.KEY; NULL: it is not there. */
+static const char *value(const struct conversion *c, const char *section, const char *key)
+{
+    return json_string_value(json_object_get(json_object_get(json_object_get(c->data, "config"), section), key));
+}
+
+static const json_t *row(const struct conversion *c, const char *setting)
+{
+    const json_t *found = NULL;
+    for (size_t i = 0; i < json_array_size(c->r.account); i++) {
+        const json_t *one = json_array_get(c->r.account, i);
+        if (strcmp(cm_json_text(one, "setting", ""), setting) == 0 && strcmp(cm_json_text(one, "disposition", ""), "chart") != 0) {
+            assert_null(found);                   /* exactly one */
+            found = one;
+        }
+    }
+    assert_non_null(found);
+    return found;
+}
+
+static void assert_fate(const struct conversion *c, const char *setting, const char *fate, const char *target)
+{
+    const json_t *one = row(c, setting);
+    assert_string_equal(cm_json_text(one, "disposition", ""), fate);
+    assert_string_equal(cm_json_text(one, "target", "-"), target);
+}
+
+/* ---- each rule once ---- */
+
+struct rule { const char *gcfg, *setting, *fate, *target, *finding; };
+
+static void decides_each_kind_of_setting(void **state)
+{
+    static const struct rule rules[] = {
+        { "[Server]\nSenderEmail = a@b.c", "Server.SenderEmail", "keep", "config.Server.SenderEmail", NULL },
+        { "[Server]\nAddress = https://c.example.com", "Server.Address", "keep", "config.Server.Address", NULL },
+        { "[Server]\nAddress = http://localhost:3939", "Server.Address", "ask", "config.Server.Address", "config.ask.Server.Address" },
+        { "[Server]\nDataDir = /data", "Server.DataDir", "drop", "-", NULL },
+        { "[Server]\nTempDir = /scratch", "Server.TempDir", "ask", "config.Server.TempDir", "config.ask.Server.TempDir" },
+        { "[Server]\nTempDir = /var/lib/rstudio-connect/t", "Server.TempDir", "keep", "config.Server.TempDir", NULL },
+        { "[Server]\nDataDir = /data\nTempDir = /data/t", "Server.TempDir", "ask", "config.Server.TempDir", "config.ask.Server.TempDir" },
+        { "[Server]\nPublicWarning = \"Down for maintenance; back at 8\"", "Server.PublicWarning", "drop", "-", NULL },
+        { "[Server]\nPublicWarning = Internal use only", "Server.PublicWarning", "keep", "config.Server.PublicWarning", NULL },
+        { "[Server]\nEmailProvider = sendmail", "Server.EmailProvider", "ask", "config.Server.EmailProvider", "config.ask.Server.EmailProvider" },
+        { "[SMTP]\nHost = localhost", "SMTP.Host", "ask", "config.SMTP.Host", "config.ask.SMTP.Host" },
+        { "[SMTP]\nPassword = x", "SMTP.Password", "secret", "pod.env CONNECT_SMTP_PASSWORD", "config.secret.SMTP.Password" },
+        { "[HTTP]\nListen = :80", "HTTP.Listen", "drop", "-", NULL },
+        { "[HTTPS]\nCertificate = /etc/ssl/x.pem", "HTTPS.Certificate", "drop", "-", NULL },
+        { "[HTTPS]\nSomethingNew = 1", "HTTPS.SomethingNew", "drop", "-", NULL },
+        { "[Database]\nProvider = Postgres", "Database.Provider", "keep", "config.Database.Provider", NULL },
+        { "[Database]\nProvider = sqlite", "Database.Provider", "block", "-", "config.database" },
+        { "[Database]\nDir = /var/lib/rstudio-connect/db", "Database.Dir", "drop", "-", NULL },
+        { "[Database]\nDir = /elsewhere", "Database.Dir", "ask", "-", "config.secret-key" },
+        { "[SQLite]\nDir = /x", "SQLite.Dir", "drop", "-", NULL },
+        { "[Postgres]\nURL = postgres://u@db/c", "Postgres.URL", "keep", "config.Postgres.URL", NULL },
+        { "[Postgres]\nURL = postgres://u@localhost/c", "Postgres.URL", "block", "config.Postgres.URL", "config.database-host.Postgres.URL" },
+        { "[Postgres]\nURL = \"postgres://u@/c?host=/var/run/postgresql\"", "Postgres.URL", "block", "config.Postgres.URL",
+          "config.database-host.Postgres.URL" },
+        { "[Postgres]\nURL = postgres://u:p@db/c", "Postgres.URL", "secret", "config.Postgres.URL", "config.secret.Postgres.URL" },
+        { "[Postgres]\nURL = \"postgres://u@db/c?sslrootcert=/etc/ca.pem\"", "Postgres.URL", "ask", "config.Postgres.URL", "config.ask.Postgres.URL" },
+        { "[Python]\nExecutable = /opt/python/bin/python", "Python.Executable", "drop", "-", NULL },
+        { "[Python]\nEnabled = true", "Python.Enabled", "keep", "config.Python.Enabled", NULL },
+        { "[RPackageRepository \"CRAN\"]\nURL = https://p.example.com/cran/latest", "RPackageRepository \"CRAN\".URL", "keep",
+          "config.RPackageRepository \"CRAN\".URL", NULL },
+        { "[RPackageRepository \"CRAN\"]\nURL = https://u:p@p.example.com/", "RPackageRepository \"CRAN\".URL", "ask", "-",
+          "config.secret-in-subsection.RPackageRepository.CRAN.URL" },
+        { "[RPackageRepository \"CRAN\"]\nURL = https://p/cran/__linux__/jammy/latest", "RPackageRepository \"CRAN\".URL", "keep",
+          "config.RPackageRepository \"CRAN\".URL", "config.binary-packages.RPackageRepository.CRAN.URL" },
+        { "[RPackageRepository \"CRAN\"]\nURL = file:///srv/cran", "RPackageRepository \"CRAN\".URL", "ask", "config.RPackageRepository \"CRAN\".URL",
+          "config.ask.RPackageRepository.CRAN.URL" },
+        { "[Applications]\nRunAs = rstudio-connect", "Applications.RunAs", "keep", "config.Applications.RunAs", NULL },
+        { "[Applications]\nRunAs = shiny", "Applications.RunAs", "ask", "config.Applications.RunAs", "config.ask.Applications.RunAs" },
+        { "[Applications]\nRunAsCurrentUser = false", "Applications.RunAsCurrentUser", "keep", "config.Applications.RunAsCurrentUser", NULL },
+        { "[Applications]\nRunAsCurrentUser", "Applications.RunAsCurrentUser", "ask", "config.Applications.RunAsCurrentUser",
+          "config.ask.Applications.RunAsCurrentUser" },
+        { "[Scheduler]\nInitTimeout = 60s", "Scheduler.InitTimeout", "change", "-", NULL },
+        { "[Scheduler]\nInitTimeout = 60000000000", "Scheduler.InitTimeout", "change", "-", NULL },        /* nanoseconds */
+        { "[Scheduler]\nInitTimeout = 10m", "Scheduler.InitTimeout", "keep", "config.Scheduler.InitTimeout", NULL },
+        { "[Authentication]\nProvider = pam", "Authentication.Provider", "ask", "config.Authentication.Provider", "config.ask.Authentication.Provider" },
+        { "[LDAP]\nBindPassword = x", "LDAP.BindPassword", "secret", "pod.env CONNECT_LDAP_BINDPASSWORD", "config.secret.LDAP.BindPassword" },
+        { "[LDAP \"a b\"]\nBindPassword = x", "LDAP \"a b\".BindPassword", "ask", "-", "config.secret-in-subsection.LDAP.a-b.BindPassword" },
+        { "[Launcher]\nEnabled = true", "Launcher.Enabled", "drop", "-", NULL },
+        { "[Kubernetes]\nNamespace = x", "Kubernetes.Namespace", "drop", "-", NULL },
+        { "[Licensing]\nLicenseType = remote", "Licensing.LicenseType", "drop", "-", NULL },
+        { "[Logging]\nServiceLog = /var/log/x.log", "Logging.ServiceLog", "drop", "-", NULL },
+        { "[Logging]\nAuditLog = /var/log/x.log", "Logging.AuditLog", "change", "config.Logging.AuditLog", NULL },
+        { "[Metrics]\nEnabled = true", "Metrics.Enabled", "drop", "-", NULL },
+        { "[Bootstrap]\nSecretKeyFile = /x", "Bootstrap.SecretKeyFile", "drop", "-", NULL },
+        { "[PAM]\nService = x", "PAM.Service", "ask", "config.PAM.Service", "config.ask.PAM.Service" },
+        { "[Unheard]\nOf = x", "Unheard.Of", "keep", "config.Unheard.Of", NULL },
+        { "[Unheard]\nFile = /x/y", "Unheard.File", "ask", "config.Unheard.File", "config.ask.Unheard.File" },
+        { "[Unheard]\nApiToken = x", "Unheard.ApiToken", "secret", "pod.env CONNECT_UNHEARD_APITOKEN", "config.secret.Unheard.ApiToken" },
+        { "[Unheard]\nURL = https://u:p@h/", "Unheard.URL", "secret", "pod.env CONNECT_UNHEARD_URL", "config.secret.Unheard.URL" },
+        { "[Unheard]\nOdd = \"a\x7f\"", "Unheard.Odd", "block", "-", "config.character.Unheard.Odd" },
+        { "[Unheard]\nOdd = \"a\x01\"", "Unheard.Odd", "change", "pod.env CONNECT_UNHEARD_ODD", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        struct conversion c;
+        convert(&c, rules[i].gcfg);
+        assert_fate(&c, rules[i].setting, rules[i].fate, rules[i].target);
+        if (rules[i].finding)
+            assert_non_null(helper_finding(c.r.findings, rules[i].finding));
+        finish(&c);
+    }
+}
+
+static void spells_names_as_the_documents_do(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert(&c, "[scheduler]\nminprocesseslimit = 5\n[SERVER]\nHIDEVERSION = yes\n[unknown]\nkeyName = 1\n");
+    assert_string_equal(value(&c, "Scheduler", "MinProcessesLimit"), "5");
+    assert_string_equal(value(&c, "Server", "HideVersion"), "yes");
+    assert_string_equal(value(&c, "unknown", "keyName"), "1");
+    finish(&c);
+}
+
+static void puts_repeated_sections_together(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert(&c, "[Foo]\nA = 1\n[Bar]\nB = 1\n[foo]\nC = 2\n");
+    assert_string_equal(value(&c, "Foo", "A"), "1");
+    assert_string_equal(value(&c, "Foo", "C"), "2");
+    finish(&c);
+}
+
+static void keeps_lists_in_their_order(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert(&c, "[Authorization]\nViewerRoleMapping = b\nViewerRoleMapping = \"a;\"\n[Foo]\nX = 1\nX\nX = 2\nX = 3\n");
+    const json_t *list = cm_json_at(c.data, "config.Authorization.ViewerRoleMapping"), *reset = cm_json_at(c.data, "config.Foo.X");
+    assert_int_equal(json_array_size(list), 2);
+    assert_string_equal(json_string_value(json_array_get(list, 1)), "\"a;\"");
+    assert_int_equal(json_array_size(reset), 2);                        /* what stood before the bare key is gone */
+    assert_int_equal(c.r.dropped, 2);
+    finish(&c);
+}
+
+static void the_last_of_a_repeated_scalar_counts(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert(&c, "[Server]\nAddress = https://a\nAddress = https://b\n");
+    assert_string_equal(value(&c, "Server", "Address"), "https://b");
+    assert_int_equal(c.r.kept, 1);
+    assert_int_equal(c.r.dropped, 1);
+    assert_string_equal(cm_json_text(json_array_get(c.r.account, 0), "reason", ""), "replaced by a.gcfg:3");
+    finish(&c);
+}
+
+static void a_bare_key_alone_is_true_and_a_known_list_is_emptied(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert(&c, "[Foo]\nFlag\n[Authorization]\nViewerRoleMapping = a\nViewerRoleMapping\n");
+    assert_string_equal(value(&c, "Foo", "Flag"), "true");
+    assert_int_equal(json_array_size(cm_json_at(c.data, "config.Authorization.ViewerRoleMapping")), 0);
+    assert_true(json_is_array(cm_json_at(c.data, "config.Authorization.ViewerRoleMapping")));
+    finish(&c);
+}
+
+static void writes_no_number_boolean_or_null_but_one(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert(&c, "[Foo]\nA = 1000000\nB = true\nC = null\nD = 1e6\nE =\n[OpenTelemetry]\nEnabled = no\n");
+    assert_string_equal(value(&c, "Foo", "A"), "1000000");
+    assert_string_equal(value(&c, "Foo", "B"), "true");
+    assert_string_equal(value(&c, "Foo", "C"), "null");
+    assert_string_equal(value(&c, "Foo", "D"), "1e6");
+    assert_string_equal(value(&c, "Foo", "E"), "\"\"");
+    assert_true(json_is_false(cm_json_at(c.data, "config.OpenTelemetry.Enabled")));      /* the chart asks for its truth */
+    finish(&c);
+}
+
+/* ---- secrets ---- */
+
+static void no_secret_stands_in_anything_that_is_written(void **state)
+{
+    static const char *const unit[] = { "https_proxy=http://u:CANARY-proxy@p:1", "MY_TOKEN=CANARY-token", NULL };
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "; the old password: CANARY-old\n[Postgres]\n;Password = CANARY-out\n# see CANARY-db1\nPassword = \"CANARY-db1\"\n"
+                     "URL = \"postgres://u:CANARY-url@db/c?sslmode=require&password=CANARY-q\"\n"
+                     "InstrumentationURL = postgres://u:CANARY/slash@db/m\n; https://a:CANARY-c@h/\n[SMTP]\nPassword = CANARY-smtp\n"
+                     "[LDAP \"x\"]\nBindPassword = CANARY-ldap\n[Foo]\nA = https://u:CANARY-l@h\nA = b\n; password=CANARY-tail\n",
+                 NULL, unit);
+    cm_autofree char *account = json_dumps(c.r.account, 0);
+    cm_autofree char *findings = json_dumps(c.r.findings, 0);
+    assert_null(strstr(c.r.values, "CANARY"));
+    assert_null(strstr(c.r.secrets, "CANARY"));
+    assert_null(strstr(account, "CANARY"));
+    assert_null(strstr(findings, "CANARY"));
+    assert_string_equal(value(&c, "Postgres", "URL"), "postgres://u@db/c?sslmode=require");
+    assert_string_equal(value(&c, "Postgres", "InstrumentationURL"), "postgres://u@db/m");
+    finish(&c);
+}
+
+static void secrets_leave_as_a_template_and_variables(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert(&c, "[Postgres]\nPassword = x\n");
+    cm_autojson secret = helper_data(c.r.secrets);
+    const json_t *env = json_array_get(cm_json_at(c.data, "pod.env"), 0);
+    assert_string_equal(cm_json_text(secret, "kind", ""), "Secret");
+    assert_string_equal(cm_json_text(secret, "metadata.name", ""), "rel-config");
+    assert_string_equal(cm_json_text(secret, "stringData.postgres-password", "?"), "");
+    assert_string_equal(cm_json_text(env, "name", ""), "CONNECT_POSTGRES_PASSWORD");
+    assert_string_equal(cm_json_text(env, "valueFrom.secretKeyRef.name", ""), "rel-config");
+    assert_string_equal(cm_json_text(env, "valueFrom.secretKeyRef.key", ""), "postgres-password");
+    assert_string_equal(cm_json_text(json_array_get(cm_config_secrets(&c.r), 0), "key", ""), "postgres-password");
+    finish(&c);
+}
+
+static void a_secret_that_the_base_gives_needs_nothing(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Postgres]\nPassword = x\n",
+                 "pod:\n  env:\n    - name: CONNECT_POSTGRES_PASSWORD\n      valueFrom: {secretKeyRef: {name: a, key: b}}\n", NULL);
+    assert_null(c.r.secrets);
+    assert_null(cm_json_at(c.data, "pod"));
+    assert_fate(&c, "Postgres.Password", "secret", "pod.env CONNECT_POSTGRES_PASSWORD");
+    assert_null(helper_finding(c.r.findings, "config.secret.Postgres.Password"));
+    finish(&c);
+}
+
+static void pod_env_is_written_whole_with_the_bases_entries_first(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[SMTP]\nPassword = x\n", "pod: {env: [{name: A, value: \"0644\"}, {name: B, valueFrom: {secretKeyRef: {name: s, key: k}}}]}\n", NULL);
+    const json_t *env = cm_json_at(c.data, "pod.env");
+    assert_int_equal(json_array_size(env), 3);
+    assert_string_equal(cm_json_text(json_array_get(env, 0), "value", ""), "0644");
+    assert_string_equal(cm_json_text(json_array_get(env, 1), "valueFrom.secretKeyRef.key", ""), "k");
+    assert_string_equal(cm_json_text(json_array_get(env, 2), "name", ""), "CONNECT_SMTP_PASSWORD");
+    finish(&c);
+}
+
+/* ---- the base ---- */
+
+static void the_base_wins_and_a_difference_is_told(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Server]\nAddress = https://old\nSenderEmail = same@x\n[Scheduler]\nMaxProcesses = 20\n",
+                 "config:\n  Server:\n    address: https://new\n    SenderEmail: same@x\n", NULL);
+    assert_null(cm_json_at(c.data, "config.Server"));
+    assert_string_equal(value(&c, "Scheduler", "MaxProcesses"), "20");
+    assert_fate(&c, "Server.Address", "change", "config.Server.Address (values.yaml:3:14)");
+    assert_fate(&c, "Server.SenderEmail", "keep", "config.Server.SenderEmail (values.yaml:4:18)");
+    helper_assert_finding(c.r.findings, "config.differs.Server.Address", "warning", "https://old");
+    helper_assert_finding(c.r.findings, "config.differs.Server.Address", "warning", "https://new");
+    finish(&c);
+}
+
+/* What counts is what Connect would read: helm's number and gcfg's quotes are looked through. */
+static void values_are_compared_as_connect_reads_them(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Foo]\nA = \"x; y\"\nB = 5\nC = 1000000\nD = a\nD = b\n[Python]\nEnabled = yes\n",
+                 "config:\n  foo: {a: '\"x; y\"', B: 5.0, C: 1000000, D: [a, b]}\n  Python: {Enabled: true}\n", NULL);
+    assert_fate(&c, "Foo.A", "keep", "config.Foo.A (values.yaml:2:12)");
+    assert_string_equal(cm_json_text(row(&c, "Foo.B"), "disposition", ""), "keep");
+    assert_string_equal(cm_json_text(row(&c, "Foo.C"), "disposition", ""), "change");        /* 1e+06 */
+    assert_string_equal(cm_json_text(row(&c, "Python.Enabled"), "disposition", ""), "keep");
+    finish(&c);
+}
+
+static void adds_below_the_bases_spelling_of_a_section(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Scheduler]\nMaxProcesses = 2\n", "config: {scheduler: {MinProcesses: 1}}\n", NULL);
+    assert_string_equal(value(&c, "scheduler", "MaxProcesses"), "2");
+    finish(&c);
+}
+
+static void a_mounted_path_asks_nobody(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[LDAP]\nTLSCACertificate = /etc/certs/ca.pem\n", "pod:\n  volumeMounts:\n    - {name: c, mountPath: /etc/certs/}\n", NULL);
+    assert_fate(&c, "LDAP.TLSCACertificate", "keep", "config.LDAP.TLSCACertificate");
+    finish(&c);
+}
+
+static void a_secret_in_the_bases_config_is_told(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Postgres]\nPassword = x\n", "config: {Postgres: {Password: hunter2}}\n", NULL);
+    helper_assert_finding(c.r.findings, "config.secret-in-values.Postgres.Password", "warning", "in clear");
+    cm_autofree char *findings = json_dumps(c.r.findings, 0);
+    assert_null(strstr(findings, "hunter2"));
+    finish(&c);
+}
+
+/* ---- the unit's environment ---- */
+
+static void variables_of_the_unit_move_and_no_proxy_grows(void **state)
+{
+    static const char *const unit[] = { "PATH=/bin", "TZ=UTC", "http_proxy=http://p:3128", "NO_PROXY=localhost,.svc", "ODBCSYSINI=/etc/odbc",
+                                        "BAD=a\xe2\x80\xa8z", "CONNECT_SERVER_HIDEVERSION=true", NULL };
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Foo]\nA = 1\n", NULL, unit);
+    const json_t *env = cm_json_at(c.data, "pod.env");
+    assert_int_equal(json_array_size(env), 4);
+    assert_string_equal(cm_json_text(json_array_get(env, 2), "value", ""), "localhost,.svc,.cluster.local");
+    assert_fate(&c, "PATH", "drop", "-");
+    assert_fate(&c, "ODBCSYSINI", "ask", "pod.env ODBCSYSINI");
+    assert_fate(&c, "BAD", "ask", "-");
+    assert_string_equal(value(&c, "Server", "HideVersion"), "true");
+    finish(&c);
+}
+
+static void a_proxy_without_no_proxy_gets_one(void **state)
+{
+    static const char *const unit[] = { "HTTPS_PROXY=http://p:3128", NULL };
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Foo]\nA = 1\n", NULL, unit);
+    assert_string_equal(cm_json_text(json_array_get(cm_json_at(c.data, "pod.env"), 1), "name", ""), "NO_PROXY");
+    assert_non_null(helper_finding(c.r.findings, "config.no-proxy"));
+    finish(&c);
+}
+
+/* ---- the account ---- */
+
+static void every_setting_has_exactly_one_row(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert(&c, "[Server]\nAddress = https://a\nAddress = https://b\nDataDir = /x\n[Foo]\nA = 1\nA\nA = 2\nB\n[SMTP]\nPassword = p\n"
+                "[Database]\nProvider = sqlite\n");
+    const struct cm_config_result *r = &c.r;
+    assert_int_equal(r->kept + r->dropped + r->changed + r->secret + r->asked + r->blocked, c.gcfg->count);
+    for (size_t i = 0; i < c.gcfg->count; i++) {
+        struct cm_config_row one;
+        assert_true(cm_config_row(r, i, &one));
+        assert_int_equal(one.line, c.gcfg->list[i].line);
+        assert_string_equal(one.file, "a.gcfg");
+    }
+    finish(&c);
+}
+
+static void the_charts_own_values_are_said(void **state)
+{
+    struct conversion c;
+    size_t chart = 0;
+    (void)state;
+    convert(&c, "[Database]\nProvider = postgres\n");
+    for (size_t i = 0; i < json_array_size(c.r.account); i++)
+        chart += strcmp(cm_json_text(json_array_get(c.r.account, i), "disposition", ""), "chart") == 0;
+    assert_int_equal(chart, 18);
+    assert_non_null(helper_finding(c.r.findings, "config.address"));
+    assert_non_null(helper_finding(c.r.findings, "config.chart-repository.CRAN"));
+    finish(&c);
+}
+
+static void without_a_database_provider_there_is_a_blocker(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert(&c, "[Server]\nHideVersion = true\n");
+    helper_assert_finding(c.r.findings, "config.database", "blocker", "SQLite");
+    finish(&c);
+}
+
+static void comments_come_along_above_their_settings(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert(&c, "; head\n\n[Server]\n;; the sender\nSenderEmail = a@b ; behind\n; of what goes\nDataDir = /x\n[HTTP]\n; gone with it\nListen = :80\n; end\n");
+    assert_non_null(strstr(c.r.values, "  # head\n  Server:\n    # the sender\n    # behind\n    SenderEmail: 'a@b'\n  # end\n"));
+    assert_null(strstr(c.r.values, "gone with it"));
+    finish(&c);
+}
+
+/* ---- merging ---- */
+
+static char *merge(struct conversion *c, const char *base)
+{
+    char *merged = NULL;
+    size_t bytes = 0;
+    struct cm_err *err = NULL;
+    if (cm_config_merge(&c->r, base, strlen(base), "values.yaml", &merged, &bytes, &err) != 0)
+        fail_msg("%s", cm_err_message(err));
+    assert_int_equal(strlen(merged), bytes);
+    return merged;
+}
+
+static void merges_into_a_users_file_and_keeps_the_rest(void **state)
+{
+    static const char base[] = "# mine\nreplicas:   2 # two\n\nconfig: # here\n  Server:\n    Address: https://c # public\n\n  # database\n"
+                               "  Database: {Provider: Postgres}\n\npod:\n  env:\n  - name: A\n    value: b\n# the end\n";
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Server]\nAddress = https://c\n; who writes\nSenderEmail = x@y\n[Foo]\nA = 1\n[SMTP]\nPassword = p\n", base, NULL);
+    cm_autofree char *merged = merge(&c, base);
+    assert_string_equal(merged, "# mine\nreplicas:   2 # two\n\nconfig: # here\n  Server:\n    Address: https://c # public\n"
+                                "    # who writes\n    SenderEmail: 'x@y'\n\n  # database\n  Database: {Provider: Postgres}\n  Foo:\n"
+                                "    A: '1'\n\npod:\n  env:\n  - name: A\n    value: b\n  - name: CONNECT_SMTP_PASSWORD\n    valueFrom:\n"
+                                "      secretKeyRef:\n        name: rel-config\n        key: smtp-password\n# the end\n");
+    finish(&c);
+}
+
+static void merges_into_files_that_lack_the_place(void **state)
+{
+    static const struct { const char *base, *merged; } cases[] = {
+        { "", "config:\n  Foo:\n    A: '1'\n" },
+        { "# only this\n", "# only this\nconfig:\n  Foo:\n    A: '1'\n" },
+        { "replicas: 1", "replicas: 1\n\nconfig:\n  Foo:\n    A: '1'\n" },
+        { "config:\nreplicas: 1\n", "config:\n  Foo:\n    A: '1'\nreplicas: 1\n" },
+        { "config: {} # none\n", "config: # none\n  Foo:\n    A: '1'\n" },
+        { "config:\n  Foo: {}\n", "config:\n  Foo:\n    A: '1'\n" },
+        { "config:\n    Foo:\n        B: 2\n", "config:\n    Foo:\n        B: 2\n        A: '1'\n" },
+        { "a: 1\r\nconfig:\r\n  Bar: {x: y}\r\n", "a: 1\r\nconfig:\r\n  Bar: {x: y}\r\n  Foo:\r\n    A: '1'\r\n" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct conversion c;
+        convert_full(&c, "[Foo]\nA = 1\n", cases[i].base, NULL);
+        cm_autofree char *merged = merge(&c, cases[i].base);
+        assert_string_equal(merged, cases[i].merged);
+        finish(&c);
+    }
+}
+
+static void refuses_to_merge_where_it_is_not_safe(void **state)
+{
+    static const char *const bases[] = { "config: {Foo: {B: 1}}\n", "{config: {}}\n", "config:\n  Foo: &a\n    B: 1\n", "config: *x\n" };
+    (void)state;
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        struct conversion c;
+        char *merged = NULL;
+        size_t bytes;
+        cm_autoerr err = NULL;
+        convert(&c, "[Foo]\nA = 1\n");
+        assert_int_equal(cm_config_merge(&c.r, bases[i], strlen(bases[i]), "v.yaml", &merged, &bytes, &err), -1);
+        assert_int_equal(strncmp(cm_err_message(err), "v.yaml:", 7), 0);
+        assert_null(merged);
+        finish(&c);
+    }
+}
+
+/* ---- the small parts ---- */
+
+static void prints_numbers_as_go_does(void **state)
+{
+    static const struct { const char *json, *text; } cases[] = {
+        { "999999", "999999" }, { "1000000", "1e+06" }, { "1234567", "1.234567e+06" }, { "20971520", "2.097152e+07" },
+        { "21474836480", "2.147483648e+10" }, { "5.0", "5" }, { "1.10", "1.1" }, { "0.00001", "1e-05" }, { "0.00012", "0.00012" },
+        { "999999.5", "999999.5" }, { "1234567.5", "1.2345675e+06" }, { "-1000000", "-1e+06" }, { "0", "0" }, { "-3", "-3" },
+        { "12345678901234567890.0", "1.2345678901234567e+19" }, { "true", "true" }, { "null", "" }, { "\"x\"", "x" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cm_autojson j = json_loads(cases[i].json, JSON_DECODE_ANY, NULL);
+        cm_autofree char *text = cm_rendered_text(j);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
+static void the_table_is_in_order_and_names_its_sources(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < cm_settings_count; i++) {
+        const struct cm_setting *s = &cm_settings[i];
+        bool exact;
+        assert_ptr_equal(cm_setting_find(s->section, s->key, &exact), s);
+        assert_true(exact);
+        assert_non_null(s->source);
+        assert_true(s->reason || s->fate == CM_KEEP);                   /* what is not kept has a reason */
+        assert_true(s->type != CM_V_SECRET || s->fate != CM_KEEP);
+    }
+}
+
+static void quotes_so_that_yaml_gives_the_text_back(void **state)
+{
+    static const char *const texts[] = { "", " ", "a", "it's", "yes", "1e3", "a\nb", "\t", "# x", "a: b", "\xc2\x85", "\xe2\x80\xa8", "\xef\xbb\xbf",
+                                         "\x01", "\x7f", "\"\\", "{{ x }}", "\xf0\x9f\x98\x80", "- a", "'", "''", "\r" };
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        cm_autofree char *quoted = cm_yaml_quote(texts[i]);
+        cm_autofree char *doc = cm_fmt("k: %s # c\n", quoted);
+        cm_autojson data = helper_data(doc);
+        assert_string_equal(cm_json_text(data, "k", "?"), texts[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decides_each_kind_of_setting),
+        cmocka_unit_test(spells_names_as_the_documents_do),
+        cmocka_unit_test(puts_repeated_sections_together),
+        cmocka_unit_test(keeps_lists_in_their_order),
+        cmocka_unit_test(the_last_of_a_repeated_scalar_counts),
+        cmocka_unit_test(a_bare_key_alone_is_true_and_a_known_list_is_emptied),
+        cmocka_unit_test(writes_no_number_boolean_or_null_but_one),
+        cmocka_unit_test(no_secret_stands_in_anything_that_is_written),
+        cmocka_unit_test(secrets_leave_as_a_template_and_variables),
+        cmocka_unit_test(a_secret_that_the_base_gives_needs_nothing),
+        cmocka_unit_test(pod_env_is_written_whole_with_the_bases_entries_first),
+        cmocka_unit_test(the_base_wins_and_a_difference_is_told),
+        cmocka_unit_test(values_are_compared_as_connect_reads_them),
+        cmocka_unit_test(adds_below_the_bases_spelling_of_a_section),
+        cmocka_unit_test(a_mounted_path_asks_nobody),
+        cmocka_unit_test(a_secret_in_the_bases_config_is_told),
+        cmocka_unit_test(variables_of_the_unit_move_and_no_proxy_grows),
+        cmocka_unit_test(a_proxy_without_no_proxy_gets_one),
+        cmocka_unit_test(every_setting_has_exactly_one_row),
+        cmocka_unit_test(the_charts_own_values_are_said),
+        cmocka_unit_test(without_a_database_provider_there_is_a_blocker),
+        cmocka_unit_test(comments_come_along_above_their_settings),
+        cmocka_unit_test(merges_into_a_users_file_and_keeps_the_rest),
+        cmocka_unit_test(merges_into_files_that_lack_the_place),
+        cmocka_unit_test(refuses_to_merge_where_it_is_not_safe),
+        cmocka_unit_test(prints_numbers_as_go_does),
+        cmocka_unit_test(the_table_is_in_order_and_names_its_sources),
+        cmocka_unit_test(quotes_so_that_yaml_gives_the_text_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
