@@ -18,25 +18,39 @@ static const char *unit_name(struct cm_step *step)
     return cm_plan_text(cm_step_plan(step), "source.service");
 }
 
-static int node_is_down(struct cm_step *step, struct cm_host *h, struct cm_err **err)
+/* Up, or on its way up: not what is still ending after a stop. */
+static bool is_started(const struct cm_unit *u)
 {
-    CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
-    if (cm_host_unit(step, h, &u, err) < 0)
+    return cm_unit_up(u) && strcmp(u->active, "deactivating") != 0 && strcmp(u->active, "inactive") != 0 && strcmp(u->active, "failed") != 0;
+}
+
+static int judge(const struct cm_host *h, const struct cm_unit *u, struct cm_err **err)
+{
+    if (is_started(u)) {
+        cm_fail(err, CM_E_FAILED, "Connect runs on %s: its unit is %s", cm_host_name(h), u->active);
+        cm_hint(err, "Somebody started it. Run the same command again: it is masked and stopped again.");
         return -1;
-    if (cm_unit_up(&u))
-        return cm_fail_passing(err, "Connect still runs on %s: unit %s, %d processes", cm_host_name(h), u.active,
-                               u.processes < 0 ? 0 : u.processes);
-    if (!cm_unit_held(&u)) {
-        cm_fail(err, CM_E_FAILED, "the unit on %s is %s and not masked: anything may start it", cm_host_name(h), u.enabled);
+    }
+    if (cm_unit_up(u))
+        return cm_fail_passing(err, "Connect still ends on %s: unit %s, %d processes", cm_host_name(h), u->active,
+                               u->processes < 0 ? 0 : u->processes);
+    if (!cm_unit_held(u)) {
+        cm_fail(err, CM_E_FAILED, "the unit on %s is %s and not masked: anything may start it", cm_host_name(h), u->enabled);
         cm_hint(err, "Somebody unmasked it. Run the same command again: it is masked again.");
         return -1;
     }
-    if (u.processes < 0) {
+    if (u->processes < 0) {
         cm_fail(err, CM_E_FAILED, "the processes on %s cannot be seen", cm_host_name(h));
         cm_hint(err, "Install pgrep (procps) there, or let the login see all processes (source.become).");
         return -1;
     }
     return 0;
+}
+
+static int node_is_down(struct cm_step *step, struct cm_host *h, struct cm_err **err)
+{
+    CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+    return cm_host_unit(step, h, &u, err) < 0 ? -1 : judge(h, &u, err);
 }
 
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
@@ -69,10 +83,26 @@ static int preview(struct cm_step *step, struct cm_err **err)
 
 struct down { struct cm_step *step; struct cm_host *host; };
 
+/* It was stopped and runs again: once more it is masked and stopped, and the step fails, since something works against it. */
+static int came_back(struct cm_step *step, struct cm_host *h, struct cm_err **err)
+{
+    if (cm_service_hold(step, h, false, true, err) < 0)
+        return -1;
+    cm_fail(err, CM_E_FAILED, "Connect came back on %s after it was masked and stopped; it was stopped again", cm_host_name(h));
+    cm_hint(err, "Find the automation that starts it (Ansible, Puppet, cron, a monitoring agent) and switch it off, then run the same "
+                 "command again.");
+    return -1;
+}
+
 static int is_down(void *ctx, struct cm_err **err)
 {
     struct down *d = ctx;
-    return node_is_down(d->step, d->host, err) < 0 ? -1 : 1;
+    CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+    if (cm_host_unit(d->step, d->host, &u, err) < 0)
+        return -1;
+    if (is_started(&u))
+        return came_back(d->step, d->host, err);
+    return judge(d->host, &u, err) < 0 ? -1 : 1;
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)

@@ -82,9 +82,9 @@ default_signals(void)
     struct sigaction sa;
     memset(&sa, 0, sizeof sa);
     sa.sa_handler = SIG_DFL;
-    static const int ours[] = { SIGINT, SIGTERM, SIGCHLD, SIGPIPE, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2, SIGWINCH };
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        sigaction(ours[i], &sa, NULL);
+    for (int signo = 1; signo < NSIG; signo++)
+        if (signo != SIGHUP)
+            sigaction(signo, &sa, NULL);      /* fails for SIGKILL and SIGSTOP, which cannot be ignored */
     struct sigaction hup;
     if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)      /* nohup is for the children too */
         sigaction(SIGHUP, &sa, NULL);

@@ -290,13 +290,27 @@ static void facts(const char *title, const char *const *names)
         puts(".");
 }
 
+/* The table has defaults as JSON; people write YAML, where a text needs no quotes. */
+static void param_default(const char *def)
+{
+    size_t n = def ? strlen(def) : 0;
+    if (!def || strcmp(def, "null") == 0)
+        fputs(def ? "none" : "required", stdout);
+    else if (n > 1 && def[0] == '"')
+        printf("`%.*s`", (int)n - 2, def + 1);
+    else
+        printf("`%s`", def);
+}
+
 static void params(const struct cm_param *p)
 {
     if (!p || !p->name)
         return;
     puts("\n| parameter | type | default | |\n|---|---|---|---|");
     for (; p->name; p++) {
-        printf("| `%s` | %s | %s%s%s | ", p->name, param_type(p->type), p->def ? "`" : "", p->def ? p->def : "required", p->def ? "`" : "");
+        printf("| `%s` | %s | ", p->name, param_type(p->type));
+        param_default(p->def);
+        fputs(" | ", stdout);
         markdown_text(p->help);
         puts(" |");
     }
@@ -312,7 +326,8 @@ static void actions(void)
         action_line("reads", a->reads);
         action_line("does", a->does);
         action_line("proves", a->proves);
-        action_line("undoes", a->undoes);
+        bool changes = a->kind == CM_TRIAL || a->kind == CM_EFFECT || a->kind == CM_HOLD;
+        action_line("undoes", a->undoes || !changes ? a->undoes : "Nothing.");
         action_line("least rights", a->rights);
         facts("* **needs from earlier steps:** ", a->needs);
         facts("* **gives to later steps:** ", a->gives);

@@ -17,7 +17,7 @@ struct merge {
     struct cm_err **err;
 };
 
-static int insert(struct merge *g, size_t at, const char *lines)
+static int insert(struct merge *g, size_t at, int indent, const char *lines)
 {
     size_t bytes;
     const char *s = cm_yaml_source(g->doc, &bytes);
@@ -28,7 +28,7 @@ static int insert(struct merge *g, size_t at, const char *lines)
         cm_str_add(&text, crlf ? "\r\n" : "\n");
     for (const char *p = lines; *p; p++)
         cm_str_add_bytes(&text, *p == '\n' && crlf ? "\r\n" : p, *p == '\n' && crlf ? 2 : 1);
-    cm_edit_replace(g->edits, at, at, cm_str_text(&text));
+    cm_edit_insert(g->edits, at, indent * 2L, cm_str_text(&text));
     cm_str_fini(&text);
     return 0;
 }
@@ -97,7 +97,7 @@ static int add_section(struct merge *g, const struct cm_config_section *s, const
             rc = expect(g, there, cm_str_text(&lines), "");
         }
         if (rc == 0)
-            rc = insert(g, at, cm_str_text(&lines));
+            rc = insert(g, at, indent, cm_str_text(&lines));
     }
     cm_str_fini(&lines);
     return rc;
@@ -134,7 +134,7 @@ static int add_below_root(struct merge *g, const char *name, const char *lines)
         cm_yaml_source(g->doc, &at);
     cm_autofree char *below = indented(lines, indent);
     cm_autofree char *whole = key ? cm_strdup(below) : cm_fmt("%s%s:\n%s", g->root ? "\n" : "", name, below);
-    return expect(g, there, below, "") != 0 ? -1 : insert(g, at, whole);
+    return expect(g, there, below, "") != 0 ? -1 : insert(g, at, key ? indent : 0, whole);
 }
 
 static int merge_config(struct merge *g)
@@ -171,7 +171,7 @@ static int merge_env(struct merge *g)
         if (rc == 0)
             rc = expect(g, list, cm_str_text(&lines), "");
         if (rc == 0)
-            rc = insert(g, at, cm_str_text(&lines));
+            rc = insert(g, at, indent, cm_str_text(&lines));
     } else {
         cm_str_add(&lines, "env:\n");
         cm_config_write_env(g->m, &lines, 2);

@@ -9,7 +9,7 @@
 #include "values/edit.h"
 #include "values/quote.h"
 
-struct edit { size_t begin, end, order; char *text; size_t bytes; };
+struct edit { size_t begin, end, order; long depth; char *text; size_t bytes; };
 struct cm_edits { const struct cm_yaml_doc *doc; struct edit *list; size_t count, cap; };
 
 struct cm_edits *cm_edits_new(const struct cm_yaml_doc *doc)
@@ -38,6 +38,12 @@ void cm_edit_replace(struct cm_edits *e, size_t begin, size_t end, const char *t
     e->count++;
 }
 
+void cm_edit_insert(struct cm_edits *e, size_t at, long depth, const char *lines)
+{
+    cm_edit_replace(e, at, at, lines);
+    e->list[e->count - 1].depth = depth;
+}
+
 /* Plain text that stays this text for YAML 1.1 readers may stay without quotes; in doubt it gets them. */
 void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *text)
 {
@@ -60,6 +66,8 @@ static int by_place(const void *a, const void *b)
     bool x_inserts = x->begin == x->end, y_inserts = y->begin == y->end;
     if (x_inserts != y_inserts)
         return x_inserts ? -1 : 1;
+    if (x_inserts && x->depth != y->depth)
+        return x->depth > y->depth ? -1 : 1;
     return x->order < y->order ? -1 : x->order > y->order;
 }
 

@@ -19,8 +19,11 @@ struct cm_edits;
 
 struct cm_edits *cm_edits_new(const struct cm_yaml_doc *doc);       /* the document must outlive it */
 void cm_edits_free(struct cm_edits *e);
-/* Replace the bytes begin..end of the source. Insertions at one place keep the order of the calls. The text is copied. */
+/* Replace the bytes begin..end of the source. The text is copied. */
 void cm_edit_replace(struct cm_edits *e, size_t begin, size_t end, const char *text);
+/* Put lines in. Of insertions at one place the deeper ones come first (they end what is inside), then the earlier calls. depth: twice
+ * the indent, and one more for items of a list, which may be flush with their key. */
+void cm_edit_insert(struct cm_edits *e, size_t at, long depth, const char *lines);
 /* A scalar gets this decoded text: its own bytes stay when it has it already, else it is written in the style it had, where that
  * can hold the text. */
 void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *text);

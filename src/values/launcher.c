@@ -271,7 +271,8 @@ static int convert_config(struct cm_launcher_work *w, struct cm_yaml *config, si
         cm_take_out(w, config, i);
         return 0;
     }
-    cm_edit_replace(w->edits, config->keys[i]->begin, config->keys[i]->end, "Kubernetes");
+    if (!config->flow)
+        cm_edit_replace(w->edits, config->keys[i]->begin, config->keys[i]->end, "Kubernetes");
     w->renamed = config->keys[i]->text;
     return 0;
 }
@@ -335,7 +336,7 @@ static int set_enabled(struct cm_launcher_work *w, struct cm_yaml *launcher, con
     }
     size_t at = cm_edit_line_end(w->doc, key->end), indent = launcher->keys[0]->begin - cm_edit_line_begin(w->doc, launcher->keys[0]->begin);
     cm_autofree char *line = cm_fmt("%*senabled: false\n", (int)indent, "");
-    return cm_insert_lines(w, at, line);
+    return cm_insert_lines(w, at, (long)indent * 2, line);
 }
 
 /* New keys of the root stand behind `launcher`, or at the end, each with a blank line above it. */
@@ -355,7 +356,7 @@ static int add_to_root(struct cm_launcher_work *w, size_t launcher)
         struct cm_str lines = CM_STR(CM_STR_BIG);
         cm_str_add(&lines, "\n");
         cm_piece_write(w, p, (long)w->root->keys[0]->column - 1, &lines);
-        int rc = cm_insert_lines(w, at.end, cm_str_text(&lines));
+        int rc = cm_insert_lines(w, at.end, 0, cm_str_text(&lines));
         cm_str_fini(&lines);
         json_object_set_new(w->expected, p->key, cm_piece_json(p));
         if (rc != 0)
@@ -395,6 +396,12 @@ static int check_safe(struct cm_launcher_work *w, const struct cm_yaml *launcher
     return backends ? cm_edit_safe(w->doc, backends, w->err) : 0;
 }
 
+static void rename_section(const struct cm_launcher_work *w, json_t *config)
+{
+    json_object_set(config, "Kubernetes", json_object_get(config, w->renamed));
+    json_object_del(config, w->renamed);
+}
+
 /* All that was noted to leave; a map that nothing stays of goes whole (`config:` with nothing below would be null to helm). */
 static int take_out_all(struct cm_launcher_work *w)
 {
@@ -405,20 +412,24 @@ static int take_out_all(struct cm_launcher_work *w)
         if (value->type != CM_YAML_MAP || !value->count || !(other || (launcher && !value->flow)))
             continue;
         struct cm_extent at;
-        if (other && !w->renamed && cm_all_gone(w, value)) {
+        json_t *json = json_object_get(w->expected, key);
+        if (w->renamed && value->flow && strcmp(key, "config") == 0) {
+            cm_prune(w, value, json);
+            rename_section(w, json);
+            cm_autofree char *rest = json_dumps(json, JSON_ENCODE_ANY);
+            cm_edit_replace(w->edits, value->body, value->end, rest);
+            w->renamed = NULL;
+        } else if (other && !w->renamed && cm_all_gone(w, value)) {
             if (cm_edit_pair(w->doc, w->root, i, &at, w->err) != 0)
                 return -1;
             cm_edit_replace(w->edits, at.begin, at.end, "");
             json_object_del(w->expected, key);
-        } else if (cm_remove(w, value, json_object_get(w->expected, key)) != 0) {
+        } else if (cm_remove(w, value, json) != 0) {
             return -1;
         }
     }
-    if (w->renamed) {
-        json_t *config = json_object_get(w->expected, "config");
-        json_object_set(config, "Kubernetes", json_object_get(config, w->renamed));
-        json_object_del(config, w->renamed);
-    }
+    if (w->renamed)
+        rename_section(w, json_object_get(w->expected, "config"));
     return 0;
 }
 

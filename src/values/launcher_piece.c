@@ -73,6 +73,7 @@ struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, 
 {
     struct cm_piece *p = add(w, in, CM_PIECE_VALUE, key);
     p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, map->items[i]));
+    p->node = map->items[i];
     if (!map->flow && cm_edit_pair(w->doc, map, i, &p->at, NULL) == 0) {
         p->kind = CM_PIECE_LINES;
         p->head = map->keys[i]->end;
@@ -109,6 +110,49 @@ struct cm_piece *cm_piece_content(struct cm_launcher_work *w, struct cm_piece *p
     }
     w->pending = pending;
     return p;
+}
+
+/* Its pairs or items one by one; comments of its own come along. */
+static void open_lines(struct cm_launcher_work *w, struct cm_piece *p)
+{
+    struct cm_str above = CM_STR(CM_STR_PAGE);
+    cm_edit_shifted(w->doc, p->at.begin, p->at.line, -p->indent, &above);
+    if (above.len)
+        p->comment = cm_arena_fmt(w->arena, "%s%s", p->comment ? p->comment : "", cm_str_text(&above));
+    cm_str_fini(&above);
+    bool list = p->node->type == CM_YAML_LIST;
+    p->kind = list ? CM_PIECE_LIST : CM_PIECE_MAP;
+    for (size_t i = 0; i < p->node->count; i++)
+        list ? cm_piece_item(w, p, p->node, i) : cm_piece_pair(w, p, p->node->keys[i]->text, p->node, i);
+}
+
+bool cm_piece_open(struct cm_launcher_work *w, struct cm_piece *p)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+    if (p->kind == CM_PIECE_MAP || p->kind == CM_PIECE_LIST)
+        return true;
+    if (p->kind == CM_PIECE_LINES && p->node && p->node->count && !p->node->flow) {
+        open_lines(w, p);
+        return true;
+    }
+    if (!json_is_object(p->value) && !json_is_array(p->value))
+        return false;
+    p->kind = json_is_object(p->value) ? CM_PIECE_MAP : CM_PIECE_LIST;
+    json_object_foreach(p->value, key, value)
+        cm_piece_value(w, p, key, json_incref(value));
+    json_array_foreach(p->value, i, value)
+        cm_piece_value(w, p, NULL, json_incref(value));
+    return true;
+}
+
+struct cm_piece *cm_piece_open_list(struct cm_launcher_work *w, struct cm_piece *in, const char *key)
+{
+    struct cm_piece *p = kid(in, key);
+    if (!p)
+        return cm_piece_list(w, in, key);
+    return cm_piece_open(w, p) && p->kind == CM_PIECE_LIST ? p : NULL;
 }
 
 json_t *cm_piece_json(const struct cm_piece *p)

@@ -20,14 +20,14 @@ static char *with_crlf(const char *text)
     return cm_str_take(&s);
 }
 
-int cm_insert_lines(struct cm_launcher_work *w, size_t at, const char *lines)
+int cm_insert_lines(struct cm_launcher_work *w, size_t at, long depth, const char *lines)
 {
     size_t bytes;
     const char *s = cm_yaml_source(w->doc, &bytes);
     bool open = at > 0 && s[at - 1] != '\n' && !(at == 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0);
     cm_autofree char *whole = cm_fmt("%s%s", open ? "\n" : "", lines);
     cm_autofree char *text = cm_edit_crlf(w->doc) ? with_crlf(whole) : cm_strdup(whole);
-    cm_edit_replace(w->edits, at, at, text);
+    cm_edit_insert(w->edits, at, depth, text);
     return 0;
 }
 
@@ -44,7 +44,7 @@ static int append_to(struct cm_launcher_work *w, const struct cm_piece *p, const
             indent++;
     struct cm_str lines = CM_STR(CM_STR_BIG);
     cm_piece_write(w, p, (long)indent, &lines);
-    int rc = cm_insert_lines(w, at, cm_str_text(&lines));
+    int rc = cm_insert_lines(w, at, (long)indent * 2 + (collection->type == CM_YAML_LIST), cm_str_text(&lines));
     cm_str_fini(&lines);
     return rc;
 }
@@ -69,7 +69,7 @@ static int rewrite_value(struct cm_launcher_work *w, const struct cm_piece *p, c
         for (size_t i = 0; i < p->count; i++)
             cm_piece_write(w, p->kids[i], indent + step, &lines);
     }
-    int rc = cm_insert_lines(w, cm_edit_line_end(w->doc, value->end), cm_str_text(&lines) + 1);
+    int rc = cm_insert_lines(w, cm_edit_line_end(w->doc, value->end), indent * 2 + 1, cm_str_text(&lines) + 1);
     cm_str_fini(&lines);
     return rc;
 }
@@ -127,6 +127,11 @@ static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_ya
 {
     struct cm_yaml *there = map->items[i];
     json_t *value = json_object_get(json, p->key);
+    cm_autojson ours = cm_piece_json(p);
+    if (json_equal(value, ours))
+        return 0;
+    if (there->type == CM_YAML_MAP || there->type == CM_YAML_LIST)
+        cm_piece_open(w, p);
     bool both_maps = p->kind == CM_PIECE_MAP && there->type == CM_YAML_MAP, both_lists = p->kind == CM_PIECE_LIST && there->type == CM_YAML_LIST;
     if (cm_edit_safe(w->doc, there, w->err) != 0)
         return -1;
@@ -135,20 +140,16 @@ static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_ya
         return rewrite_value(w, p, map->keys[i], there, NULL);
     }
     if ((both_maps || both_lists) && there->flow) {
-        cm_autojson more = cm_piece_json(p);
         if (both_maps)
-            merge_value(value, more);
+            merge_value(value, ours);
         else
-            json_array_extend(value, more);
+            json_array_extend(value, ours);
         return rewrite_value(w, p, map->keys[i], there, value);
     }
     if (both_maps)
         return cm_place(w, p, there, value, path);
     if (both_lists)
         return place_in_list(w, p, there, value, path);
-    cm_autojson ours = cm_piece_json(p);
-    if (json_equal(value, ours))
-        return 0;
     if (p->wins && there->type == CM_YAML_SCALAR) {
         cm_autofree char *text = json_dumps(ours, JSON_ENCODE_ANY);
         cm_edit_replace(w->edits, there->begin, there->end, text);

@@ -71,6 +71,11 @@ static bool put(struct cm_launcher_work *w, struct cm_piece *in, const char *poi
             kid = in->kids[i];
     if (kid && kid->kind == CM_PIECE_MAP && *rest)
         return put(w, kid, rest, value);
+    struct cm_piece *list = strcmp(rest, "/-") == 0 ? cm_piece_open_list(w, in, token) : NULL;
+    if (list) {
+        cm_piece_value(w, list, NULL, json_deep_copy(value));
+        return true;
+    }
     cm_autojson there = kid ? cm_piece_json(kid) : NULL;
     json_t *made = put_at(there, rest, value);
     if (!made)

@@ -23,6 +23,7 @@ struct cm_piece {
     size_t head;                         /* lines of a pair: the byte behind its key */
     long indent;                         /* lines: column of the key or the dash, from 0 */
     json_t *value;                       /* lines, value: what they say; owned by the arena */
+    const struct cm_yaml *node;          /* lines of a pair: its value in the source */
     const char *comment;                 /* lines to stand above it, newline-ended, without indent; NULL */
     const char *behind;                  /* a comment behind the key of a map; NULL */
     bool wins;                           /* over what stands there already */
@@ -55,6 +56,10 @@ struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, 
 struct cm_piece *cm_piece_item(struct cm_launcher_work *w, struct cm_piece *in, const struct cm_yaml *list, size_t i);
 /* The container of content; made, as the last of the list, when missing. */
 struct cm_piece *cm_piece_content(struct cm_launcher_work *w, struct cm_piece *pod_spec);
+/* Moved lines, or a value, as pairs or items that can be put beside others; false: it is one scalar. */
+bool cm_piece_open(struct cm_launcher_work *w, struct cm_piece *p);
+/* A list of that key to append to: a new one, or a user's list item by item; NULL: what is there cannot be opened. */
+struct cm_piece *cm_piece_open_list(struct cm_launcher_work *w, struct cm_piece *in, const char *key);
 json_t *cm_piece_json(const struct cm_piece *p);                                       /* new reference */
 void cm_piece_write(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out);
 
@@ -66,7 +71,7 @@ int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *json);
 /* The same in the value alone. */
 void cm_prune(struct cm_launcher_work *w, const struct cm_yaml *map, json_t *json);
 bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map);
-int cm_insert_lines(struct cm_launcher_work *w, size_t at, const char *lines);
+int cm_insert_lines(struct cm_launcher_work *w, size_t at, long depth, const char *lines);     /* depth: as for cm_edit_insert */
 
 /* launcher_map.c: templateValues and its places. */
 int cm_launcher_template_values(struct cm_launcher_work *w, struct cm_yaml *values);

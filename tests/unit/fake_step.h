@@ -65,6 +65,7 @@ int cm_fact_set(struct cm_step *st, const char *name, json_t *taken, struct cm_e
     return json_object_set_new(st->facts, name, taken);
 }
 
+static void add_line(struct cm_str *to, const char *fmt, va_list ap) CM_PRINTF(2, 0);
 static void add_line(struct cm_str *to, const char *fmt, va_list ap)
 {
     cm_str_vaddf(to, fmt, ap);

@@ -170,6 +170,7 @@ a_child_has_its_own_session_and_default_signals(void **state)
 {
     (void)state;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_DFL);      /* under nohup it stays ignored, for children too */
     SH(cmd, "cut -d' ' -f6 /proc/$$/stat; echo $$; grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -s '\\t0' ' '");
     cm_autoout out = { .status = -1 };
     assert_int_equal(cm_run_ok(&step, &cmd, &out, NULL), 0);
