@@ -58,7 +58,7 @@ struct cm_step {
 /* step.c */
 void cm_step_begin(struct cm_step *st, struct cm_engine *e, const struct cm_rstep *r);
 void cm_step_fini(struct cm_step *st);
-char *cm_pretty(const char *fmt, va_list ap);                     /* formatted and masked; caller frees */
+char *cm_pretty(const char *fmt, va_list ap) CM_PRINTF(1, 0);    /* formatted and masked; caller frees */
 /* intent.c */
 void cm_engine_turn(void *engine);                                /* the loop's turn hook: sync, then let go */
 int cm_engine_sync(struct cm_engine *e, struct cm_err **err);

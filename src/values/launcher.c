@@ -472,7 +472,7 @@ static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t 
 /* Values below a Launcher that is off do nothing; some of them still make the chart fail (values.check tells those). */
 static void say_off(struct cm_launcher_work *w, const struct cm_yaml *launcher)
 {
-    if (launcher->count > 1)
+    if (launcher->count > (cm_yaml_get(launcher, "enabled") ? 1 : 0))
         cm_launcher_finding(w, launcher->keys[0], "warning", "values.launcher-off",
                             "the Launcher is off already: the other values below launcher do nothing and are left as they are",
                             "Remove them, or set launcher.enabled to true and convert again if they were in use.");

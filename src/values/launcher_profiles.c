@@ -25,6 +25,12 @@ static char *next_token(const char **pointer)
 
 static bool is_index(const char *token) { return *token && token[strspn(token, "0123456789")] == '\0'; }
 
+static bool next_is_index(const char *p)
+{
+    size_t digits = strspn(p, "0123456789");
+    return digits && (p[digits] == '\0' || p[digits] == '/');
+}
+
 /* Put a value at the rest of a pointer in a copy of what is there; NULL: the pointer does not lead anywhere. New reference. */
 static json_t *put_at(const json_t *there, const char *pointer, const json_t *value)
 {
@@ -63,8 +69,8 @@ static bool put(struct cm_launcher_work *w, struct cm_piece *in, const char *poi
         return put(w, cm_piece_content(w, in), rest + 2, value);
     if (strcmp(token, "containers") == 0)
         return false;
-    if (is_index(rest + (*rest == '/')) && strchr("0123456789", rest[1]) && rest[0] == '/')
-        return false;                      /* an index into a list that the Launcher had entries of its own in */
+    if (*rest && next_is_index(rest + 1))
+        return false;                      /* into a list that the Launcher had entries of its own in */
     struct cm_piece *kid = NULL;
     for (size_t i = 0; i < in->count; i++)
         if (in->kids[i]->key && strcmp(in->kids[i]->key, token) == 0)
