@@ -170,7 +170,7 @@ static const struct cm_param params[] = {
 
 const struct cm_action cm_action_access_close = {
     .name = "access.close",
-    .summary = "keep users and publishers out",
+    .summary = "Keep users and publishers out",
     .kind = CM_EFFECT,
     .params = params,
     .probe = close_probe,
@@ -259,7 +259,7 @@ static int open_verify(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_access_open = {
     .name = "access.open",
-    .summary = "let users and publishers in",
+    .summary = "Let users and publishers in",
     .kind = CM_EFFECT,
     .params = params,
     .probe = open_probe,

@@ -51,7 +51,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_apikey_check = {
     .name = "apikey.check",
-    .summary = "the API key is an administrator's",
+    .summary = "The API key is an administrator's",
     .kind = CM_CHECK,
     .params = params,
     .apply = apply,

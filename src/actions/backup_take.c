@@ -57,7 +57,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_backup_take = {
     .name = "backup.take",
-    .summary = "take a restore point of database, data folder and configuration while all is stopped",
+    .summary = "Take a restore point of database, data folder and configuration while all is stopped",
     .kind = CM_EFFECT,
     .probe = probe,
     .preview = preview,

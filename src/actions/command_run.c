@@ -131,7 +131,7 @@ static int undo(struct cm_step *step, const struct cm_change *change, struct cm_
 
 const struct cm_action cm_action_command_run = {
     .name = "command.run",
-    .summary = "run a command of your own",
+    .summary = "Run a command of your own",
     .kind = CM_EFFECT,
     .params = params,
     .probe = probe,

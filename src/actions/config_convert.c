@@ -180,7 +180,7 @@ static const char *const gives[] = {"config.values", NULL};
 
 const struct cm_action cm_action_config_convert = {
     .name = "config.convert",
-    .summary = "move the configuration into Helm values",
+    .summary = "Move the configuration into Helm values",
     .kind = CM_COMPUTE,
     .gives = gives,
     .probe = probe,

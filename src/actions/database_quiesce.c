@@ -39,7 +39,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_database_quiesce = {
     .name = "database.quiesce",
-    .summary = "wait until no session of Connect is left in its databases",
+    .summary = "Wait until no session of Connect is left in its databases",
     .kind = CM_HOLD,
     .params = params,
     .preview = preview,

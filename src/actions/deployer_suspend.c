@@ -189,7 +189,7 @@ static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err *
 
 const struct cm_action cm_action_deployer_suspend = {
     .name = "deployer.suspend",
-    .summary = "suspend another deployer of the release",
+    .summary = "Suspend another deployer of the release",
     .kind = CM_EFFECT,
     .preview = preview,
     .apply = apply,

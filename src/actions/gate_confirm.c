@@ -188,7 +188,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_gate_confirm = {
     .name = "gate.confirm",
-    .summary = "a person says go, or attests",
+    .summary = "A person says go, or attests",
     .kind = CM_GATE,
     .params = params,
     .preview = apply,

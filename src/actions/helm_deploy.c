@@ -104,7 +104,7 @@ static const char *const gives[] = {"deploy.revision", NULL};
 
 const struct cm_action cm_action_helm_deploy = {
     .name = "helm.deploy",
-    .summary = "deploy Connect to the cluster",
+    .summary = "Deploy Connect to the cluster",
     .kind = CM_EFFECT,
     .needs = needs,
     .gives = gives,

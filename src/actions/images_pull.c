@@ -140,7 +140,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_images_pull = {
     .name = "images.pull",
-    .summary = "pull the images ahead of the downtime",
+    .summary = "Pull the images ahead of the downtime",
     .kind = CM_EFFECT,
     .preview = preview,
     .apply = apply,

@@ -125,7 +125,7 @@ static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err *
 
 const struct cm_action cm_action_launcher_drain = {
     .name = "launcher.drain",
-    .summary = "end the Connect that runs with the Launcher, and wait for its Jobs",
+    .summary = "End the Connect that runs with the Launcher, and wait for its Jobs",
     .kind = CM_EFFECT,
     .probe = probe,
     .preview = preview,

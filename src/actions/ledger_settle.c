@@ -53,7 +53,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_ledger_settle = {
     .name = "ledger.settle",
-    .summary = "settle the changes that are still in force",
+    .summary = "Settle the changes that are still in force",
     .kind = CM_EFFECT,
     .params = params,
     .preview = preview,

@@ -87,7 +87,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_leftovers_check = {
     .name = "leftovers.check",
-    .summary = "look for what the migration left behind",
+    .summary = "Look for what the migration left behind",
     .kind = CM_CHECK,
     .apply = apply,
     .reads = "The marker in the data folder, Jobs of ours in the cluster, and the runtime caches by the API.",

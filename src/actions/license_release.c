@@ -36,7 +36,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_license_release = {
     .name = "license.release",
-    .summary = "the old server's license activation is given back",
+    .summary = "The old server's license activation is given back",
     .kind = CM_EFFECT,
     .apply = apply,
     .verify = verify,

@@ -128,7 +128,7 @@ static const char *const needs[] = {"deploy.revision", NULL};
 
 const struct cm_action cm_action_pods_wait = {
     .name = "pods.wait",
-    .summary = "wait until the new server's pods are ready",
+    .summary = "Wait until the new server's pods are ready",
     .kind = CM_EFFECT,
     .needs = needs,
     .probe = probe,

@@ -115,7 +115,7 @@ static int drained(struct cm_step *step, struct cm_err **err) { return cm_interl
 
 const struct cm_action cm_action_release_scale = {
     .name = "release.scale",
-    .summary = "scale the release to zero",
+    .summary = "Scale the release to zero",
     .kind = CM_EFFECT,
     .probe = probe,
     .preview = preview,
@@ -131,7 +131,7 @@ const struct cm_action cm_action_release_scale = {
 
 const struct cm_action cm_action_cluster_drained = {
     .name = "cluster.drained",
-    .summary = "nothing of Connect lives in the cluster any more",
+    .summary = "Nothing of Connect lives in the cluster any more",
     .kind = CM_EFFECT,
     .apply = drain,
     .verify = drained,

@@ -13,7 +13,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_report_write = {
     .name = "report.write",
-    .summary = "write the report",
+    .summary = "Write the report",
     .kind = CM_COMPUTE,
     .apply = apply,
     .reads = "The record of the run and the artifacts that it names.",

@@ -161,7 +161,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_service_start = {
     .name = "service.start",
-    .summary = "start Connect on its old server",
+    .summary = "Start Connect on its old server",
     .kind = CM_EFFECT,
     .probe = probe,
     .preview = preview,

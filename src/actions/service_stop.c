@@ -192,7 +192,7 @@ static int undo(struct cm_step *step, const struct cm_change *change, struct cm_
 
 const struct cm_action cm_action_service_stop = {
     .name = "service.stop",
-    .summary = "stop Connect on every node of the old server and keep it from starting",
+    .summary = "Stop Connect on every node of the old server and keep it from starting",
     .kind = CM_HOLD,
     .probe = probe,
     .preview = preview,

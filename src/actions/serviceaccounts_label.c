@@ -173,7 +173,7 @@ static const struct cm_param params[] = {
 
 const struct cm_action cm_action_serviceaccounts_label = {
     .name = "serviceaccounts.label",
-    .summary = "label the service accounts that content runs under",
+    .summary = "Label the service accounts that content runs under",
     .kind = CM_EFFECT,
     .params = params,
     .probe = probe,

@@ -30,7 +30,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_source_retire = {
     .name = "source.retire",
-    .summary = "the old server stays stopped and masked",
+    .summary = "The old server stays stopped and masked",
     .kind = CM_HOLD,
     .verify = verify,
     .reads = "The unit and the processes on every node of the old server.",

@@ -183,7 +183,7 @@ static int mark_undo(struct cm_step *step, const struct cm_change *change, struc
 
 const struct cm_action cm_action_storage_mark = {
     .name = "storage.mark",
-    .summary = "write a marker into the data folder, to be found again in the pod",
+    .summary = "Write a marker into the data folder, to be found again in the pod",
     .kind = CM_EFFECT,
     .probe = mark_probe,
     .preview = mark_preview,
@@ -358,7 +358,7 @@ static int prove_verify(struct cm_step *step, struct cm_err **err)
 
 const struct cm_action cm_action_storage_prove = {
     .name = "storage.prove",
-    .summary = "prove that the pod mounts the old server's data folder",
+    .summary = "Prove that the pod mounts the old server's data folder",
     .kind = CM_EFFECT,
     .params = prove_params,
     .probe = prove_probe,

@@ -129,7 +129,7 @@ static const char *const gives[] = {"temporary.values", NULL};
 
 const struct cm_action cm_action_temporary_prepare = {
     .name = "temporary.prepare",
-    .summary = "prepare the overlay of temporary settings",
+    .summary = "Prepare the overlay of temporary settings",
     .kind = CM_COMPUTE,
     .needs = needs,
     .gives = gives,

@@ -249,7 +249,7 @@ static const char *const gives[] = {"values.final", NULL};
 
 const struct cm_action cm_action_temporary_revert = {
     .name = "temporary.revert",
-    .summary = "take the temporary settings back",
+    .summary = "Take the temporary settings back",
     .kind = CM_EFFECT,
     .needs = needs,
     .gives = gives,

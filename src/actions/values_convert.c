@@ -146,7 +146,7 @@ static const char *const gives[] = {"config.values", "values.files", NULL};
 
 const struct cm_action cm_action_values_convert = {
     .name = "values.convert",
-    .summary = "convert Launcher values to the direct Kubernetes runner's",
+    .summary = "Convert Launcher values to the direct Kubernetes runner's",
     .kind = CM_COMPUTE,
     .gives = gives,
     .probe = probe,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/origins.h"
 #include "cli/preview.h"
 #include "cli/session.h"
 
@@ -24,6 +25,8 @@ int cm_cmd_preview(const struct cm_invocation *in, struct cm_err **err)
         return -1;
     struct cm_preview *p = cm_preview_new(f, in->args[0]);
     s.setup.view = cm_preview_view(p);
+    if (f == CM_PREVIEW_TEXT)
+        cm_print_origins(stdout, s.plan, cm_given_times(in, CM_O_VERBOSE) > 0);
     int status = cm_engine_preview(&s.setup, CM_FORWARD, err);
     cm_preview_print(p, stdout);
     cm_preview_free(p);

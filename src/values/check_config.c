@@ -3,7 +3,6 @@
  * templates/_config.tpl; helm's merging; gcfg's grammar. Does not: know which settings exist (that is Connect's to refuse). */
 #include <config.h>
 
-#include <math.h>
 #include <string.h>
 
 #include "values/check_work.h"
@@ -43,12 +42,11 @@ static void check_text(const struct place *p, const char *printed)
 
 static void check_number(const struct place *p, const json_t *value)
 {
-    double d = fabs(json_number_value(value));
     cm_autofree char *printed = cm_rendered_text(value);
     if (strchr(printed, 'e')) {
         cm_autofree char *seen = cm_fmt("helm prints this number as %s, which Connect reads as no number", printed);
         say(p, p->counts ? "blocker" : "warning", "number", seen, "Write the number in quotes.");
-    } else if (p->node->type == CM_YAML_SCALAR && d == floor(d) && strcmp(printed, p->node->text) != 0) {
+    } else if (p->node->type == CM_YAML_SCALAR && strcmp(printed, p->node->text) != 0) {
         cm_autofree char *seen = cm_fmt("%s is printed as %s", p->node->text, printed);
         say(p, "warning", "number", seen, "Write it in quotes, if it is to stay as it is.");
     }

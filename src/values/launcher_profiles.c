@@ -25,10 +25,22 @@ static char *next_token(const char **pointer)
 
 static bool is_index(const char *token) { return *token && token[strspn(token, "0123456789")] == '\0'; }
 
-static bool next_is_index(const char *p)
+/* Can the pointer be followed into our base? A number is an index into a list that the Launcher had entries of its own in, but for the
+ * first container, which is the content's; "-" stands at the end. */
+static bool can_follow(const char *pointer)
 {
-    size_t digits = strspn(p, "0123456789");
-    return digits && (p[digits] == '\0' || p[digits] == '/');
+    cm_autofree char *before = NULL;
+    size_t steps = 0;
+    for (; *pointer == '/'; steps++) {
+        cm_autofree char *token = next_token(&pointer);
+        bool containers = before && strcmp(before, "containers") == 0;
+        bool index = is_index(token) && !(containers && strcmp(token, "0") == 0);
+        if (index || (strcmp(token, "-") == 0 && (*pointer || !before)) || (containers && strcmp(token, "0") == 0 && !*pointer))
+            return false;
+        free(before);
+        before = cm_strdup(token);
+    }
+    return steps > 0 && !*pointer && strcmp(before, "containers") != 0;
 }
 
 /* Put a value at the rest of a pointer in a copy of what is there; NULL: the pointer does not lead anywhere. New reference. */
@@ -58,23 +70,24 @@ static json_t *put_at(const json_t *there, const char *pointer, const json_t *va
     return json_incref(copy);
 }
 
+static bool is_structure(const char *token)
+{
+    return !strcmp(token, "metadata") || !strcmp(token, "spec") || !strcmp(token, "template");
+}
+
 /* Follow the pointer through the maps that we make; from where they end, values are put together anew. */
 static bool put(struct cm_launcher_work *w, struct cm_piece *in, const char *pointer, const json_t *value)
 {
     const char *rest = pointer;
     cm_autofree char *token = next_token(&rest);
-    if (!*rest && strcmp(token, "-") == 0)
-        return false;
-    if (strcmp(token, "containers") == 0 && (strncmp(rest, "/0/", 3) == 0))
+    if (strcmp(token, "containers") == 0 && strncmp(rest, "/0/", 3) == 0)
         return put(w, cm_piece_content(w, in), rest + 2, value);
-    if (strcmp(token, "containers") == 0)
-        return false;
-    if (*rest && next_is_index(rest + 1))
-        return false;                      /* into a list that the Launcher had entries of its own in */
     struct cm_piece *kid = NULL;
     for (size_t i = 0; i < in->count; i++)
         if (in->kids[i]->key && strcmp(in->kids[i]->key, token) == 0)
             kid = in->kids[i];
+    if (!kid && *rest && is_structure(token))
+        kid = cm_piece_map(w, in, token);
     if (kid && kid->kind == CM_PIECE_MAP && *rest)
         return put(w, kid, rest, value);
     struct cm_piece *list = strcmp(rest, "/-") == 0 ? cm_piece_open_list(w, in, token) : NULL;
@@ -93,7 +106,7 @@ static bool put(struct cm_launcher_work *w, struct cm_piece *in, const char *poi
 static bool apply_override(struct cm_launcher_work *w, struct cm_yaml *one, const char *setting)
 {
     const struct cm_yaml *target = cm_yaml_get(one, "target"), *json = cm_yaml_get(one, "json");
-    if (!target || target->type != CM_YAML_SCALAR || target->text[0] != '/' || !json)
+    if (!target || target->type != CM_YAML_SCALAR || !can_follow(target->text) || !json)
         return false;
     cm_autojson value = cm_yaml_json(w->doc, json);
     if (!put(w, cm_launcher_job(w), target->text, value))

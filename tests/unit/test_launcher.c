@@ -266,6 +266,22 @@ static void an_override_that_leads_nowhere_stays_and_is_told(void **state)
     }
 }
 
+static void an_override_alone_finds_the_contents_container(void **state)
+{
+    struct cm_launcher_result r;
+    (void)state;
+    convert("launcher:\n  enabled: true\n  launcherKubernetesProfilesConf:\n    \"*\":\n      job-json-overrides:\n"
+            "        - {name: a, target: /spec/template/spec/containers/0/env/-, json: {name: A, value: b}}\n"
+            "        - {name: b, target: /spec/template/spec/containers/0/env/-, json: {name: C, value: d}}\n", &r);
+    cm_autojson data = helper_data(r.text);
+    const json_t *list = cm_json_at(data, "backends.kubernetes.defaultResourceJobBase.spec.template.spec.containers");
+    assert_int_equal(json_array_size(list), 1);
+    assert_string_equal(cm_json_text(json_array_get(list, 0), "name", ""), "connect-content");
+    assert_int_equal(json_array_size(cm_json_at(json_array_get(list, 0), "env")), 2);
+    assert_null(cm_json_at(data, "launcher.launcherKubernetesProfilesConf"));
+    cm_launcher_result_fini(&r);
+}
+
 static void templates_of_ones_own_need_a_person(void **state)
 {
     struct cm_launcher_result r;
@@ -329,6 +345,7 @@ int main(void)
         cmocka_unit_test(only_defaults_need_no_job_base),
         cmocka_unit_test(images_come_in_four_forms),
         cmocka_unit_test(an_override_that_leads_nowhere_stays_and_is_told),
+        cmocka_unit_test(an_override_alone_finds_the_contents_container),
         cmocka_unit_test(templates_of_ones_own_need_a_person),
         cmocka_unit_test(refuses_with_its_place_what_cannot_be_edited_safely),
         cmocka_unit_test(an_anchor_elsewhere_disturbs_nobody),
