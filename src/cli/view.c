@@ -16,7 +16,7 @@
 #include "journal/situation.h"
 #include "report/report.h"
 
-enum { HEARTBEAT_MS = 30 * 1000, REDRAW_MS = 100, STEP_COLUMN = 22 };
+enum { HEARTBEAT_MS = 30 * 1000, REDRAW_MS = 100, STEP_COLUMN = 22, TEXT_COLUMN = 4 + 8 + 1 + STEP_COLUMN + 1, GATE_COLUMN = 13 };
 
 struct cm_screen {
     struct cm_screen_options o;
@@ -57,7 +57,9 @@ static void line(struct cm_screen *s, const char *word, const char *what, const 
     if (!s->stage_shown && s->stage[0])
         fprintf(stderr, "%s\n", s->stage);
     s->stage_shown = true;
-    fprintf(stderr, "    %s%-8s%s %-*s%s%s\n", paint(s, word), word, *paint(s, word) ? "\033[0m" : "", STEP_COLUMN, what, *text ? " " : "", text);
+    size_t wide = strlen(what) > STEP_COLUMN ? strlen(what) : STEP_COLUMN;
+    fprintf(stderr, "    %s%-8s%s %-*s ", paint(s, word), word, *paint(s, word) ? "\033[0m" : "", STEP_COLUMN, what);
+    cm_print_wrapped(stderr, text, TEXT_COLUMN + wide - STEP_COLUMN, TEXT_COLUMN);
 }
 
 /* ---- stages and steps ---- */
@@ -113,8 +115,10 @@ static void on_finding(void *ctx, const char *step, enum cm_verdict verdict, con
     if (s->o.quiet && verdict == CM_OK)
         return;
     line(s, cm_verdict_word(verdict), id, seen);
-    if (verdict != CM_OK && remedy && *remedy)
-        fprintf(stderr, "             %-*s %s\n", STEP_COLUMN, "", remedy);
+    if (verdict != CM_OK && remedy && *remedy) {
+        fprintf(stderr, "%*s", TEXT_COLUMN, "");
+        cm_print_wrapped(stderr, remedy, TEXT_COLUMN, TEXT_COLUMN);
+    }
 }
 
 static void on_progress(void *ctx, const char *step, uint64_t done, uint64_t total, const char *unit)
@@ -142,12 +146,11 @@ static void on_gate(void *ctx, const struct cm_gate_spec *spec)
     struct cm_screen *s = ctx;
     line(s, "gate", spec->id, spec->title);
     cm_autofree char *shown = cm_mask(spec->shown ? spec->shown : "");
-    for (char *at = shown, *nl; *at; at = nl + 1) {
-        nl = strchr(at, '\n');
-        fprintf(stderr, "             %.*s\n", nl ? (int)(nl - at) : (int)strlen(at), at);
-        if (!nl)
-            break;
-    }
+    size_t n = strlen(shown);
+    if (n > 0 && shown[n - 1] == '\n')
+        shown[n - 1] = '\0';
+    fprintf(stderr, "%*s", GATE_COLUMN, "");
+    cm_print_wrapped(stderr, shown, GATE_COLUMN, GATE_COLUMN);
 }
 
 /* A signal must end the question: the read waits in short polls, and a lost terminal answers "no terminal". */

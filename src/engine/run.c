@@ -99,7 +99,7 @@ static int end_run(struct cm_engine *e, int rc, struct cm_err *why)
         if (cm_engine_sync(e, NULL) < 0 && rc >= 0)
             status = (int)cm_err_code(e->broken);
     }
-    show_end(e, status, rc < 0 ? why : e->broken);
+    show_end(e, status, e->broken ? e->broken : rc < 0 ? why : NULL);
     return status;
 }
 
