@@ -16,10 +16,14 @@
 #include "base/text.h"
 #include "plan/plan.h"
 
-enum who { NOBODY, PAGE, OLD, NEW, CONNECT };          /* CONNECT: one that does not say how it runs content */
+enum who { NOBODY, PAGE, OLD, NEW, CONNECT }; /* CONNECT: one that does not say how it runs content */
 enum { ASK_MS = 5000, ANSWER_MAX = 1 << 20 };
 
-struct answer { enum who who; long status; char *problem, *url, peer[64]; };
+struct answer {
+    enum who who;
+    long status;
+    char *problem, *url, peer[64];
+};
 
 static void answer_fini(struct answer *a)
 {
@@ -33,8 +37,11 @@ static int ask(struct cm_step *step, const char *base, const char *path, struct 
     const struct cm_plan *plan = cm_step_plan(step);
     bool slash = cm_ends(base, "/");
     cm_autofree char *url = cm_fmt("%.*s%s", (int)(strlen(base) - (slash ? 1 : 0)), base, path);
-    struct cm_http_request r = { .method = "GET", .url = url, .ca_file = cm_plan_text(plan, "connect.ca_file"), .timeout_ms = ASK_MS,
-                                 .body_max_bytes = ANSWER_MAX };
+    struct cm_http_request r = {.method = "GET",
+                                .url = url,
+                                .ca_file = cm_plan_text(plan, "connect.ca_file"),
+                                .timeout_ms = ASK_MS,
+                                .body_max_bytes = ANSWER_MAX};
     return cm_http_do(cm_outside_http(cm_step_outside(step)), &r, a, err);
 }
 
@@ -51,7 +58,7 @@ static enum who which(struct cm_step *step, const json_t *settings)
 
 static int look(struct cm_step *step, struct answer *out, struct cm_err **err)
 {
-    CM_CLEANUP(cm_http_answer_fini) struct cm_http_answer a = { 0 };
+    CM_CLEANUP(cm_http_answer_fini) struct cm_http_answer a = {0};
     out->url = cm_source_public_url(step, err);
     if (out->url == NULL || ask(step, out->url, "/__api__/server_settings", &a, err) < 0)
         return -1;
@@ -65,26 +72,23 @@ static int look(struct cm_step *step, struct answer *out, struct cm_err **err)
     cm_autojson settings = a.body == NULL ? NULL : cm_json_parse(a.body, a.body_bytes, "server_settings", NULL);
     out->who = a.status == 200 || a.status == 402 ? which(step, settings) : PAGE;
     if (a.status == 402)
-        out->who = CONNECT;                            /* Connect's own answer without a license */
+        out->who = CONNECT; /* Connect's own answer without a license */
     return 0;
 }
 
 static const char *in_words(enum who w)
 {
-    static const char *const words[] = { "nobody", "something that is not Connect", "the old server", "the new server", "a Connect" };
+    static const char *const words[] = {"nobody", "something that is not Connect", "the old server", "the new server", "a Connect"};
     return words[w];
 }
 
 /* ---- access.close ---- */
 
-static bool closed(const struct answer *a)
-{
-    return a->who == NOBODY || a->who == PAGE;
-}
+static bool closed(const struct answer *a) { return a->who == NOBODY || a->who == PAGE; }
 
 static int close_probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
-    CM_CLEANUP(answer_fini) struct answer a = { 0 };
+    CM_CLEANUP(answer_fini) struct answer a = {0};
     *answer = CM_NEEDED;
     if (look(step, &a, err) < 0)
         return -1;
@@ -127,24 +131,25 @@ static int close_preview(struct cm_step *step, struct cm_err **err)
     return preview_of(step, "keeps users and publishers out");
 }
 
-struct wanted { struct cm_step *step; enum who who; struct answer last; };
+struct wanted {
+    struct cm_step *step;
+    enum who who;
+    struct answer last;
+};
 
 static int is_closed(void *ctx, struct cm_err **err)
 {
     struct wanted *w = ctx;
     answer_fini(&w->last);
-    w->last = (struct answer){ 0 };
+    w->last = (struct answer){0};
     return look(w->step, &w->last, err) < 0 ? -1 : closed(&w->last);
 }
 
-static int64_t patience(struct cm_step *step)
-{
-    return cm_target_limit(step, json_integer_value(cm_step_param(step, "wait")));
-}
+static int64_t patience(struct cm_step *step) { return cm_target_limit(step, json_integer_value(cm_step_param(step, "wait"))); }
 
 static int close_verify(struct cm_step *step, struct cm_err **err)
 {
-    struct wanted w = { .step = step };
+    struct wanted w = {.step = step};
     int rc = cm_wait_until(step, is_closed, &w, patience(step), 20, 2000, err);
     CM_CLEANUP(answer_fini) struct answer last = w.last;
     if (rc != 0)
@@ -164,8 +169,8 @@ static int close_undo(struct cm_step *step, const struct cm_change *change, stru
 }
 
 static const struct cm_param params[] = {
-    { "wait", CM_T_DURATION, "\"60s\"", "how long the change may take until it is seen under the public name" },
-    { NULL, CM_T_ANY, NULL, NULL },
+    {"wait", CM_T_DURATION, "\"60s\"", "how long the change may take until it is seen under the public name"},
+    {NULL, CM_T_ANY, NULL, NULL},
 };
 
 const struct cm_action cm_action_access_close = {
@@ -195,7 +200,7 @@ static int expected(struct cm_step *step, enum who *who, struct cm_err **err)
     if (cm_ledger_next(step, "service.stop", 0, &c) || cm_ledger_next(step, "service.mask", 0, &c) ||
         cm_outside_hosts(cm_step_outside(step)) == 0)
         return 0;
-    CM_CLEANUP(cm_http_answer_fini) struct cm_http_answer a = { 0 };
+    CM_CLEANUP(cm_http_answer_fini) struct cm_http_answer a = {0};
     cm_autofree char *url = cm_source_url(step, err);
     if (url == NULL || ask(step, url, "/__ping__", &a, err) < 0)
         return -1;
@@ -203,14 +208,11 @@ static int expected(struct cm_step *step, enum who *who, struct cm_err **err)
     return 0;
 }
 
-static bool opened(const struct answer *a, enum who want)
-{
-    return a->who == want || a->who == CONNECT;
-}
+static bool opened(const struct answer *a, enum who want) { return a->who == want || a->who == CONNECT; }
 
 static int open_probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
-    CM_CLEANUP(answer_fini) struct answer a = { 0 };
+    CM_CLEANUP(answer_fini) struct answer a = {0};
     enum who want;
     *answer = CM_NEEDED;
     if (expected(step, &want, err) < 0 || look(step, &a, err) < 0)
@@ -234,13 +236,13 @@ static int is_open(void *ctx, struct cm_err **err)
 {
     struct wanted *w = ctx;
     answer_fini(&w->last);
-    w->last = (struct answer){ 0 };
+    w->last = (struct answer){0};
     return look(w->step, &w->last, err) < 0 ? -1 : opened(&w->last, w->who);
 }
 
 static int open_verify(struct cm_step *step, struct cm_err **err)
 {
-    struct wanted w = { .step = step };
+    struct wanted w = {.step = step};
     if (expected(step, &w.who, err) < 0)
         return -1;
     int rc = cm_wait_until(step, is_open, &w, patience(step), 20, 2000, err);
@@ -250,8 +252,9 @@ static int open_verify(struct cm_step *step, struct cm_err **err)
     if (rc == 0) {
         cm_fail(err, CM_E_FAILED, "%s is answered by %s%s%s%s, not by %s", last.url, in_words(last.who), last.problem ? " (" : "",
                 last.problem ? last.problem : "", last.problem ? ")" : "", in_words(w.who));
-        cm_hint(err, "Let the public name lead there (DNS, load balancer, Ingress); old DNS answers live for their TTL. Then run the "
-                     "same command again.");
+        cm_hint(err,
+                "Let the public name lead there (DNS, load balancer, Ingress); old DNS answers live for their TTL. Then run the "
+                "same command again.");
         return -1;
     }
     return cm_reading(step) ? 0 : cm_ledger_back_all(step, "access.close", NULL, err);
@@ -267,8 +270,9 @@ const struct cm_action cm_action_access_open = {
     .apply = open_apply,
     .verify = open_verify,
     .reads = "who answers GET /__api__/server_settings under the public name",
-    .does = "Let users and publishers in: let the public name lead to the server that serves now (the new one; after a rollback the "
-            "old one).",
+    .does =
+        "Let users and publishers in: let the public name lead to the server that serves now (the new one; after a rollback the "
+        "old one).",
     .proves = "under the public name the right server answers, told by its execution_type",
     .undoes = "nothing: access.close keeps users out again",
     .rights = "those of the plan's command",

@@ -37,8 +37,9 @@ static void judge_address(struct cm_step *step, const struct cm_source *s, const
                    "Server.Address is not set on the server: links in mails, and redirects after a login, would name localhost");
     else if (then && now && strcmp(then, now) != 0)
         cm_finding(step, CM_WARNING, "access.address",
-                   redirects ? "If the change is meant, register the new redirect address with the identity provider before the evening."
-                             : "If the change is meant, tell the users; otherwise correct config.Server.Address in the values.",
+                   redirects
+                       ? "If the change is meant, register the new redirect address with the identity provider before the evening."
+                       : "If the change is meant, tell the users; otherwise correct config.Server.Address in the values.",
                    "the server's address is %s, the values say %s", s->address, planned);
     else if (cm_pg_host_is_local(then ? then : now))
         cm_finding(step, CM_WARNING, "access.address", "Set config.Server.Address in the values to the address that users type.",
@@ -53,14 +54,19 @@ static int ask_public(struct cm_step *step, struct cm_err **err)
     cm_autoerr seen = NULL;
     cm_autofree char *url = cm_source_public_url(step, &seen);
     if (!url) {
-        if (cm_look_ends(&seen, err)) return -1;
-        return 0;                                  /* the address itself was said to be missing */
+        if (cm_look_ends(&seen, err))
+            return -1;
+        return 0; /* the address itself was said to be missing */
     }
     cm_autofree char *ping = cm_fmt("%s/__ping__", url);
-    struct cm_http_request r = { .method = "GET", .url = ping, .ca_file = cm_plan_text(plan, "connect.ca_file"),
-                                 .timeout_ms = PUBLIC_LIMIT_MS, .body_max_bytes = 65536 };
-    struct cm_http_answer a = { 0 };
-    if (cm_http_do(cm_outside_http(cm_step_outside(step)), &r, &a, err) < 0) return -1;
+    struct cm_http_request r = {.method = "GET",
+                                .url = ping,
+                                .ca_file = cm_plan_text(plan, "connect.ca_file"),
+                                .timeout_ms = PUBLIC_LIMIT_MS,
+                                .body_max_bytes = 65536};
+    struct cm_http_answer a = {0};
+    if (cm_http_do(cm_outside_http(cm_step_outside(step)), &r, &a, err) < 0)
+        return -1;
     if (a.status == 0)
         cm_finding(step, CM_UNKNOWN, "access.unreachable",
                    "Look at it in a browser here; a certificate of your own authority is named by connect.ca_file in the plan.",
@@ -70,7 +76,8 @@ static int ask_public(struct cm_step *step, struct cm_err **err)
     else if (a.status == 200)
         cm_finding(step, CM_OK, "access.public", NULL, "%s answers", url);
     else
-        cm_finding(step, CM_WARNING, "access.public", "Make sure that this is Connect's address; a login page of a proxy in front answers so.",
+        cm_finding(step, CM_WARNING, "access.public",
+                   "Make sure that this is Connect's address; a login page of a proxy in front answers so.",
                    "%s answers %ld to a question for its health", url, a.status);
     cm_http_answer_fini(&a);
     return 0;
@@ -80,7 +87,8 @@ static int ask_public(struct cm_step *step, struct cm_err **err)
 
 static bool host_matches(const char *pattern, const char *host)
 {
-    if (!pattern || !*pattern) return true;            /* no host: all of them */
+    if (!pattern || !*pattern)
+        return true; /* no host: all of them */
     if (cm_starts(pattern, "*.")) {
         const char *dot = strchr(host, '.');
         return dot && strcasecmp(dot, pattern + 1) == 0;
@@ -93,7 +101,8 @@ static bool some_host_matches(const json_t *ingress, const char *host, struct cm
     const json_t *one;
     size_t i;
     bool any = false;
-    json_array_foreach(json_object_get(ingress, "hosts"), i, one) {
+    json_array_foreach(json_object_get(ingress, "hosts"), i, one)
+    {
         const char *name = json_is_string(one) ? json_string_value(one) : cm_json_text(one, "host", "");
         any |= host_matches(name, host);
         cm_look_list(list, "%s", *name ? name : "(all)");
@@ -105,8 +114,10 @@ static bool annotated(const json_t *ingress, const char *word)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(json_object_get(ingress, "annotations"), key, value) {
-        if (strstr(key, word)) return true;
+    json_object_foreach(json_object_get(ingress, "annotations"), key, value)
+    {
+        if (strstr(key, word))
+            return true;
     }
     return false;
 }
@@ -118,7 +129,8 @@ static bool is_nginx(const json_t *ingress)
 
 static void judge_nginx(struct cm_step *step, const json_t *values, const json_t *ingress)
 {
-    if (!is_nginx(ingress)) return;
+    if (!is_nginx(ingress))
+        return;
     if (!annotated(ingress, "proxy-body-size"))
         cm_finding(step, CM_WARNING, "access.body-limit",
                    "Add `nginx.ingress.kubernetes.io/proxy-body-size: \"0\"` under ingress.annotations in the values.",
@@ -134,11 +146,15 @@ static const char *tls_secret(const json_t *ingress, const char *host)
 {
     const json_t *one, *name;
     size_t i, k;
-    json_array_foreach(json_object_get(ingress, "tls"), i, one) {
+    json_array_foreach(json_object_get(ingress, "tls"), i, one)
+    {
         const json_t *hosts = json_object_get(one, "hosts");
-        if (json_array_size(hosts) == 0) return cm_json_text(one, "secretName", NULL);
-        json_array_foreach(hosts, k, name) {
-            if (json_is_string(name) && host_matches(json_string_value(name), host)) return cm_json_text(one, "secretName", NULL);
+        if (json_array_size(hosts) == 0)
+            return cm_json_text(one, "secretName", NULL);
+        json_array_foreach(hosts, k, name)
+        {
+            if (json_is_string(name) && host_matches(json_string_value(name), host))
+                return cm_json_text(one, "secretName", NULL);
         }
     }
     return NULL;
@@ -157,11 +173,13 @@ static void judge_certificate(struct cm_step *step, const char *secret, const ch
     cm_autofree char *end = cm_time_text(c.ends_ms);
     const char *remedy = "Get a certificate for the public name before the evening, and put it into that Secret.";
     if (!c.for_host)
-        cm_finding(step, CM_WARNING, "access.certificate", remedy, "the certificate in Secret %s is for %s, not for %s", secret, c.names, host);
+        cm_finding(step, CM_WARNING, "access.certificate", remedy, "the certificate in Secret %s is for %s, not for %s", secret,
+                   c.names, host);
     else if (c.ends_ms <= now)
         cm_finding(step, CM_WARNING, "access.certificate", remedy, "the certificate in Secret %s ended at %s", secret, end);
     else if (days < CERTIFICATE_SOON_DAYS)
-        cm_finding(step, CM_WARNING, "access.certificate", remedy, "the certificate in Secret %s has %lld days left", secret, (long long)days);
+        cm_finding(step, CM_WARNING, "access.certificate", remedy, "the certificate in Secret %s has %lld days left", secret,
+                   (long long)days);
     else
         cm_finding(step, CM_OK, "access.certificate", NULL, "the certificate in Secret %s is for %s, until %s", secret, host, end);
     cm_certificate_fini(&c);
@@ -179,10 +197,13 @@ static int judge_tls(struct cm_step *step, const json_t *ingress, const char *ho
                        "users come by https, and the Ingress in the values has no tls section");
         return 0;
     }
-    if (strstr(secret, "{{")) return 0;
-    if (cm_kube_get(step, "secret", secret, NULL, &object, &what, &seen) < 0) return cm_look_ends(&seen, err) ? -1 : 0;
+    if (strstr(secret, "{{"))
+        return 0;
+    if (cm_kube_get(step, "secret", secret, NULL, &object, &what, &seen) < 0)
+        return cm_look_ends(&seen, err) ? -1 : 0;
     const char *base64 = json_string_value(json_object_get(json_object_get(object, "data"), "tls.crt"));
-    if (base64) judge_certificate(step, secret, host, base64);
+    if (base64)
+        judge_certificate(step, secret, host, base64);
     return 0;
 }
 
@@ -192,8 +213,10 @@ static int judge_class(struct cm_step *step, const json_t *ingress, struct cm_er
     cm_autojson object = NULL;
     cm_autoerr seen = NULL;
     enum cm_seen what = CM_ABSENT;
-    if (!*name) return 0;
-    if (cm_kube_get_in(step, "", "ingressclass", name, NULL, &object, &what, &seen) < 0) return cm_look_ends(&seen, err) ? -1 : 0;
+    if (!*name)
+        return 0;
+    if (cm_kube_get_in(step, "", "ingressclass", name, NULL, &object, &what, &seen) < 0)
+        return cm_look_ends(&seen, err) ? -1 : 0;
     if (what == CM_ABSENT)
         cm_finding(step, CM_WARNING, "access.ingress-class", "Name one that `kubectl get ingressclass` lists.",
                    "there is no ingress class %s in the cluster: nobody would serve the Ingress", name);
@@ -207,8 +230,10 @@ static int judge_ingress(struct cm_step *step, const struct cm_source *s, const 
     cm_autofree char *host = address ? cm_look_url_host(address) : NULL;
     cm_autostr hosts = CM_STR(512);
     if (!cm_json_bool(ingress, "enabled", false)) {
-        cm_finding(step, CM_OK, "access.ingress", NULL, "the values ask for no Ingress: users are led to the Service (%s) by other means, as "
-                   "the step access.open says", cm_json_text(values, "service.type", "ClusterIP"));
+        cm_finding(step, CM_OK, "access.ingress", NULL,
+                   "the values ask for no Ingress: users are led to the Service (%s) by other means, as "
+                   "the step access.open says",
+                   cm_json_text(values, "service.type", "ClusterIP"));
         return 0;
     }
     bool fits = host && some_host_matches(ingress, host, &hosts);
@@ -218,7 +243,8 @@ static int judge_ingress(struct cm_step *step, const struct cm_source *s, const 
     else
         cm_finding(step, CM_OK, "access.ingress", NULL, "the Ingress in the values serves %s", cm_str_text(&hosts));
     judge_nginx(step, values, ingress);
-    if (judge_class(step, ingress, err) < 0) return -1;
+    if (judge_class(step, ingress, err) < 0)
+        return -1;
     return host ? judge_tls(step, ingress, host, cm_starts(address, "https:"), err) : 0;
 }
 
@@ -234,7 +260,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
         return cm_plan_text(cm_step_plan(step), "connect.url") ? ask_public(step, err) : 0;
     }
     judge_address(step, s, values);
-    if (values && judge_ingress(step, s, values, err) < 0) return -1;
+    if (values && judge_ingress(step, s, values, err) < 0)
+        return -1;
     return ask_public(step, err);
 }
 
@@ -243,8 +270,9 @@ const struct cm_action cm_action_access_check = {
     .summary = "Look at how users reach Connect: address, Ingress, certificate",
     .kind = CM_CHECK,
     .apply = apply,
-    .reads = "Server.Address of the server and of the values; the Ingress in the values, its class and the certificate in its Secret "
-             "(tls.crt only); the health of the public address.",
+    .reads =
+        "Server.Address of the server and of the values; the Ingress in the values, its class and the certificate in its Secret "
+        "(tls.crt only); the health of the public address.",
     .does = "Nothing.",
     .proves = "That the public address answers now, and that the values lead the same name to the new server.",
     .rights = "get on secrets and ingressclasses where an Ingress is asked for.",

@@ -31,8 +31,10 @@ static int apply(struct cm_step *step, struct cm_err **err)
         cm_finding(step, CM_UNKNOWN, "apikey.unreachable", "Check source.url in the plan and that Connect answers there.",
                    "the key could not be tried: %s", cm_err_message(why));
     else if (r.status == 401)
-        cm_finding(step, CM_BLOCKER, "apikey.refused", "Make a new key as an administrator (Connect, your name, API Keys) and put it where "
-                   "connect.api_key in the plan points to.", "%s refuses the key", cm_connect_url(c));
+        cm_finding(step, CM_BLOCKER, "apikey.refused",
+                   "Make a new key as an administrator (Connect, your name, API Keys) and put it where "
+                   "connect.api_key in the plan points to.",
+                   "%s refuses the key", cm_connect_url(c));
     else if (r.status == 403)
         cm_finding(step, CM_BLOCKER, "apikey.not-a-user", "Use a key of an administrator's own account.",
                    "%s answers 403: the key belongs to no user", cm_connect_url(c));

@@ -10,15 +10,9 @@
 #include "base/text.h"
 #include "base/time.h"
 
-int64_t cm_clock_offset(int64_t server_date_ms, int64_t wall_now_ms)
-{
-    return server_date_ms - wall_now_ms;
-}
+int64_t cm_clock_offset(int64_t server_date_ms, int64_t wall_now_ms) { return server_date_ms - wall_now_ms; }
 
-static const char *key_of(const json_t *job)
-{
-    return cm_json_text(job, "key", "");
-}
+static const char *key_of(const json_t *job) { return cm_json_text(job, "key", ""); }
 
 static bool listed(const json_t *keys, const char *key)
 {
@@ -30,10 +24,7 @@ static bool listed(const json_t *keys, const char *key)
     return false;
 }
 
-static bool is_build(const json_t *job)
-{
-    return cm_ends(cm_json_text(job, "tag", ""), "_restore");
-}
+static bool is_build(const json_t *job) { return cm_ends(cm_json_text(job, "tag", ""), "_restore"); }
 
 static bool is_active(const json_t *job)
 {
@@ -83,22 +74,17 @@ static enum cm_jobs_say say_of(const json_t *job)
 static int weight(enum cm_jobs_say say)
 {
     switch (say) {
-    case CM_JOBS_FAILED:
-        return 4;
-    case CM_JOBS_ACTIVE:
-        return 3;
-    case CM_JOBS_UNCLEAR:
-        return 2;
-    case CM_JOBS_BUILT:
-        return 1;
-    default:
-        return 0;
+    case CM_JOBS_FAILED: return 4;
+    case CM_JOBS_ACTIVE: return 3;
+    case CM_JOBS_UNCLEAR: return 2;
+    case CM_JOBS_BUILT: return 1;
+    default: return 0;
     }
 }
 
 struct cm_jobs_answer cm_build_jobs(const json_t *jobs, const struct cm_jobs_question *q)
 {
-    struct cm_jobs_answer a = { .say = CM_JOBS_NONE };
+    struct cm_jobs_answer a = {.say = CM_JOBS_NONE};
 
     for (size_t i = 0; i < json_array_size(jobs); i++) {
         const json_t *job = json_array_get(jobs, i);

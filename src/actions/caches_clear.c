@@ -120,7 +120,7 @@ static int settle(struct clearing *c, struct cm_intent *i, bool *open, struct cm
         if (cm_pause(c->step, json_integer_value(json_array_get(doubt, n)), err) < 0)
             return -1;
     }
-    *open = true;                     /* still there: the request was not carried out, and may be sent again */
+    *open = true; /* still there: the request was not carried out, and may be sent again */
     return cm_intent_close(i, CM_NOT_HAPPENED, json_pack("{s:s}", "why", "the cache is still listed"), err);
 }
 
@@ -141,8 +141,9 @@ static int follow(struct clearing *c, struct cm_intent *i, bool *open, struct cm
 
 static int send(struct clearing *c, struct cm_intent *i, const json_t *cache, bool *open, struct cm_err **err)
 {
-    cm_autojson body = json_pack("{s:s, s:s, s:s, s:b}", "language", cm_json_text(cache, "language", ""), "version",
-                                 cm_json_text(cache, "version", ""), "image_name", cm_json_text(cache, "image_name", ""), "dry_run", 0);
+    cm_autojson body =
+        json_pack("{s:s, s:s, s:s, s:b}", "language", cm_json_text(cache, "language", ""), "version",
+                  cm_json_text(cache, "version", ""), "image_name", cm_json_text(cache, "image_name", ""), "dry_run", 0);
     cm_autoreply r;
 
     *open = false;
@@ -167,7 +168,7 @@ static int send(struct clearing *c, struct cm_intent *i, const json_t *cache, bo
 static int delete_one(struct clearing *c, const json_t *cache, struct cm_err **err)
 {
     cm_autofree char *key = key_of(cache);
-    struct cm_intent_spec spec = { .effect = effect, .key = key, .detail = cache };
+    struct cm_intent_spec spec = {.effect = effect, .key = key, .detail = cache};
     struct cm_intent *i;
     bool open = true;
 
@@ -238,14 +239,13 @@ static int tell(struct clearing *c, struct cm_err **err)
         deleted += cm_intent_life(i) == CM_HAPPENED;
     cm_say(c->step, "%zu runtime caches deleted, %zu kept", deleted, c->kept);
     return cm_fact_set(c->step, "caches.clear",
-                       json_pack("{s:s, s:I, s:I}", "clear", c->which, "deleted", (json_int_t)deleted, "kept",
-                                 (json_int_t)c->kept),
+                       json_pack("{s:s, s:I, s:I}", "clear", c->which, "deleted", (json_int_t)deleted, "kept", (json_int_t)c->kept),
                        err);
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    struct clearing c = { .step = step, .which = which(step), .failures = CM_STR(CM_STR_LINE) };
+    struct clearing c = {.step = step, .which = which(step), .failures = CM_STR(CM_STR_LINE)};
     cm_autojson caches = NULL;
     int got = -1;
 
@@ -268,7 +268,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 
 static int verify(struct cm_step *step, struct cm_err **err)
 {
-    struct clearing c = { .step = step, .which = which(step) };
+    struct clearing c = {.step = step, .which = which(step)};
     cm_autojson caches = NULL;
     size_t left = 0;
 
@@ -295,10 +295,10 @@ static int preview(struct cm_step *step, struct cm_err **err)
 }
 
 static const struct cm_param params[] = {
-    { "clear", CM_T_STRING, "null", "Which caches: kubernetes, all, none or local; content.caches.clear of the plan when not said." },
-    { NULL, CM_T_ANY, NULL, NULL },
+    {"clear", CM_T_STRING, "null", "Which caches: kubernetes, all, none or local; content.caches.clear of the plan when not said."},
+    {NULL, CM_T_ANY, NULL, NULL},
 };
-static const char *const facts_given[] = { "caches.clear", NULL };
+static const char *const facts_given[] = {"caches.clear", NULL};
 
 const struct cm_action cm_action_caches_clear = {
     .name = "caches.clear",

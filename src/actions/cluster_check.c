@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "plan/plan.h"
 
-#define HELM_SINCE "3.13"              /* `helm upgrade --labels` */
+#define HELM_SINCE "3.13" /* `helm upgrade --labels` */
 
 static const char *context_of(struct cm_step *step)
 {
@@ -31,8 +31,10 @@ static const json_t *named(const json_t *list, const char *name)
 {
     const json_t *one;
     size_t i;
-    json_array_foreach(list, i, one) {
-        if (strcmp(cm_json_text(one, "name", ""), name) == 0) return one;
+    json_array_foreach(list, i, one)
+    {
+        if (strcmp(cm_json_text(one, "name", ""), name) == 0)
+            return one;
     }
     return NULL;
 }
@@ -41,17 +43,19 @@ static const json_t *named(const json_t *list, const char *name)
 static const char *server_of(struct cm_step *step)
 {
     const struct cm_plan *plan = cm_step_plan(step);
-    cm_autoargv a = { 0 };
-    cm_autoout out = { 0 };
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
     cm_argv_add_tool(&a, cm_plan_get(plan, "tools.kubectl"), "kubectl");
     cm_argv_add2(&a, "--kubeconfig", cm_plan_text(plan, "target.kubeconfig"));
     cm_argv_add2(&a, "config", "view");
     cm_argv_add2(&a, "-o", "json");
-    struct cm_cmd cmd = { .argv = a.list };
-    if (cm_run(step, &cmd, &out, NULL) < 0 || out.status != 0) return NULL;
+    struct cm_cmd cmd = {.argv = a.list};
+    if (cm_run(step, &cmd, &out, NULL) < 0 || out.status != 0)
+        return NULL;
     cm_autojson view = cm_json_parse(out.out, out.out_bytes, "kubectl config view", NULL);
     const char *context = cm_plan_text(plan, "target.context");
-    if (!context) context = cm_json_text(view, "current-context", "");
+    if (!context)
+        context = cm_json_text(view, "current-context", "");
     const char *cluster = cm_json_text(named(json_object_get(view, "contexts"), context), "context.cluster", "");
     const char *server = cm_json_text(named(json_object_get(view, "clusters"), cluster), "cluster.server", NULL);
     return server ? cm_arena_strdup(cm_step_arena(step), server) : NULL;
@@ -66,7 +70,8 @@ static int judge_helm(struct cm_step *step, struct cm_err **err)
                               "Install helm 3.13 or later, or name it under tools.helm in the plan.", &seen, err);
     const char *number = *version == 'v' ? version + 1 : version;
     if (cm_version_compare(number, HELM_SINCE) < 0)
-        cm_finding(step, CM_BLOCKER, "cluster.helm", "Install helm 3.13 or later, or name another one under tools.helm in the plan.",
+        cm_finding(step, CM_BLOCKER, "cluster.helm",
+                   "Install helm 3.13 or later, or name another one under tools.helm in the plan.",
                    "helm is %s; its releases carry labels only since %s", version, HELM_SINCE);
     return 0;
 }
@@ -75,23 +80,27 @@ static int judge_namespace(struct cm_step *step, struct cm_err **err)
 {
     const char *ns = cm_plan_text(cm_step_plan(step), "target.namespace");
     const char *content = cm_target_content_namespace(step);
-    const char *const names[] = { ns, content && strcmp(content, ns) != 0 ? content : NULL };
+    const char *const names[] = {ns, content && strcmp(content, ns) != 0 ? content : NULL};
     for (size_t i = 0; i < 2 && names[i]; i++) {
         cm_autojson found = NULL;
         cm_autoerr seen = NULL;
         enum cm_seen what = CM_ABSENT;
         if (cm_kube_get_in(step, "", "namespace", names[i], NULL, &found, &what, &seen) < 0)
             return cm_look_failed(step, "cluster.namespace", "namespace", "Check again when the cluster answers.", &seen, err);
-        const char *level = what == CM_SEEN ? json_string_value(json_object_get(cm_json_at(found, "metadata.labels"),
-                                                                                "pod-security.kubernetes.io/enforce")) : NULL;
+        const char *level =
+            what == CM_SEEN
+                ? json_string_value(json_object_get(cm_json_at(found, "metadata.labels"), "pod-security.kubernetes.io/enforce"))
+                : NULL;
         if (what == CM_ABSENT)
             cm_finding(step, CM_BLOCKER, "cluster.namespace",
-                       cm_arena_fmt(cm_step_arena(step), "Create it: kubectl --context %s create namespace %s", context_of(step), names[i]),
+                       cm_arena_fmt(cm_step_arena(step), "Create it: kubectl --context %s create namespace %s", context_of(step),
+                                    names[i]),
                        "there is no namespace %s in this cluster%s", names[i], i ? " (backends.kubernetes.namespace)" : "");
         else if (level && strcmp(level, "restricted") == 0)
-            cm_finding(step, CM_WARNING, "cluster.pod-security",
-                       "Set pod.securityContext, securityContext and those of the content's job base in the values as that level asks.",
-                       "namespace %s admits pods of level 'restricted' only; the chart's defaults do not fit it", names[i]);
+            cm_finding(
+                step, CM_WARNING, "cluster.pod-security",
+                "Set pod.securityContext, securityContext and those of the content's job base in the values as that level asks.",
+                "namespace %s admits pods of level 'restricted' only; the chart's defaults do not fit it", names[i]);
     }
     return 0;
 }
@@ -103,24 +112,26 @@ static int apply(struct cm_step *step, struct cm_err **err)
     cm_autojson version = NULL;
     cm_autoerr seen = NULL;
     if (cm_kube_version(step, &version, &seen) < 0)
-        return cm_look_failed(step, "cluster.unreachable",
-                              cm_arena_fmt(cm_step_arena(step), "context %s", context_of(step)),
+        return cm_look_failed(step, "cluster.unreachable", cm_arena_fmt(cm_step_arena(step), "context %s", context_of(step)),
                               cm_arena_fmt(cm_step_arena(step), "Make `kubectl --context %s get pods` work here, then check again.",
-                                           context_of(step)), &seen, err);
+                                           context_of(step)),
+                              &seen, err);
     const char *server = server_of(step);
     cm_finding(step, CM_OK, "cluster.reached", NULL, "context %s is Kubernetes %s%s%s, namespace %s, release %s", context_of(step),
                cm_json_text(version, "server", "?"), server ? " at " : "", server ? server : "",
                cm_plan_text(cm_step_plan(step), "target.namespace"), cm_plan_text(cm_step_plan(step), "target.release"));
-    if (server && cm_fact_set(step, "cluster.server", json_string(server), err) < 0) return -1;
-    int (*const looks[])(struct cm_step *, struct cm_err **) = { judge_helm,         judge_namespace,    cm_cluster_rights,
-                                                                 cm_cluster_claim,   cm_cluster_secrets, cm_cluster_release,
-                                                                 cm_cluster_deployer, cm_cluster_nodes };
+    if (server && cm_fact_set(step, "cluster.server", json_string(server), err) < 0)
+        return -1;
+    int (*const looks[])(struct cm_step *, struct cm_err **) = {judge_helm,          judge_namespace,    cm_cluster_rights,
+                                                                cm_cluster_claim,    cm_cluster_secrets, cm_cluster_release,
+                                                                cm_cluster_deployer, cm_cluster_nodes};
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
-        if (looks[i](step, err) < 0) return -1;
+        if (looks[i](step, err) < 0)
+            return -1;
     return 0;
 }
 
-static const char *const gives[] = { "cluster.release", "cluster.server", NULL };
+static const char *const gives[] = {"cluster.release", "cluster.server", NULL};
 
 const struct cm_action cm_action_cluster_check = {
     .name = "cluster.check",
@@ -128,9 +139,11 @@ const struct cm_action cm_action_cluster_check = {
     .kind = CM_CHECK,
     .gives = gives,
     .apply = apply,
-    .reads = "kubectl: version, config view, namespaces, auth can-i, the claim of the shared storage, the Secrets that the values name "
-             "(their keys, never their values), the release's records, labels of other deployers, nodes.",
+    .reads =
+        "kubectl: version, config view, namespaces, auth can-i, the claim of the shared storage, the Secrets that the values name "
+        "(their keys, never their values), the release's records, labels of other deployers, nodes.",
     .does = "Nothing.",
     .proves = "That helm can be called there, and that what the values name exists; not that a pod starts (pods.check does).",
-    .rights = "get and list in the namespace on pods, secrets, deployments, persistentvolumeclaims; list on nodes where it is allowed.",
+    .rights =
+        "get and list in the namespace on pods, secrets, deployments, persistentvolumeclaims; list on nodes where it is allowed.",
 };

@@ -22,27 +22,27 @@
 
 struct right {
     const char *verb, *resource;
-    const char *step;                  /* the step that needs it */
-    const char *when;                  /* "create": with sharedStorage.create … ; NULL: always */
+    const char *step; /* the step that needs it */
+    const char *when; /* "create": with sharedStorage.create … ; NULL: always */
 };
 
 static const struct right rights[] = {
-    { "list", "pods", NULL, NULL },
-    { "get", "pods/log", NULL, NULL },
-    { "list", "secrets", NULL, NULL },
-    { "create", "pods/exec", "storage.prove", NULL },
-    { "create", "pods/portforward", "connect.verify", "forward" },
-    { "patch", "serviceaccounts", "serviceaccounts.label", NULL },
-    { "create", "secrets", "helm.deploy", NULL },
-    { "update", "secrets", "helm.deploy", NULL },
-    { "delete", "secrets", "helm.deploy", NULL },
-    { "create", "configmaps", "helm.deploy", NULL },
-    { "create", "deployments.apps", "helm.deploy", NULL },
-    { "patch", "deployments.apps", "helm.deploy", NULL },
-    { "create", "services", "helm.deploy", NULL },
-    { "create", "roles.rbac.authorization.k8s.io", "helm.deploy", "rbac" },
-    { "create", "persistentvolumeclaims", "helm.deploy", "claim" },
-    { "create", "ingresses.networking.k8s.io", "helm.deploy", "ingress" },
+    {"list", "pods", NULL, NULL},
+    {"get", "pods/log", NULL, NULL},
+    {"list", "secrets", NULL, NULL},
+    {"create", "pods/exec", "storage.prove", NULL},
+    {"create", "pods/portforward", "connect.verify", "forward"},
+    {"patch", "serviceaccounts", "serviceaccounts.label", NULL},
+    {"create", "secrets", "helm.deploy", NULL},
+    {"update", "secrets", "helm.deploy", NULL},
+    {"delete", "secrets", "helm.deploy", NULL},
+    {"create", "configmaps", "helm.deploy", NULL},
+    {"create", "deployments.apps", "helm.deploy", NULL},
+    {"patch", "deployments.apps", "helm.deploy", NULL},
+    {"create", "services", "helm.deploy", NULL},
+    {"create", "roles.rbac.authorization.k8s.io", "helm.deploy", "rbac"},
+    {"create", "persistentvolumeclaims", "helm.deploy", "claim"},
+    {"create", "ingresses.networking.k8s.io", "helm.deploy", "ingress"},
 };
 
 static bool applies(struct cm_step *step, const struct right *r)
@@ -50,11 +50,16 @@ static bool applies(struct cm_step *step, const struct right *r)
     const json_t *values = cm_look_values(step);
     const json_t *settings = r->step ? cm_plan_step(cm_step_plan(step), r->step) : NULL;
     const char *by = cm_json_text(settings, "by", "tool"), *url = cm_plan_text(cm_step_plan(step), "target.url");
-    if (strcmp(by, "tool") != 0 || json_object_get(settings, "skip")) return false;
-    if (!r->when) return true;
-    if (strcmp(r->when, "forward") == 0) return !url || strcmp(url, "port-forward") == 0;
-    if (strcmp(r->when, "rbac") == 0) return cm_json_bool(values, "rbac.create", true);
-    if (strcmp(r->when, "claim") == 0) return cm_json_bool(values, "sharedStorage.create", false);
+    if (strcmp(by, "tool") != 0 || json_object_get(settings, "skip"))
+        return false;
+    if (!r->when)
+        return true;
+    if (strcmp(r->when, "forward") == 0)
+        return !url || strcmp(url, "port-forward") == 0;
+    if (strcmp(r->when, "rbac") == 0)
+        return cm_json_bool(values, "rbac.create", true);
+    if (strcmp(r->when, "claim") == 0)
+        return cm_json_bool(values, "sharedStorage.create", false);
     return cm_json_bool(values, "ingress.enabled", false);
 }
 
@@ -65,35 +70,43 @@ static int own_rights(struct cm_step *step, struct cm_err **err)
     for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
         bool allowed = false;
         cm_autoerr seen = NULL;
-        if (!applies(step, &rights[i])) continue;
+        if (!applies(step, &rights[i]))
+            continue;
         asked++;
         if (cm_kube_can_i(step, rights[i].verb, rights[i].resource, &allowed, &seen) < 0) {
-            if (cm_look_ends(&seen, err)) return -1;
+            if (cm_look_ends(&seen, err))
+                return -1;
             cm_look_list(&unknown, "%s %s (%s)", rights[i].verb, rights[i].resource, cm_err_message(seen));
-            break;                     /* the next question would fail alike */
+            break; /* the next question would fail alike */
         }
-        if (!allowed) cm_look_list(&missing, "%s %s", rights[i].verb, rights[i].resource);
+        if (!allowed)
+            cm_look_list(&missing, "%s %s", rights[i].verb, rights[i].resource);
     }
     const char *ns = cm_plan_text(cm_step_plan(step), "target.namespace");
     if (missing.len)
         cm_finding(step, CM_BLOCKER, "cluster.rights",
-                   cm_arena_fmt(cm_step_arena(step), "Ask for these rights in namespace %s, or let a step be done `by: hand` or `by: "
-                                                     "command`; `connect-migrate-run explain` lists what each step needs.", ns),
+                   cm_arena_fmt(cm_step_arena(step),
+                                "Ask for these rights in namespace %s, or let a step be done `by: hand` or `by: "
+                                "command`; `connect-migrate-run explain` lists what each step needs.",
+                                ns),
                    "in namespace %s this login may not: %s", ns, cm_str_text(&missing));
     if (unknown.len)
-        cm_finding(step, CM_UNKNOWN, "cluster.rights-unknown", "Ask who runs the cluster whether this login may run `helm upgrade` there.",
+        cm_finding(step, CM_UNKNOWN, "cluster.rights-unknown",
+                   "Ask who runs the cluster whether this login may run `helm upgrade` there.",
                    "kubectl could not say whether this login may: %s", cm_str_text(&unknown));
     if (!missing.len && !unknown.len)
-        cm_finding(step, CM_OK, "cluster.rights", NULL, "the %zu rights that this migration needs in namespace %s are there", asked, ns);
+        cm_finding(step, CM_OK, "cluster.rights", NULL, "the %zu rights that this migration needs in namespace %s are there", asked,
+                   ns);
     return 0;
 }
 
 /* ---- what the chart's Role gives to Connect ---- */
 
-static const struct { const char *verb, *resource; } role[] = {
-    { "create", "jobs.batch" },        { "delete", "jobs.batch" },   { "watch", "pods" },
-    { "create", "pods/attach" },       { "get", "pods/log" },        { "create", "services" },
-    { "list", "serviceaccounts" },     { "watch", "endpointslices.discovery.k8s.io" },
+static const struct {
+    const char *verb, *resource;
+} role[] = {
+    {"create", "jobs.batch"}, {"delete", "jobs.batch"}, {"watch", "pods"},           {"create", "pods/attach"},
+    {"get", "pods/log"},      {"create", "services"},   {"list", "serviceaccounts"}, {"watch", "endpointslices.discovery.k8s.io"},
 };
 enum { ROLE_RIGHTS = sizeof role / sizeof *role };
 
@@ -104,15 +117,21 @@ static int rights_to_grant(struct cm_step *step, struct cm_err **err)
     cm_autoerr seen = NULL;
     bool allowed = false;
     for (size_t i = 0; i < ROLE_RIGHTS; i++) {
-        if (cm_kube_can_i(step, role[i].verb, role[i].resource, &allowed, &seen) < 0) return cm_look_ends(&seen, err) ? -1 : 0;
-        if (!allowed) cm_look_list(&missing, "%s %s", role[i].verb, role[i].resource);
+        if (cm_kube_can_i(step, role[i].verb, role[i].resource, &allowed, &seen) < 0)
+            return cm_look_ends(&seen, err) ? -1 : 0;
+        if (!allowed)
+            cm_look_list(&missing, "%s %s", role[i].verb, role[i].resource);
     }
-    if (!missing.len) return 0;
-    if (cm_kube_can_i(step, "escalate", "roles.rbac.authorization.k8s.io", &allowed, &seen) < 0) return cm_look_ends(&seen, err) ? -1 : 0;
+    if (!missing.len)
+        return 0;
+    if (cm_kube_can_i(step, "escalate", "roles.rbac.authorization.k8s.io", &allowed, &seen) < 0)
+        return cm_look_ends(&seen, err) ? -1 : 0;
     if (!allowed)
-        cm_finding(step, CM_BLOCKER, "cluster.rights-to-grant",
-                   "Ask for these rights too, or let somebody create Role and RoleBinding once and say `rbac: {create: false}` in the values.",
-                   "helm would be refused the chart's Role, which gives Connect rights that this login has not: %s", cm_str_text(&missing));
+        cm_finding(
+            step, CM_BLOCKER, "cluster.rights-to-grant",
+            "Ask for these rights too, or let somebody create Role and RoleBinding once and say `rbac: {create: false}` in the values.",
+            "helm would be refused the chart's Role, which gives Connect rights that this login has not: %s",
+            cm_str_text(&missing));
     return 0;
 }
 
@@ -120,8 +139,8 @@ static int rights_to_grant(struct cm_step *step, struct cm_err **err)
 static int account_can(struct cm_step *step, const char *account, const char *verb, const char *resource, const char **why)
 {
     const struct cm_plan *plan = cm_step_plan(step);
-    cm_autoargv a = { 0 };
-    cm_autoout out = { 0 };
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
     cm_autofree char *as = cm_fmt("--as=%s", account);
     const char *slash = strchr(resource, '/');
     cm_autofree char *kind = cm_strndup(resource, slash ? (size_t)(slash - resource) : strlen(resource));
@@ -133,9 +152,11 @@ static int account_can(struct cm_step *step, const char *account, const char *ve
     cm_argv_add2(&a, verb, kind);
     cm_argv_add2(&a, "--subresource", slash ? slash + 1 : NULL);
     cm_argv_add(&a, as);
-    struct cm_cmd cmd = { .argv = a.list };
-    if (cm_run(step, &cmd, &out, NULL) == 0 && cm_starts(out.out, "yes")) return 1;
-    if (out.out && cm_starts(out.out, "no")) return 0;
+    struct cm_cmd cmd = {.argv = a.list};
+    if (cm_run(step, &cmd, &out, NULL) == 0 && cm_starts(out.out, "yes"))
+        return 1;
+    if (out.out && cm_starts(out.out, "no"))
+        return 0;
     cm_autofree char *last = cm_last_lines(out.errout ? out.errout : "", 1);
     *why = cm_arena_strdup(cm_step_arena(step), *last ? last : "kubectl gave no answer");
     return -1;
@@ -144,11 +165,13 @@ static int account_can(struct cm_step *step, const char *account, const char *ve
 static void account_rights(struct cm_step *step, const json_t *values)
 {
     const char *name = cm_json_text(values, "rbac.serviceAccount.name", ""), *why = NULL;
-    const char *account = cm_arena_fmt(cm_step_arena(step), "system:serviceaccount:%s:%s", cm_plan_text(cm_step_plan(step), "target.namespace"),
-                                       *name ? name : cm_target_fullname(step));
+    const char *account =
+        cm_arena_fmt(cm_step_arena(step), "system:serviceaccount:%s:%s", cm_plan_text(cm_step_plan(step), "target.namespace"),
+                     *name ? name : cm_target_fullname(step));
     cm_autostr missing = CM_STR(1024);
     for (size_t i = 0; i < ROLE_RIGHTS && !why; i++)
-        if (account_can(step, account, role[i].verb, role[i].resource, &why) == 0) cm_look_list(&missing, "%s %s", role[i].verb, role[i].resource);
+        if (account_can(step, account, role[i].verb, role[i].resource, &why) == 0)
+            cm_look_list(&missing, "%s %s", role[i].verb, role[i].resource);
     if (why)
         cm_finding(step, CM_UNKNOWN, "cluster.account-rights",
                    "Ask who made the Role whether it has what the chart's templates/rbac.yaml gives, and attest it.",
@@ -163,7 +186,8 @@ static void account_rights(struct cm_step *step, const json_t *values)
 int cm_cluster_rights(struct cm_step *step, struct cm_err **err)
 {
     const json_t *values = cm_look_values(step), *deploy = cm_plan_step(cm_step_plan(step), "helm.deploy");
-    if (own_rights(step, err) < 0) return -1;
+    if (own_rights(step, err) < 0)
+        return -1;
     if (!cm_json_bool(values, "rbac.create", true)) {
         account_rights(step, values);
         return 0;

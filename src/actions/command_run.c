@@ -71,7 +71,8 @@ static int failed(const struct cm_out *out, const char *const *argv, struct cm_e
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     const char *const *argv = argv_of(step, cm_step_param(step, "run"));
-    cm_autojson original = json_is_array(cm_step_param(step, "undo")) ? json_pack("{s:O}", "undo", cm_step_param(step, "undo")) : NULL;
+    cm_autojson original =
+        json_is_array(cm_step_param(step, "undo")) ? json_pack("{s:O}", "undo", cm_step_param(step, "undo")) : NULL;
     struct cm_intent_spec spec = {.effect = "command.run", .key = cm_step_id(step), .original = original};
     struct cm_intent *i = NULL;
     if (!argv)

@@ -51,9 +51,15 @@ static int convert(struct cm_step *step, struct cm_config_result *r, struct cm_e
     const char *const *names = NULL;
     if (cm_source_read(step, &source, err) < 0 || cm_target_bases(step, &bases, &names, err) < 0)
         return -1;
-    union { char **plain; const char *const *read; } environment = {source->unit_environment};
-    struct cm_config_wish w = {.gcfg = source->gcfg, .base = bases, .base_names = names,
-                               .release = cm_plan_text(cm_step_plan(step), "target.release"), .unit_environment = environment.read,
+    union {
+        char **plain;
+        const char *const *read;
+    } environment = {source->unit_environment};
+    struct cm_config_wish w = {.gcfg = source->gcfg,
+                               .base = bases,
+                               .base_names = names,
+                               .release = cm_plan_text(cm_step_plan(step), "target.release"),
+                               .unit_environment = environment.read,
                                .service_network = has_proxy(source->unit_environment) ? api_address(step) : NULL};
     return cm_config_convert(&w, r, err);
 }
@@ -85,12 +91,16 @@ static void tell_secrets(struct cm_step *step, const struct cm_config_result *r,
 {
     size_t i;
     json_t *one;
-    json_array_foreach(cm_json_loose(cm_config_secrets(r)), i, one) {
-        const char *key = cm_json_text(one, "key", ""), *name = cm_json_text(one, "name", ""), *setting = cm_json_text(one, "setting", "");
+    json_array_foreach(cm_json_loose(cm_config_secrets(r)), i, one)
+    {
+        const char *key = cm_json_text(one, "key", ""), *name = cm_json_text(one, "name", ""),
+                   *setting = cm_json_text(one, "setting", "");
         const char *state = json_string_value(json_object_get(states, key));
         cm_autofree char *id = cm_fmt("config.secret-key.%s", key);
-        cm_autofree char *remedy = cm_fmt("Fill in artifacts/secrets.template.yaml and `kubectl apply -f` it, or give %s in pod.env of your values "
-                                          "from a Secret of yours.", cm_json_text(one, "variable", ""));
+        cm_autofree char *remedy =
+            cm_fmt("Fill in artifacts/secrets.template.yaml and `kubectl apply -f` it, or give %s in pod.env of your values "
+                   "from a Secret of yours.",
+                   cm_json_text(one, "variable", ""));
         enum cm_verdict v = strcmp(state, "there") == 0 ? CM_OK : strcmp(state, "absent") == 0 ? CM_BLOCKER : CM_UNKNOWN;
         cm_finding(step, v, id, v == CM_OK ? NULL : remedy, "%s comes from the Secret %s, key %s, which %s", setting, name, key,
                    v == CM_OK        ? "is there"
@@ -148,17 +158,18 @@ static int write_all(struct cm_step *step, const struct cm_config_result *r, str
     cm_autofree char *account = json_dumps(r->account, JSON_INDENT(1));
     size_t i;
     json_t *f;
-    json_array_foreach(r->findings, i, f)
-        if (!is_about_secret(cm_json_text(f, "id", "")))      /* told with what the cluster has of them */
-            cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", "config.finding"), cm_json_text(f, "remedy", ""),
-                       "%s", cm_json_text(f, "seen", ""));
+    json_array_foreach(r->findings, i,
+                       f) if (!is_about_secret(cm_json_text(f, "id", ""))) /* told with what the cluster has of them */
+        cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", "config.finding"),
+                   cm_json_text(f, "remedy", ""), "%s", cm_json_text(f, "seen", ""));
     if (keep(step, "values.config.yaml", r->values, err) < 0 || keep(step, "config.account.json", account, err) < 0 ||
         keep(step, "secrets.template.yaml", r->secrets, err) < 0)
         return -1;
     return cm_fact_set(step, "config.values",
-                       json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "file", "values.config.yaml", "kept", (json_int_t)r->kept, "dropped",
-                                 (json_int_t)r->dropped, "changed", (json_int_t)r->changed, "secret", (json_int_t)r->secret, "asked",
-                                 (json_int_t)r->asked, "blocked", (json_int_t)r->blocked), err);
+                       json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "file", "values.config.yaml", "kept", (json_int_t)r->kept,
+                                 "dropped", (json_int_t)r->dropped, "changed", (json_int_t)r->changed, "secret",
+                                 (json_int_t)r->secret, "asked", (json_int_t)r->asked, "blocked", (json_int_t)r->blocked),
+                       err);
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)
@@ -185,10 +196,12 @@ const struct cm_action cm_action_config_convert = {
     .gives = gives,
     .probe = probe,
     .apply = apply,
-    .reads = "The server's configuration files, the unit's environment, the plan's values files; the names and keys of the Secret that the result "
-             "would need.",
-    .does = "Writes values.config.yaml (only what is added to the base), config.account.json (every setting and what became of it) and, where "
-            "there are secrets, a Secret manifest's template without values.",
+    .reads =
+        "The server's configuration files, the unit's environment, the plan's values files; the names and keys of the Secret that the result "
+        "would need.",
+    .does =
+        "Writes values.config.yaml (only what is added to the base), config.account.json (every setting and what became of it) and, where "
+        "there are secrets, a Secret manifest's template without values.",
     .proves = "Every setting of the source ends in exactly one row of the account.",
     .undoes = "Nothing: it changes nothing outside of the run directory.",
     .rights = "To read the configuration on the server (source.become); to get Secrets in the release's namespace.",

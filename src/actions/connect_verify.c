@@ -39,9 +39,8 @@ static int verify_in_force(struct cm_step *step, struct cm_connect *c, struct cm
     const char *name;
     cm_autojson scheduler = NULL;
 
-    json_object_foreach((json_t *)(uintptr_t)settings, name, value)
-        if (strcasecmp(name, "Scheduler.MinProcessesLimit") == 0)
-            meant = value;
+    json_object_foreach((json_t *)(uintptr_t)settings, name, value) if (strcasecmp(name, "Scheduler.MinProcessesLimit") == 0)
+        meant = value;
     if (meant == NULL)
         return 0;
     int64_t wanted = json_is_string(meant) ? strtoll(json_string_value(meant), NULL, 10) : json_integer_value(meant);
@@ -62,10 +61,9 @@ static int look(struct cm_step *step, json_t **found, struct cm_err **err)
     cm_autojson settings = NULL;
     size_t total = 0;
 
-    if (cm_target_connect(step, &c, err) < 0 || cm_verify_ping(step, c, true, err) < 0 ||
-        cm_verify_key(step, c, err) < 0 || cm_connect_get_ok(step, c, "server_settings", &settings, err) < 0 ||
-        cm_verify_version(step, c, settings, err) < 0 || verify_off_host(c, settings, err) < 0 ||
-        cm_verify_guids(step, c, &total, err) < 0 || verify_in_force(step, c, err) < 0)
+    if (cm_target_connect(step, &c, err) < 0 || cm_verify_ping(step, c, true, err) < 0 || cm_verify_key(step, c, err) < 0 ||
+        cm_connect_get_ok(step, c, "server_settings", &settings, err) < 0 || cm_verify_version(step, c, settings, err) < 0 ||
+        verify_off_host(c, settings, err) < 0 || cm_verify_guids(step, c, &total, err) < 0 || verify_in_force(step, c, err) < 0)
         return -1;
     *found = json_pack("{s:s, s:s, s:I}", "version", cm_json_text(settings, "version", ""), "execution_type",
                        cm_json_text(settings, "execution_type", ""), "items", (json_int_t)total);
@@ -81,7 +79,7 @@ static int preview(struct cm_step *step, struct cm_err **err)
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    struct cm_intent_spec spec = { .effect = effect, .key = key };
+    struct cm_intent_spec spec = {.effect = effect, .key = key};
     struct cm_intent *i;
     cm_autojson found = NULL;
 
@@ -103,7 +101,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
     return cm_verify_ping(step, c, false, err);
 }
 
-static const char *const facts_given[] = { "connect.verified", NULL };
+static const char *const facts_given[] = {"connect.verified", NULL};
 
 const struct cm_action cm_action_connect_verify = {
     .name = "connect.verify",
@@ -113,7 +111,8 @@ const struct cm_action cm_action_connect_verify = {
     .preview = preview,
     .apply = apply,
     .verify = verify,
-    .reads = "Ping, version, the key's user, execution_type, all GUIDs, min_processes_limit of the new server; under the interlock.",
+    .reads =
+        "Ping, version, the key's user, execution_type, all GUIDs, min_processes_limit of the new server; under the interlock.",
     .does = "Nothing outside; marks the end of the service's downtime.",
     .proves = "The new Connect runs content off-host, on the same database, with the temporary settings in force.",
     .rights = "An administrator's API key.",

@@ -16,7 +16,11 @@
 #include "base/time.h"
 #include "plan/plan.h"
 
-struct pick { struct cm_items *items; const json_t *guids; size_t cap, most; };
+struct pick {
+    struct cm_items *items;
+    const json_t *guids;
+    size_t cap, most;
+};
 
 static int pick_one(void *ctx, const json_t *item, struct cm_err **err)
 {
@@ -31,15 +35,16 @@ static int pick_one(void *ctx, const json_t *item, struct cm_err **err)
         return 0;
     p->items->list = cm_grow(p->items->list, &p->cap, p->items->count + 1, sizeof *p->items->list);
     p->items->list[p->items->count++] =
-        (struct cm_item){ .guid = cm_strdup(guid), .path = cm_fmt("/content/%s/", guid),
-                          .title = cm_strdup(cm_json_text(item, "title", cm_json_text(item, "name", ""))),
-                          .why = cm_strdup(named ? "named in the plan" : "published") };
+        (struct cm_item){.guid = cm_strdup(guid),
+                         .path = cm_fmt("/content/%s/", guid),
+                         .title = cm_strdup(cm_json_text(item, "title", cm_json_text(item, "name", ""))),
+                         .why = cm_strdup(named ? "named in the plan" : "published")};
     return 0;
 }
 
 static int items_of(struct cm_step *step, struct cm_connect *connect, struct cm_items *items, struct cm_err **err)
 {
-    struct pick p = { .items = items };
+    struct pick p = {.items = items};
 
     if (cm_artifact_path(step, "priority.csv") != NULL && cm_fact(step, "content.priority") != NULL)
         return cm_items_read(step, items, err);
@@ -99,15 +104,16 @@ static void report(struct cm_step *step, const struct cm_items *items, const str
         cm_finding(step, CM_WARNING, "content.failing-before", "Nothing for the move; baseline.json names them.",
                    "priority items that do not answer well today already: %zu of %zu", failing, items->count);
     if (hidden > 0)
-        cm_finding(step, CM_WARNING, "content.not-visible", "Add the key's user to these items, or look at them yourself afterwards.",
+        cm_finding(step, CM_WARNING, "content.not-visible",
+                   "Add the key's user to these items, or look at them yourself afterwards.",
                    "priority items that are not visible to this key, before and after: %zu of %zu", hidden, items->count);
 }
 
 static int look(struct cm_step *step, struct cm_connect *connect, struct cm_guids *guids, struct cm_items *items,
                 struct cm_page **pages, json_t **settings, struct cm_err **err)
 {
-    if (cm_connect_get_ok(step, connect, "server_settings", settings, err) < 0 ||
-        cm_guids_get(step, connect, guids, err) < 0 || items_of(step, connect, items, err) < 0)
+    if (cm_connect_get_ok(step, connect, "server_settings", settings, err) < 0 || cm_guids_get(step, connect, guids, err) < 0 ||
+        items_of(step, connect, items, err) < 0)
         return -1;
     return cm_pages_get(step, connect, items, pages, err);
 }
@@ -115,8 +121,8 @@ static int look(struct cm_step *step, struct cm_connect *connect, struct cm_guid
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     const char *server = json_string_value(cm_step_param(step, "server"));
-    CM_CLEANUP(cm_guids_fini) struct cm_guids guids = { 0 };
-    CM_CLEANUP(cm_items_fini) struct cm_items items = { 0 };
+    CM_CLEANUP(cm_guids_fini) struct cm_guids guids = {0};
+    CM_CLEANUP(cm_items_fini) struct cm_items items = {0};
     struct cm_connect *connect;
     struct cm_page *pages = NULL;
     cm_autojson settings = NULL;
@@ -143,8 +149,8 @@ static int preview(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
-static const struct cm_param params[] = { CM_PARAM_SERVER("source"), { NULL, CM_T_ANY, NULL, NULL } };
-static const char *const facts_given[] = { "content.baseline", NULL };
+static const struct cm_param params[] = {CM_PARAM_SERVER("source"), {NULL, CM_T_ANY, NULL, NULL}};
+static const char *const facts_given[] = {"content.baseline", NULL};
 
 const struct cm_action cm_action_content_baseline = {
     .name = "content.baseline",

@@ -28,7 +28,7 @@ static void launch(struct cm_build *b);
 void cm_build_end(struct cm_build_item *i, enum cm_build_outcome outcome, const char *error)
 {
     struct cm_build *b = i->build;
-    char *words = cm_strdup(error);               /* error may be i->error */
+    char *words = cm_strdup(error); /* error may be i->error */
 
     free(i->error);
     i->error = words;
@@ -69,10 +69,7 @@ void cm_build_after(struct cm_build_item *i, int64_t ms, void (*due)(void *item)
 
 /* ---- launching ---- */
 
-static bool revert_is_near(const struct cm_build *b)
-{
-    return cm_wall_now(b->step) >= b->revert_by_ms;
-}
+static bool revert_is_near(const struct cm_build *b) { return cm_wall_now(b->step) >= b->revert_by_ms; }
 
 static void set_going(struct cm_build_item *i)
 {
@@ -148,12 +145,15 @@ static int read_list(struct cm_build *b, struct cm_err **err)
     return 0;
 }
 
-struct info { struct cm_build *build; json_t *at; };
+struct info {
+    struct cm_build *build;
+    json_t *at;
+};
 
 /* What the server says of the items now; the rest of its list passes by. */
 static int take_info(void *ctx, const json_t *item, struct cm_err **err)
 {
-    static const char *const members[3] = { "r_version", "py_version", "quarto_version" };
+    static const char *const members[3] = {"r_version", "py_version", "quarto_version"};
     struct info *info = ctx;
     const json_t *at = json_object_get(info->at, cm_json_text(item, "guid", ""));
 
@@ -173,7 +173,7 @@ static int take_info(void *ctx, const json_t *item, struct cm_err **err)
 static int read_info(struct cm_build *b, struct cm_err **err)
 {
     cm_autojson at = json_object();
-    struct info info = { .build = b, .at = at };
+    struct info info = {.build = b, .at = at};
 
     for (size_t n = 0; n < b->count; n++)
         (void)json_object_set_new(at, b->items[n].guid, json_integer((json_int_t)n));
@@ -207,7 +207,7 @@ static void sort_out(struct cm_build *b)
 /* The first item of each R, Python and Quarto version goes first. */
 static void choose_warm_up(struct cm_build *b)
 {
-    static const char *const languages[3] = { "R", "Python", "Quarto" };
+    static const char *const languages[3] = {"R", "Python", "Quarto"};
     cm_autojson seen = json_object();
 
     for (size_t n = 0; n < b->count; n++) {
@@ -232,8 +232,10 @@ static void choose_warm_up(struct cm_build *b)
 
 static enum cm_build_outcome outcome_of(const char *word)
 {
-    return strcmp(word, "built") == 0 ? CM_B_BUILT : strcmp(word, "gone") == 0 ? CM_B_GONE
-           : strcmp(word, "skipped") == 0 ? CM_B_SKIPPED : CM_B_FAILED;
+    return strcmp(word, "built") == 0     ? CM_B_BUILT
+           : strcmp(word, "gone") == 0    ? CM_B_GONE
+           : strcmp(word, "skipped") == 0 ? CM_B_SKIPPED
+                                          : CM_B_FAILED;
 }
 
 static void continue_open(struct cm_build_item *i)
@@ -244,7 +246,7 @@ static void continue_open(struct cm_build_item *i)
     i->resumed = true;
     i->began_ms = cm_loop_now_ms(i->build->loop) - (age > 0 ? age : 0);
     if (i->began_ms + i->build->timeout_ms <= cm_loop_now_ms(i->build->loop))
-        i->began_ms = cm_loop_now_ms(i->build->loop);      /* nobody watched it meanwhile: it gets its time anew */
+        i->began_ms = cm_loop_now_ms(i->build->loop); /* nobody watched it meanwhile: it gets its time anew */
     set_going(i);
     if (json_array_size(json_object_get(note, "jobs")) > 0) {
         i->our_jobs = json_incref(json_object_get(note, "jobs"));
@@ -282,11 +284,13 @@ static void take_up(struct cm_build_item *i, bool again)
 
 /* ---- the end ---- */
 
-struct tally { size_t n[CM_B_LEFT + 1]; };
+struct tally {
+    size_t n[CM_B_LEFT + 1];
+};
 
 static struct tally tally_of(const struct cm_build *b)
 {
-    struct tally t = { { 0 } };
+    struct tally t = {{0}};
 
     for (size_t n = 0; n < b->count; n++)
         t.n[b->items[n].outcome]++;
@@ -295,7 +299,7 @@ static struct tally tally_of(const struct cm_build *b)
 
 static int write_csv(struct cm_build *b, struct cm_err **err)
 {
-    static const char *const words[] = { "", "built", "failed", "gone", "skipped", "left" };
+    static const char *const words[] = {"", "built", "failed", "gone", "skipped", "left"};
     FILE *f;
 
     if (cm_artifact_begin(b->step, "build.csv", &f, err) < 0)
@@ -347,7 +351,7 @@ static int serve(struct cm_build *b, struct cm_err **err)
 
     if (got == CM_WAIT_READY && b->fault == NULL)
         return 0;
-    b->stop = true;                  /* what was sent still gets its answer on record: the safe point */
+    b->stop = true; /* what was sent still gets its answer on record: the safe point */
     (void)cm_loop_drain(b->loop, over, b, cm_loop_now_ms(b->loop) + SAFE_POINT_MS);
     if (b->fault != NULL) {
         struct cm_err *fault = b->fault;
@@ -389,7 +393,8 @@ static int refuse_native(struct cm_build *b, struct cm_err **err)
         return cm_reply_fail(&r, b->connect, "GET server_settings", err);
     if (strcmp(cm_json_text(r.body, "execution_type", ""), "native") != 0)
         return 0;
-    cm_fail(err, CM_E_FAILED, "Connect at %s runs content on its own host: building there would help nobody", cm_connect_url(b->connect));
+    cm_fail(err, CM_E_FAILED, "Connect at %s runs content on its own host: building there would help nobody",
+            cm_connect_url(b->connect));
     cm_hint(err, "This step belongs behind helm.deploy and connect.verify.");
     return -1;
 }
@@ -414,7 +419,7 @@ static int work(struct cm_build *b, struct cm_err **err)
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    struct cm_build b = { .step = step, .loop = cm_step_loop(step) };
+    struct cm_build b = {.step = step, .loop = cm_step_loop(step)};
 
     read_limits(&b);
     int got = work(&b, err);
@@ -453,8 +458,8 @@ static int preview(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
-static const char *const facts_needed[] = { "content.priority", NULL };
-static const char *const facts_given[] = { "content.build", NULL };
+static const char *const facts_needed[] = {"content.priority", NULL};
+static const char *const facts_given[] = {"content.build", NULL};
 
 const struct cm_action cm_action_content_build = {
     .name = "content.build",

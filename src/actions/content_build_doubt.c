@@ -29,7 +29,9 @@ static struct cm_jobs_question question(const struct cm_build_item *i)
     return (struct cm_jobs_question){
         /* without a Date header the clocks are taken to agree to a minute */
         .since_ms = at + (b->offset_ms != INT64_MIN ? b->offset_ms : -60000),
-        .known = i->known_jobs, .ours = i->our_jobs, .any_active = i->any_active,
+        .known = i->known_jobs,
+        .ours = i->our_jobs,
+        .any_active = i->any_active,
     };
 }
 
@@ -111,9 +113,7 @@ static void judge(struct cm_build_item *i, const json_t *jobs)
         if (a.count >= expected_jobs(i) || !next_look(i))
             cm_build_close(i, CM_B_BUILT, NULL);
         return;
-    case CM_JOBS_FAILED:
-        job_failed(i, a.job);
-        return;
+    case CM_JOBS_FAILED: job_failed(i, a.job); return;
     default:
         if (!next_look(i) && !cm_build_late(i))
             cm_build_again(i, a.say == CM_JOBS_NONE ? "no build job was seen" : "how its build job ended is not known");
@@ -141,7 +141,7 @@ static void looked(void *ctx, struct cm_reply *r)
         cm_build_stop(i->build, fault);
         return;
     }
-    if (!cm_build_late(i))                        /* nobody answered: this look does not count */
+    if (!cm_build_late(i)) /* nobody answered: this look does not count */
         cm_build_after(i, cm_build_pause(i, RELOOK_PAUSE_MAX_MS), look_due);
 }
 

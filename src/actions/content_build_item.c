@@ -18,9 +18,17 @@
 #include "base/mem.h"
 
 enum {
-    POST_MS = 60000, WAIT_S = 10, ANSWER_MS = 30000, TAIL_LINES = 20, QUICK_MS = 50,
-    PAUSE_FIRST_MS = 10, PAUSE_MAX_MS = 5000, POLL_PAUSE_MAX_MS = 1000,
-    CODE_NO_SUCH = 4, CODE_NO_BUNDLE = 28, CODE_BUSY = 100
+    POST_MS = 60000,
+    WAIT_S = 10,
+    ANSWER_MS = 30000,
+    TAIL_LINES = 20,
+    QUICK_MS = 50,
+    PAUSE_FIRST_MS = 10,
+    PAUSE_MAX_MS = 5000,
+    POLL_PAUSE_MAX_MS = 1000,
+    CODE_NO_SUCH = 4,
+    CODE_NO_BUNDLE = 28,
+    CODE_BUSY = 100
 };
 
 /* ---- ends ---- */
@@ -63,10 +71,7 @@ static void start_due(void *item)
     cm_build_start(i);
 }
 
-static int64_t first_doubt(const struct cm_build *b)
-{
-    return b->doubts > 0 ? b->doubt_ms[0] : PAUSE_MAX_MS;
-}
+static int64_t first_doubt(const struct cm_build *b) { return b->doubts > 0 ? b->doubt_ms[0] : PAUSE_MAX_MS; }
 
 void cm_build_fail(struct cm_build_item *i, const char *error, bool may_pass)
 {
@@ -291,7 +296,7 @@ static void intend(struct cm_build_item *i)
 
     if (json_array_size(i->known_jobs) > 0)
         (void)json_object_set(detail, "known", i->known_jobs);
-    struct cm_intent_spec spec = { .effect = CM_BUILD_EFFECT, .key = i->guid, .detail = detail };
+    struct cm_intent_spec spec = {.effect = CM_BUILD_EFFECT, .key = i->guid, .detail = detail};
     i->intent = NULL;
     i->look = 0;
     i->resumed = false;

@@ -16,10 +16,34 @@
 
 /* Members kept as they are (Posit's API reference, Content). */
 static const char *const kept[] = {
-    "guid", "name", "title", "access_type", "app_mode", "content_category", "bundle_id", "cluster_name", "image_name",
-    "default_image_name", "environment_guid", "r_version", "py_version", "quarto_version", "r_environment_management",
-    "py_environment_management", "run_as", "run_as_current_user", "service_account_name", "min_processes", "init_timeout",
-    "parameterized", "locked", "owner_guid", "last_deployed_time", "content_url", "vanity_url", NULL,
+    "guid",
+    "name",
+    "title",
+    "access_type",
+    "app_mode",
+    "content_category",
+    "bundle_id",
+    "cluster_name",
+    "image_name",
+    "default_image_name",
+    "environment_guid",
+    "r_version",
+    "py_version",
+    "quarto_version",
+    "r_environment_management",
+    "py_environment_management",
+    "run_as",
+    "run_as_current_user",
+    "service_account_name",
+    "min_processes",
+    "init_timeout",
+    "parameterized",
+    "locked",
+    "owner_guid",
+    "last_deployed_time",
+    "content_url",
+    "vanity_url",
+    NULL,
 };
 
 struct counts {
@@ -31,15 +55,9 @@ struct counts {
 };
 
 /* Nothing of a static item is built or run: HTML, pins, plots, sites. */
-static bool is_fixed(const json_t *item)
-{
-    return strcmp(cm_json_text(item, "app_mode", ""), "static") == 0;
-}
+static bool is_fixed(const json_t *item) { return strcmp(cm_json_text(item, "app_mode", ""), "static") == 0; }
 
-static bool says_no(const json_t *item, const char *member)
-{
-    return json_is_false(json_object_get(item, member));
-}
+static bool says_no(const json_t *item, const char *member) { return json_is_false(json_object_get(item, member)); }
 
 static void count_one(struct counts *c, const json_t *item)
 {
@@ -112,8 +130,7 @@ static char *user_names(const json_t *users)
     const char *name;
     json_t *unused;
 
-    json_object_foreach((json_t *)(uintptr_t)users, name, unused)
-        cm_str_addf(&out, "%s%s", out.len > 0 ? ", " : "", name);
+    json_object_foreach((json_t *)(uintptr_t)users, name, unused) cm_str_addf(&out, "%s%s", out.len > 0 ? ", " : "", name);
     return cm_str_take(&out);
 }
 
@@ -128,7 +145,8 @@ static void report_host_bound(struct cm_step *step, const struct counts *c)
     if (c->current_user > 0)
         cm_finding(step, CM_WARNING, "content.run-as-current-user",
                    "Turn it off for these items before the move, or plan how users are known in the images.",
-                   "items that run as the user who looks at them, which needs PAM on the host: %llu", (unsigned long long)c->current_user);
+                   "items that run as the user who looks at them, which needs PAM on the host: %llu",
+                   (unsigned long long)c->current_user);
     if (c->service_account > 0)
         cm_finding(step, CM_WARNING, "content.service-account",
                    "Make these service accounts in the content namespace; they get the label the runner needs.",
@@ -138,12 +156,14 @@ static void report_host_bound(struct cm_step *step, const struct counts *c)
 static void report_images(struct cm_step *step, const struct counts *c)
 {
     if (c->r_unmanaged + c->py_unmanaged > 0)
-        cm_finding(step, CM_WARNING, "content.own-packages", "Install these packages into the images of the items.",
-                   "items that do not let Connect restore their packages, which must be in the image: %llu with R, %llu with Python",
-                   (unsigned long long)c->r_unmanaged, (unsigned long long)c->py_unmanaged);
+        cm_finding(
+            step, CM_WARNING, "content.own-packages", "Install these packages into the images of the items.",
+            "items that do not let Connect restore their packages, which must be in the image: %llu with R, %llu with Python",
+            (unsigned long long)c->r_unmanaged, (unsigned long long)c->py_unmanaged);
     if (c->models > 0)
-        cm_finding(step, CM_WARNING, "content.tensorflow", "Have an image with TensorFlow Serving among the execution environments.",
-                   "TensorFlow models: %llu", (unsigned long long)c->models);
+        cm_finding(step, CM_WARNING, "content.tensorflow",
+                   "Have an image with TensorFlow Serving among the execution environments.", "TensorFlow models: %llu",
+                   (unsigned long long)c->models);
     if (c->warm > 0)
         cm_finding(step, CM_WARNING, "content.warm-processes",
                    "Nothing to do; nobody can save a minimum above 0 until the settings are reverted (API error 45).",
@@ -174,7 +194,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
     struct cm_connect *connect;
     cm_autojson by_mode = json_object();
     cm_autojson users = json_object();
-    struct counts c = { .step = step, .by_mode = by_mode, .users = users };
+    struct counts c = {.step = step, .by_mode = by_mode, .users = users};
 
     if (cm_content_server(step, &connect, err) < 0 || cm_artifact_begin(step, "inventory.jsonl", &c.out, err) < 0)
         return -1;
@@ -196,8 +216,8 @@ static int preview(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
-static const struct cm_param params[] = { CM_PARAM_SERVER("source"), { NULL, CM_T_ANY, NULL, NULL } };
-static const char *const gives[] = { "content.inventory", NULL };
+static const struct cm_param params[] = {CM_PARAM_SERVER("source"), {NULL, CM_T_ANY, NULL, NULL}};
+static const char *const gives[] = {"content.inventory", NULL};
 
 const struct cm_action cm_action_content_inventory = {
     .name = "content.inventory",

@@ -141,10 +141,7 @@ static int column(const struct csv *c, const char *name)
     return -1;
 }
 
-static const char *field(const struct csv *c, int at)
-{
-    return at >= 0 && (size_t)at < c->count ? c->fields[at] : "";
-}
+static const char *field(const struct csv *c, int at) { return at >= 0 && (size_t)at < c->count ? c->fields[at] : ""; }
 
 static bool is_blank(const struct csv *c)
 {
@@ -165,7 +162,9 @@ static bool is_guid(const char *text)
     return n >= 4 && n <= 64;
 }
 
-struct columns { int guid, path, title, visits, why; };
+struct columns {
+    int guid, path, title, visits, why;
+};
 
 static int add_record(const struct csv *c, const struct columns *k, size_t line, json_t *seen, struct cm_items *out,
                       struct cm_err **err)
@@ -193,7 +192,7 @@ static int read_columns(struct csv *c, struct columns *k, struct cm_err **err)
 {
     if (read_record(c, err) < 0)
         return -1;
-    *k = (struct columns){ column(c, "guid"), column(c, "path"), column(c, "title"), column(c, "visits"), column(c, "why") };
+    *k = (struct columns){column(c, "guid"), column(c, "path"), column(c, "title"), column(c, "visits"), column(c, "why")};
     if (k->guid >= 0)
         return 0;
     cm_fail(err, CM_E_FAILED, "%s:1: the first line names no column \"guid\"", c->name);
@@ -203,9 +202,9 @@ static int read_columns(struct csv *c, struct columns *k, struct cm_err **err)
 
 int cm_items_parse(const char *text, size_t bytes, const char *name, struct cm_items *out, struct cm_err **err)
 {
-    struct csv c = { .at = text, .end = text + bytes, .name = name, .line = 1, .separator = ',' };
+    struct csv c = {.at = text, .end = text + bytes, .name = name, .line = 1, .separator = ','};
     cm_autojson seen = json_object();
-    struct columns k = { -1, -1, -1, -1, -1 };
+    struct columns k = {-1, -1, -1, -1, -1};
     size_t cap = 0;
     int got = 0;
 

@@ -57,7 +57,12 @@ void cm_pages_free(struct cm_page *pages, size_t count)
 }
 
 struct pages;
-struct page_slot { struct pages *all; size_t at; int64_t began; bool busy; };
+struct page_slot {
+    struct pages *all;
+    size_t at;
+    int64_t began;
+    bool busy;
+};
 struct pages {
     struct cm_step *step;
     struct cm_connect *connect;
@@ -113,7 +118,7 @@ static bool all_ended(void *ctx)
 int cm_pages_get(struct cm_step *step, struct cm_connect *c, const struct cm_items *items, struct cm_page **done,
                  struct cm_err **err)
 {
-    struct pages p = { .step = step, .connect = c, .items = items };
+    struct pages p = {.step = step, .connect = c, .items = items};
 
     p.done = cm_alloc((items->count + 1) * sizeof *p.done);
     for (size_t i = 0; i < AT_ONCE; i++) {
@@ -144,7 +149,10 @@ void cm_guids_fini(struct cm_guids *g)
     memset(g, 0, sizeof *g);
 }
 
-struct guid_work { struct cm_guids *out; size_t cap; };
+struct guid_work {
+    struct cm_guids *out;
+    size_t cap;
+};
 
 static int take_guid(void *ctx, const json_t *item, struct cm_err **err)
 {
@@ -158,14 +166,11 @@ static int take_guid(void *ctx, const json_t *item, struct cm_err **err)
     return 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static int compare(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 int cm_guids_get(struct cm_step *step, struct cm_connect *c, struct cm_guids *out, struct cm_err **err)
 {
-    struct guid_work w = { .out = out };
+    struct guid_work w = {.out = out};
     unsigned char sum[32];
 
     memset(out, 0, sizeof *out);

@@ -21,17 +21,21 @@
 
 enum { DAY_MS = 86400000, CSV_BYTES_MAX = 64 << 20 };
 
-struct candidate { char *guid, *title, *path, *why, *deployed; long visits; bool published, chosen; };
+struct candidate {
+    char *guid, *title, *path, *why, *deployed;
+    long visits;
+    bool published, chosen;
+};
 
 struct choice {
     struct cm_step *step;
     struct candidate *list;
     size_t count, cap;
-    json_t *at;                    /* {guid: index} */
+    json_t *at; /* {guid: index} */
     json_t *visits;
     bool usage_known;
     const json_t *tags;
-    size_t *order, chosen;         /* indexes of the chosen, in the list's order */
+    size_t *order, chosen; /* indexes of the chosen, in the list's order */
 };
 
 static void choice_fini(struct choice *c)
@@ -212,15 +216,15 @@ static int set_fact(struct cm_step *step, size_t count, const char *text, size_t
     cm_sha256(text, bytes, sum);
     cm_hex(sum, 32, hex);
     (void)hex_of_file(cm_artifact_path(step, "priority.csv"), before);
-    return cm_fact_set(step, "content.priority",
-                       json_pack("{s:I, s:s, s:s, s:b}", "selected", (json_int_t)count, "sha256", hex, "before", before, "edited",
-                                 edited), err);
+    return cm_fact_set(
+        step, "content.priority",
+        json_pack("{s:I, s:s, s:s, s:b}", "selected", (json_int_t)count, "sha256", hex, "before", before, "edited", edited), err);
 }
 
 static int make(struct cm_step *step, struct cm_err **err)
 {
     struct cm_connect *connect;
-    CM_CLEANUP(choice_fini) struct choice c = { .step = step, .at = json_object() };
+    CM_CLEANUP(choice_fini) struct choice c = {.step = step, .at = json_object()};
     int64_t since = cm_plan_int(cm_step_plan(step), "content.priority.since", 90LL * DAY_MS);
     cm_autofree char *text = NULL;
     size_t bytes = 0;
@@ -253,8 +257,8 @@ static bool edited_by_a_person(struct cm_step *step, const char *path)
 
     if (fact == NULL || !hex_of_file(path, hex))
         return false;
-    return cm_json_bool(fact, "edited", false) || (strcmp(hex, cm_json_text(fact, "sha256", "")) != 0 &&
-                                                   strcmp(hex, cm_json_text(fact, "before", "")) != 0);
+    return cm_json_bool(fact, "edited", false) ||
+           (strcmp(hex, cm_json_text(fact, "sha256", "")) != 0 && strcmp(hex, cm_json_text(fact, "before", "")) != 0);
 }
 
 static int keep_edited(struct cm_step *step, const char *path, struct cm_err **err)
@@ -288,9 +292,9 @@ static int preview(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
-static const struct cm_param params[] = { CM_PARAM_SERVER("source"), { NULL, CM_T_ANY, NULL, NULL } };
-static const char *const facts_needed[] = { "content.inventory", NULL };
-static const char *const facts_given[] = { "content.priority", NULL };
+static const struct cm_param params[] = {CM_PARAM_SERVER("source"), {NULL, CM_T_ANY, NULL, NULL}};
+static const char *const facts_needed[] = {"content.inventory", NULL};
+static const char *const facts_given[] = {"content.priority", NULL};
 
 const struct cm_action cm_action_content_prioritize = {
     .name = "content.prioritize",

@@ -78,8 +78,8 @@ static int send(struct cm_step *step, struct cm_connect *c, struct cm_intent *i,
         return -1;
     }
     const json_t *id = json_object_get(r.body, "id");
-    cm_autofree char *task = json_is_integer(id) ? cm_fmt("%lld", (long long)json_integer_value(id))
-                                                 : cm_strdup(json_string_value(id));
+    cm_autofree char *task =
+        json_is_integer(id) ? cm_fmt("%lld", (long long)json_integer_value(id)) : cm_strdup(json_string_value(id));
     if (r.status == 200 && task != NULL) {
         if (cm_intent_note(i, json_pack("{s:s}", "task", task), err) < 0)
             return -1;
@@ -106,7 +106,7 @@ static int render(struct cm_step *step, struct cm_connect *c, const char *guid, 
         why = NULL;
         return -1;
     }
-    struct cm_intent_spec spec = { .effect = effect, .key = guid };
+    struct cm_intent_spec spec = {.effect = effect, .key = guid};
     if (cm_intend(step, &spec, &i, err) < 0)
         return -1;
     if (variant == NULL)

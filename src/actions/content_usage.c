@@ -16,7 +16,11 @@
 
 enum { PAGE_ITEMS = 500, PAGES_MAX = 100000 };
 
-struct usage { struct cm_step *step; json_t *visits; uint64_t seen; };
+struct usage {
+    struct cm_step *step;
+    json_t *visits;
+    uint64_t seen;
+};
 
 static void count(struct usage *u, const json_t *row)
 {
@@ -95,7 +99,7 @@ int cm_usage_get(struct cm_step *step, struct cm_connect *c, int64_t since_ms, j
 {
     cm_autojson settings = NULL;
     cm_autojson counted = json_object();
-    struct usage u = { .step = step, .visits = counted };
+    struct usage u = {.step = step, .visits = counted};
     cm_autofree char *since = cm_time_text(since_ms);
     cm_autofree char *now = cm_time_text(cm_clock_wall(cm_loop_clock(cm_step_loop(step))));
     cm_autofree char *from = cm_http_escape(since), *to = cm_http_escape(now);

@@ -19,7 +19,7 @@
 #include "plan/plan.h"
 
 enum result { SAME, DIFFERS, GONE, NOT_VISIBLE, RESULTS };
-static const char *const words[RESULTS] = { "same", "differs", "gone", "not-visible" };
+static const char *const words[RESULTS] = {"same", "differs", "gone", "not-visible"};
 
 struct validation {
     struct cm_step *step;
@@ -45,10 +45,7 @@ static int read_baseline(struct cm_step *step, json_t **out, struct cm_err **err
     return -1;
 }
 
-static bool hidden(int64_t status)
-{
-    return status == 401 || status == 403;
-}
+static bool hidden(int64_t status) { return status == 401 || status == 403; }
 
 /* Redirects are compared by their path: the host may differ between the old server and a port-forward. */
 static const char *path_part(const char *location)
@@ -203,8 +200,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
 {
     cm_autojson baseline = NULL;
     cm_autojson results = json_array();
-    CM_CLEANUP(cm_items_fini) struct cm_items items = { 0 };
-    struct validation v = { .step = step, .results = results };
+    CM_CLEANUP(cm_items_fini) struct cm_items items = {0};
+    struct validation v = {.step = step, .results = results};
     struct cm_page *pages = NULL;
     int got = 0;
 
@@ -230,13 +227,14 @@ static int preview(struct cm_step *step, struct cm_err **err)
     (void)err;
     cm_will(step, "request", "GET content/GUID/ and v1/content/GUID/jobs of each priority item, on the new server");
     for (size_t i = 0; i < json_array_size(render); i++)
-        cm_will(step, "request", "POST variants/ID/render of content %s, as the plan says", json_string_value(json_array_get(render, i)));
+        cm_will(step, "request", "POST variants/ID/render of content %s, as the plan says",
+                json_string_value(json_array_get(render, i)));
     cm_will(step, "write", "artifacts/validation.json");
     return 0;
 }
 
-static const char *const facts_needed[] = { "content.baseline", NULL };
-static const char *const facts_given[] = { "content.validation", NULL };
+static const char *const facts_needed[] = {"content.baseline", NULL};
+static const char *const facts_given[] = {"content.validation", NULL};
 
 const struct cm_action cm_action_content_validate = {
     .name = "content.validate",

@@ -37,8 +37,10 @@ static const char *identity(struct cm_step *step, const struct cm_pg_url *u)
 static const char *place_of(struct cm_step *step, const struct cm_source *s, const char *section, const char *key)
 {
     const struct cm_gcfg_setting *at = s->gcfg ? cm_gcfg_find(s->gcfg, section, NULL, key) : NULL;
-    if (!at) return s->config_file;
-    if (at->from_environment) return "the unit's environment";
+    if (!at)
+        return s->config_file;
+    if (at->from_environment)
+        return "the unit's environment";
     return cm_arena_fmt(cm_step_arena(step), "%s:%zu:%zu", at->file, at->line, at->column);
 }
 
@@ -47,7 +49,8 @@ static const char *place_of(struct cm_step *step, const struct cm_source *s, con
 static bool provider_is_postgres(struct cm_step *step, const struct cm_source *s)
 {
     const char *said = cm_gcfg_get(s->gcfg, "Database", NULL, "Provider");
-    if (cm_starts(s->provider, "postgres")) return true;
+    if (cm_starts(s->provider, "postgres"))
+        return true;
     const char *remedy = "Move Connect to PostgreSQL first: as root on the server run /opt/rstudio-connect/bin/migrate, then set "
                          "Database.Provider = Postgres and Postgres.URL, and start Connect (admin guide, database/migration).";
     if (!said)
@@ -57,8 +60,9 @@ static bool provider_is_postgres(struct cm_step *step, const struct cm_source *s
         cm_finding(step, CM_BLOCKER, "database.sqlite", remedy, "Database.Provider is %s (%s)", said,
                    place_of(step, s, "Database", "Provider"));
     else
-        cm_finding(step, CM_UNKNOWN, "database.provider", "Set Database.Provider = Postgres, or attest that this spelling means it.",
-                   "Database.Provider is '%s' (%s), which this program does not know", said, place_of(step, s, "Database", "Provider"));
+        cm_finding(
+            step, CM_UNKNOWN, "database.provider", "Set Database.Provider = Postgres, or attest that this spelling means it.",
+            "Database.Provider is '%s' (%s), which this program does not know", said, place_of(step, s, "Database", "Provider"));
     return false;
 }
 
@@ -84,12 +88,14 @@ static void judge_host(struct cm_dbcheck *d)
     }
     if (cm_pg_host_is_local(host) || in_values) {
         const char *said = in_values ? in_values : host && *host ? host : "a socket";
-        cm_finding(d->step, CM_BLOCKER, id_of(d, "localhost"),
-                   cm_arena_fmt(cm_step_arena(d->step),
-                                "Give the database a name that the cluster can resolve, let it listen there, and set Postgres.%s to "
-                                "it on the server (or config.Postgres.%s in the values file).", key, key),
-                   "Postgres.%s names '%s' (%s): no pod can reach what listens for the server's own processes only", key, said,
-                   in_values ? "the values" : place);
+        cm_finding(
+            d->step, CM_BLOCKER, id_of(d, "localhost"),
+            cm_arena_fmt(cm_step_arena(d->step),
+                         "Give the database a name that the cluster can resolve, let it listen there, and set Postgres.%s to "
+                         "it on the server (or config.Postgres.%s in the values file).",
+                         key, key),
+            "Postgres.%s names '%s' (%s): no pod can reach what listens for the server's own processes only", key, said,
+            in_values ? "the values" : place);
         return;
     }
     if (!strchr(host, '.') && !strchr(host, ':'))
@@ -133,11 +139,10 @@ static void not_open(struct cm_dbcheck *d, enum cm_pg_why why, const struct cm_e
     const char *reach = "If this machine cannot reach the database, say `database: {via: source}` in the plan, or give "
                         "`database: {hostaddr: ADDRESS}`.";
     switch (why) {
-    case CM_PG_PASSWORD:
-        password_refused(d, at, words);
-        return;
+    case CM_PG_PASSWORD: password_refused(d, at, words); return;
     case CM_PG_NO_DATABASE:
-        cm_finding(d->step, CM_BLOCKER, id_of(d, "missing"), "Correct the name in Postgres.URL, or the address in database.hostaddr.",
+        cm_finding(d->step, CM_BLOCKER, id_of(d, "missing"),
+                   "Correct the name in Postgres.URL, or the address in database.hostaddr.",
                    "there is no such database at %s%s: %s", at, way, words);
         return;
     case CM_PG_NO_ROLE:
@@ -145,21 +150,29 @@ static void not_open(struct cm_dbcheck *d, enum cm_pg_why why, const struct cm_e
                    "%s%s does not know the role %s: %s", at, way, d->url->user, words);
         return;
     case CM_PG_TLS:
-        cm_finding(d->step, CM_UNKNOWN, id_of(d, "tls"), hint ? hint : "Compare sslmode in Postgres.URL with what the database allows.",
-                   "no TLS agreement with %s%s: %s", at, way, words);
+        cm_finding(d->step, CM_UNKNOWN, id_of(d, "tls"),
+                   hint ? hint : "Compare sslmode in Postgres.URL with what the database allows.", "no TLS agreement with %s%s: %s",
+                   at, way, words);
         return;
     case CM_PG_HBA:
-        cm_finding(d->step, CM_UNKNOWN, id_of(d, "hba"),
-                   "Let pg_hba.conf admit this machine, or go through the server with `database: {via: source}`; the pods' addresses "
-                   "must be admitted too.",
-                   "%s%s admits nobody from this address: %s", at, way, words);
+        cm_finding(
+            d->step, CM_UNKNOWN, id_of(d, "hba"),
+            "Let pg_hba.conf admit this machine, or go through the server with `database: {via: source}`; the pods' addresses "
+            "must be admitted too.",
+            "%s%s admits nobody from this address: %s", at, way, words);
         return;
     case CM_PG_FULL:
         cm_finding(d->step, CM_UNKNOWN, id_of(d, "full"),
                    "Free connections or raise max_connections: during the rollout the new server needs its own.",
                    "%s%s has no free connection: %s", at, way, words);
         return;
-    case CM_PG_OK: case CM_PG_UNREACHABLE: case CM_PG_SILENT: case CM_PG_LOST: case CM_PG_QUERY: case CM_PG_OTHER: default:
+    case CM_PG_OK:
+    case CM_PG_UNREACHABLE:
+    case CM_PG_SILENT:
+    case CM_PG_LOST:
+    case CM_PG_QUERY:
+    case CM_PG_OTHER:
+    default:
         cm_finding(d->step, CM_UNKNOWN, id_of(d, "unreachable"), hint ? hint : reach, "%s%s %s: %s", at, way,
                    why == CM_PG_SILENT ? "does not answer" : "could not be asked", words);
     }
@@ -195,7 +208,8 @@ static long number(const json_t *row, const char *name, long otherwise)
 {
     const char *text = json_string_value(json_object_get(row, name));
     char *end;
-    if (!text || !*text) return otherwise;
+    if (!text || !*text)
+        return otherwise;
     long n = strtol(text, &end, 10);
     return *end == '\0' ? n : otherwise;
 }
@@ -203,7 +217,8 @@ static long number(const json_t *row, const char *name, long otherwise)
 static void judge_version(struct cm_dbcheck *d, const json_t *row)
 {
     long major = number(row, "number", 0) / 10000;
-    if (major >= OLDEST_MAJOR && major <= NEWEST_MAJOR) return;
+    if (major >= OLDEST_MAJOR && major <= NEWEST_MAJOR)
+        return;
     cm_finding(d->step, CM_WARNING, id_of(d, "version"),
                major < OLDEST_MAJOR ? "Plan an upgrade of the database; Connect's newer versions may refuse it."
                                     : "Compare with the list of supported versions in the admin guide of your Connect version.",
@@ -222,7 +237,8 @@ static void judge_rights(struct cm_dbcheck *d, const json_t *row)
                    "%s may not create tables in schema %s of %s; a newer Connect that has to change them would not start", role,
                    schema ? schema : "(none: no schema of the search path exists)", at);
     else if (foreign > 0)
-        cm_finding(d->step, CM_WARNING, id_of(d, "owner"), "Let Connect's role own its tables (ALTER TABLE … OWNER TO), or be a "
+        cm_finding(d->step, CM_WARNING, id_of(d, "owner"),
+                   "Let Connect's role own its tables (ALTER TABLE … OWNER TO), or be a "
                    "member of the role that does.",
                    "%ld tables in schema %s of %s do not belong to %s, which cannot alter them then", foreign, schema, at, role);
 }
@@ -232,8 +248,10 @@ static void judge_room(struct cm_dbcheck *d, const json_t *row)
     long slots = number(row, "slots", 0), used = number(row, "used", 0), role_limit = number(row, "role_limit", -1),
          database_limit = number(row, "database_limit", -1);
     long limit = slots;
-    if (role_limit > 0 && role_limit < limit) limit = role_limit;
-    if (database_limit > 0 && database_limit < limit) limit = database_limit;
+    if (role_limit > 0 && role_limit < limit)
+        limit = role_limit;
+    if (database_limit > 0 && database_limit < limit)
+        limit = database_limit;
     if (slots > 0 && used >= slots - slots / 10)
         cm_finding(d->step, CM_WARNING, id_of(d, "connections"), "Raise max_connections, or end what is not needed.",
                    "%ld of %ld connections of %s are in use", used, slots, identity(d->step, d->url));
@@ -247,12 +265,13 @@ static void judge_room(struct cm_dbcheck *d, const json_t *row)
 static bool behind_a_pooler(struct cm_dbcheck *d, const json_t *row)
 {
     long age = number(row, "age", 0);
-    if (age < 5) return false;
+    if (age < 5)
+        return false;
     cm_finding(d->step, CM_UNKNOWN, id_of(d, "pooler"),
                "Give the database server's own address: `database: {hostaddr: ADDRESS, port: 5432}` in the plan; behind a pooler "
                "nobody can see whether Connect is still connected.",
-               "the session at %s was %ld s old when it was opened: a connection pooler stands in between", identity(d->step, d->url),
-               age);
+               "the session at %s was %ld s old when it was opened: a connection pooler stands in between",
+               identity(d->step, d->url), age);
     return true;
 }
 
@@ -267,7 +286,8 @@ static void judge(struct cm_dbcheck *d, const json_t *row)
         cm_finding(d->step, CM_WARNING, id_of(d, "read-only"), "Take default_transaction_read_only away from the role or database.",
                    "sessions at %s begin read-only (default_transaction_read_only is on)", at);
     judge_version(d, row);
-    if (!is_true(row, "recovery")) judge_rights(d, row);
+    if (!is_true(row, "recovery"))
+        judge_rights(d, row);
     if (strcmp(cm_json_text(row, "encoding", "UTF8"), "UTF8") != 0)
         cm_finding(d->step, CM_WARNING, id_of(d, "encoding"), "Connect's documents ask for UTF8; plan a dump and restore.",
                    "%s is encoded in %s", at, cm_json_text(row, "encoding", "?"));
@@ -290,10 +310,11 @@ static int look_at(struct cm_dbcheck *d, bool *answered, struct cm_err **err)
     *answered = false;
     struct cm_pg *p = cm_pg_open(cm_step_loop(d->step), &d->target, &why, &seen);
     if (!p) {
-        if (cm_look_ends(&seen, err)) return -1;
+        if (cm_look_ends(&seen, err))
+            return -1;
         const char *other = d->source->instrumentation.user;
-        *answered = why == CM_PG_NO_DATABASE || ((why == CM_PG_PASSWORD || why == CM_PG_NO_ROLE) && other && d->url->user &&
-                                                 strcmp(other, d->url->user) != 0);
+        *answered = why == CM_PG_NO_DATABASE ||
+                    ((why == CM_PG_PASSWORD || why == CM_PG_NO_ROLE) && other && d->url->user && strcmp(other, d->url->user) != 0);
         not_open(d, why, seen);
         return 0;
     }
@@ -304,27 +325,30 @@ static int look_at(struct cm_dbcheck *d, bool *answered, struct cm_err **err)
         rc = d->pooled ? 0 : cm_dbcheck_sessions(d, p, &seen);
     }
     cm_pg_close(p);
-    if (rc == 0) return 0;
+    if (rc == 0)
+        return 0;
     return cm_look_failed(d->step, id_of(d, "query"), identity(d->step, d->url),
                           "Look at the database server's log for what refused the query.", &seen, err);
 }
 
 static int one_database(struct cm_step *step, const struct cm_source *s, int which, bool *answered, struct cm_err **err)
 {
-    struct cm_dbcheck d = { .step = step, .source = s, .which = which, .url = which ? &s->instrumentation : &s->core };
+    struct cm_dbcheck d = {.step = step, .source = s, .which = which, .url = which ? &s->instrumentation : &s->core};
     cm_autoerr seen = NULL;
     bool none = false;
     d.id_sessions = which ? "database.instrumentation-sessions" : "database.sessions";
     d.id_rights = which ? "database.instrumentation-rights" : "database.rights";
     if (!which) {
         json_t *name = json_string(identity(step, d.url));
-        if (cm_fact_set(step, "database.identity", name, err) < 0) return -1;
+        if (cm_fact_set(step, "database.identity", name, err) < 0)
+            return -1;
     }
     judge_host(&d);
     if (cm_source_database(step, which, "check", &d.target, &none, &seen) < 0)
         return cm_look_failed(step, id_of(&d, "password"), "the password of Connect's role could not be had",
                               "Correct database.password in the plan.", &seen, err);
-    if (none) return 0;
+    if (none)
+        return 0;
     return look_at(&d, answered, err);
 }
 
@@ -336,21 +360,25 @@ static int apply(struct cm_step *step, struct cm_err **err)
     if (cm_source_read(step, &s, &seen) < 0)
         return cm_look_failed(step, "database.unreachable", "what database Connect uses could not be read on the server",
                               "Make `ssh NODE` work from here without a password, then check again.", &seen, err);
-    if (!provider_is_postgres(step, s)) return 0;
+    if (!provider_is_postgres(step, s))
+        return 0;
     if (!s->has_core) {
         cm_finding(step, CM_UNKNOWN, "database.url", "Set Postgres.URL in the server's configuration.",
                    "Database.Provider is %s and %s has no Postgres.URL", s->provider, s->config_file);
         return 0;
     }
-    if (one_database(step, s, 0, &answered, err) < 0) return -1;
-    if (!s->has_instrumentation) return 0;
+    if (one_database(step, s, 0, &answered, err) < 0)
+        return -1;
+    if (!s->has_instrumentation)
+        return 0;
     bool same_server = s->core.host && s->instrumentation.host && strcasecmp(s->core.host, s->instrumentation.host) == 0;
     bool same = strcmp(identity(step, &s->core), identity(step, &s->instrumentation)) == 0;
-    if (same || (same_server && !answered)) return 0;
+    if (same || (same_server && !answered))
+        return 0;
     return one_database(step, s, 1, &second, err);
 }
 
-static const char *const gives[] = { "database.identity", NULL };
+static const char *const gives[] = {"database.identity", NULL};
 
 const struct cm_action cm_action_database_check = {
     .name = "database.check",
@@ -358,8 +386,9 @@ const struct cm_action cm_action_database_check = {
     .kind = CM_CHECK,
     .gives = gives,
     .apply = apply,
-    .reads = "The server's configuration (main file, migration file, the unit's environment); pg_stat_activity, settings and rights "
-             "in the core and the instrumentation database, as Connect's own role.",
+    .reads =
+        "The server's configuration (main file, migration file, the unit's environment); pg_stat_activity, settings and rights "
+        "in the core and the instrumentation database, as Connect's own role.",
     .does = "Sends SELECTs only.",
     .proves = "That the database is PostgreSQL, no standby, reachable, of a supported version, and whose sessions it serves; not "
               "that a pod can reach it (pods.check does).",

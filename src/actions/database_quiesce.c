@@ -6,8 +6,8 @@
 #include "base/json.h"
 
 static const struct cm_param params[] = {
-    { "wait", CM_T_DURATION, "\"60s\"", "how long sessions of a server that was just stopped may take to end" },
-    { NULL, CM_T_ANY, NULL, NULL },
+    {"wait", CM_T_DURATION, "\"60s\"", "how long sessions of a server that was just stopped may take to end"},
+    {NULL, CM_T_ANY, NULL, NULL},
 };
 
 static int apply(struct cm_step *step, struct cm_err **err)
@@ -17,7 +17,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
     int64_t wait = cm_target_limit(step, json_integer_value(cm_step_param(step, "wait"))) - cm_loop_now_ms(cm_step_loop(step));
     if (cm_interlock_settle(step, wait, err) < 0)
         return -1;
-    json_array_foreach(cm_json_at(cm_interlock_seen(step), "named"), i, s) {
+    json_array_foreach(cm_json_at(cm_interlock_seen(step), "named"), i, s)
+    {
         cm_say(step, "not counted: session %d of role %s (%s) on database %s from %s", (int)cm_json_int(s, "pid", 0),
                cm_json_text(s, "role", "?"), cm_json_text(s, "application", ""), cm_json_text(s, "database", "?"),
                cm_json_text(s, "address", "?"));
@@ -32,10 +33,7 @@ static int preview(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
-static int verify(struct cm_step *step, struct cm_err **err)
-{
-    return cm_interlock_forward(step, err);
-}
+static int verify(struct cm_step *step, struct cm_err **err) { return cm_interlock_forward(step, err); }
 
 const struct cm_action cm_action_database_quiesce = {
     .name = "database.quiesce",

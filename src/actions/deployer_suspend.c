@@ -20,10 +20,10 @@
 #define EFFECT "deployer.suspend"
 
 struct deployer {
-    const char *name;              /* for people; NULL: none found */
+    const char *name; /* for people; NULL: none found */
     const char *kind, *object, *ns;
-    const char *annotation;        /* "key=value" that suspends it; NULL: spec.suspend */
-    const char *how;               /* for people */
+    const char *annotation; /* "key=value" that suspends it; NULL: spec.suspend */
+    const char *how;        /* for people */
 };
 
 static const char *mark(const json_t *d, const char *key)
@@ -40,10 +40,18 @@ static void fill(struct cm_step *step, const json_t *d, struct deployer *out)
     const char *argo = mark(d, "argocd.argoproj.io/tracking-id");
     const char *app = argo ? argo : mark(d, "argocd.argoproj.io/instance");
     if (flux) {
-        *out = (struct deployer){"Flux", "helmreleases.helm.toolkit.fluxcd.io", cm_arena_strdup(arena, flux), cm_arena_strdup(arena, ns), NULL,
+        *out = (struct deployer){"Flux",
+                                 "helmreleases.helm.toolkit.fluxcd.io",
+                                 cm_arena_strdup(arena, flux),
+                                 cm_arena_strdup(arena, ns),
+                                 NULL,
                                  cm_arena_fmt(arena, "flux suspend helmrelease %s -n %s", flux, ns ? ns : "flux-system")};
     } else if (kustomize) {
-        *out = (struct deployer){"Flux", "deployments", cm_target_fullname(step), NULL, "kustomize.toolkit.fluxcd.io/reconcile=disabled",
+        *out = (struct deployer){"Flux",
+                                 "deployments",
+                                 cm_target_fullname(step),
+                                 NULL,
+                                 "kustomize.toolkit.fluxcd.io/reconcile=disabled",
                                  cm_arena_fmt(arena, "flux suspend kustomization %s", kustomize)};
     } else if (app) {
         /* with applications in any namespace the id begins with "namespace_" */
@@ -56,7 +64,11 @@ static void fill(struct cm_step *step, const json_t *d, struct deployer *out)
             where = name;
             name = bar + 1;
         }
-        *out = (struct deployer){"Argo CD", "applications.argoproj.io", name, where, "argocd.argoproj.io/skip-reconcile=true",
+        *out = (struct deployer){"Argo CD",
+                                 "applications.argoproj.io",
+                                 name,
+                                 where,
+                                 "argocd.argoproj.io/skip-reconcile=true",
                                  cm_arena_fmt(arena, "argocd app set %s --sync-policy none", name)};
     }
 }
@@ -74,7 +86,8 @@ static int find(struct cm_step *step, struct deployer *out, struct cm_err **err)
 }
 
 /* Its state: suspended already, and what is there now (for the ledger). *seen CM_SEEN only when this kubeconfig may look. */
-static int state(struct cm_step *step, const struct deployer *p, bool *suspended, json_t **original, enum cm_seen *seen, struct cm_err **err)
+static int state(struct cm_step *step, const struct deployer *p, bool *suspended, json_t **original, enum cm_seen *seen,
+                 struct cm_err **err)
 {
     cm_autojson o = NULL;
     *suspended = false;
@@ -98,8 +111,10 @@ static int state(struct cm_step *step, const struct deployer *p, bool *suspended
 
 static int by_a_person(struct cm_step *step, const struct deployer *p, struct cm_err **err)
 {
-    const char *shown = cm_arena_fmt(cm_step_arena(step), "The Deployment is managed by %s (%s %s).\nSuspend it, for instance: %s\n"
-                                     "Otherwise it brings the pods back while the old server starts.\n", p->name, p->kind, p->object, p->how);
+    const char *shown = cm_arena_fmt(cm_step_arena(step),
+                                     "The Deployment is managed by %s (%s %s).\nSuspend it, for instance: %s\n"
+                                     "Otherwise it brings the pods back while the old server starts.\n",
+                                     p->name, p->kind, p->object, p->how);
     struct cm_gate_spec g = {.id = "deployer.suspend", .attest = true, .title = "the other deployer is suspended", .shown = shown};
     return cm_gate_pass(step, &g, err);
 }
@@ -163,8 +178,9 @@ static int verify(struct cm_step *step, struct cm_err **err)
         return i ? cm_intent_happened(i, NULL, err) : 0;
     }
     /* what this kubeconfig may not see, a person has attested; the reverse interlock sees whether the pods come back */
-    return cm_reading(step) || cm_gate_answer(step, "deployer.suspend") ? 0
-                                                                       : cm_fail(err, CM_E_FAILED, "%s %s is not suspended", p.kind, p.object);
+    return cm_reading(step) || cm_gate_answer(step, "deployer.suspend")
+               ? 0
+               : cm_fail(err, CM_E_FAILED, "%s %s is not suspended", p.kind, p.object);
 }
 
 static int preview(struct cm_step *step, struct cm_err **err)

@@ -31,8 +31,8 @@ static char *announcement(struct cm_step *step)
     cm_autostr out = CM_STR(CM_STR_LINE);
     int64_t start, end;
 
-    cm_str_addf(&out, "Posit Connect%s%s%s is being moved and will not be available", url != NULL ? " (" : "", url != NULL ? url : "",
-                url != NULL ? ")" : "");
+    cm_str_addf(&out, "Posit Connect%s%s%s is being moved and will not be available", url != NULL ? " (" : "",
+                url != NULL ? url : "", url != NULL ? ")" : "");
     if (cm_plan_time(plan, "window.start", &start) && cm_plan_time(plan, "window.end", &end)) {
         cm_autofree char *from = cm_time_for_people(start, zone), *to = cm_time_for_people(end, zone);
         cm_str_addf(&out, " from %s to %s", from, to);
@@ -45,21 +45,23 @@ static char *announcement(struct cm_step *step)
     return cm_str_take(&out);
 }
 
-static bool has_webhook(struct cm_step *step)
-{
-    return cm_plan_get(cm_step_plan(step), "notify.webhook") != NULL;
-}
+static bool has_webhook(struct cm_step *step) { return cm_plan_get(cm_step_plan(step), "notify.webhook") != NULL; }
 
 /* ---- the webhook ---- */
 
 static int post(struct cm_step *step, struct cm_intent *i, const struct cm_secret *url, const char *text, struct cm_err **err)
 {
-    static const char *const headers[] = { "Content-Type: application/json", NULL };
+    static const char *const headers[] = {"Content-Type: application/json", NULL};
     cm_autojson body = json_pack("{s:s}", "text", text);
     cm_autofree char *bytes = json_dumps(body, JSON_COMPACT);
-    struct cm_http_request q = { .method = "POST", .url = cm_secret_reveal(url), .headers = headers, .body = bytes,
-                                 .body_bytes = strlen(bytes), .timeout_ms = WEBHOOK_MS, .body_max_bytes = (size_t)1 << 20 };
-    CM_CLEANUP(cm_http_answer_fini) struct cm_http_answer a = { 0 };
+    struct cm_http_request q = {.method = "POST",
+                                .url = cm_secret_reveal(url),
+                                .headers = headers,
+                                .body = bytes,
+                                .body_bytes = strlen(bytes),
+                                .timeout_ms = WEBHOOK_MS,
+                                .body_max_bytes = (size_t)1 << 20};
+    CM_CLEANUP(cm_http_answer_fini) struct cm_http_answer a = {0};
 
     if (cm_http_do(cm_outside_http(cm_step_outside(step)), &q, &a, err) < 0)
         return -1;
@@ -81,7 +83,7 @@ static int announce(struct cm_step *step, const char *text, struct cm_err **err)
     struct cm_secret *url = NULL;
     struct cm_intent *i = cm_intent_find(step, effect, key);
     cm_autojson detail = json_pack("{s:s}", "text", text);
-    struct cm_intent_spec spec = { .effect = effect, .key = key, .detail = detail };
+    struct cm_intent_spec spec = {.effect = effect, .key = key, .detail = detail};
 
     if (i != NULL && cm_intent_life(i) == CM_HAPPENED)
         return 0;
@@ -161,7 +163,7 @@ static int preview(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
-static const char *const facts_given[] = { "downtime.announced", NULL };
+static const char *const facts_given[] = {"downtime.announced", NULL};
 
 const struct cm_action cm_action_downtime_announce = {
     .name = "downtime.announce",

@@ -20,8 +20,8 @@ int cm_intend_again(struct cm_step *step, const struct cm_intent_spec *spec, str
     struct cm_intent_spec again = *spec;
     for (int n = 2;; n++) {
         struct cm_intent *old = cm_intent_find(step, again.effect, again.key);
-        if (old == NULL || (cm_intent_life(old) != CM_HAPPENED && cm_intent_life(old) != CM_BACK &&
-                            cm_intent_life(old) != CM_FINAL))
+        if (old == NULL ||
+            (cm_intent_life(old) != CM_HAPPENED && cm_intent_life(old) != CM_BACK && cm_intent_life(old) != CM_FINAL))
             return cm_intend(step, &again, out, err);
         again.key = cm_arena_fmt(cm_step_arena(step), "%s (%d)", spec->key, n);
     }
@@ -62,10 +62,7 @@ int cm_pause(struct cm_step *step, int64_t ms, struct cm_err **err)
     return cm_fail(err, CM_E_INTERRUPTED, "interrupted while waiting");
 }
 
-int64_t cm_wall_now(struct cm_step *step)
-{
-    return cm_clock_wall(cm_loop_clock(cm_step_loop(step)));
-}
+int64_t cm_wall_now(struct cm_step *step) { return cm_clock_wall(cm_loop_clock(cm_step_loop(step))); }
 
 int cm_wait_until(struct cm_step *step, int (*ready)(void *ctx, struct cm_err **err), void *ctx, int64_t limit, int64_t first_ms,
                   int64_t most_ms, struct cm_err **err)

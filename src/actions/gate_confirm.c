@@ -67,7 +67,8 @@ static int add_revision(struct cm_step *step, struct cm_str *out, struct cm_err 
     if (n == 0)
         cm_str_add(out, "release       none yet: it is installed\n");
     else
-        cm_str_addf(out, "release       revision %d, %s; it is upgraded to %d\n", list[n - 1].revision, list[n - 1].status, list[n - 1].revision + 1);
+        cm_str_addf(out, "release       revision %d, %s; it is upgraded to %d\n", list[n - 1].revision, list[n - 1].status,
+                    list[n - 1].revision + 1);
     free(list);
     return 0;
 }
@@ -76,7 +77,8 @@ static void add_temporary(struct cm_step *step, struct cm_str *out)
 {
     const char *name;
     json_t *original;
-    json_object_foreach(cm_json_loose(cm_json_at(cm_fact(step, "temporary.values"), "originals")), name, original) {
+    json_object_foreach(cm_json_loose(cm_json_at(cm_fact(step, "temporary.values"), "originals")), name, original)
+    {
         const char *was = cm_json_text(original, "value", NULL);
         cm_str_addf(out, "for a while   %s (afterwards %s)\n", name, was ? was : "absent again");
     }
@@ -101,10 +103,13 @@ static int show_downtime(struct cm_step *step, struct cm_str *out, struct cm_err
     if (cm_plan_text(plan, "window.end"))
         cm_str_addf(out, "window        %s to %s (%s)\n", plan_text(step, "window.start"), plan_text(step, "window.end"),
                     plan_text(step, "window.zone"));
-    cm_str_add(out, "estimate      the service is down for the backup and the start of the pod; users are out until validation ends\n");
+    cm_str_add(out,
+               "estimate      the service is down for the backup and the start of the pod; users are out until validation ends\n");
     if (json_array_size(cm_plan_get(plan, "source.hosts")) > 0)
-        cm_str_add(out, "From here on: users out, the old server stopped and masked, backup, deployment.\n"
-                        "Say go only when automation that could start the old server (Puppet, Ansible, cron) is off, and users were told.\n");
+        cm_str_add(
+            out,
+            "From here on: users out, the old server stopped and masked, backup, deployment.\n"
+            "Say go only when automation that could start the old server (Puppet, Ansible, cron) is off, and users were told.\n");
     else
         cm_str_add(out, "From here on: the running Connect is scaled to zero, then deployed with the direct runner.\n"
                         "Say go only when another deployer (Argo CD, Flux) is suspended, and users were told.\n");
@@ -132,11 +137,14 @@ static int show_login(struct cm_step *step, struct cm_str *out, struct cm_err **
     cm_autofree char *host = url ? cm_look_url_host(url) : NULL;
     const char *address = new_address(step);
     (void)err;
-    cm_str_addf(out, "Log in through the real name%s%s, resolved to the new address on your own machine by a line in /etc/hosts:\n"
-                     "    %s  %s\n",
+    cm_str_addf(out,
+                "Log in through the real name%s%s, resolved to the new address on your own machine by a line in /etc/hosts:\n"
+                "    %s  %s\n",
                 url ? " " : "", url ? url : "", address ? address : "ADDRESS-OF-THE-NEW-SERVER", host ? host : "NAME");
-    cm_str_add(out, "Open one application and one document. Single sign-on cannot be tried through a port-forward: it leads back to the real "
-                    "address.\nTake the line out of /etc/hosts afterwards.\n");
+    cm_str_add(
+        out,
+        "Open one application and one document. Single sign-on cannot be tried through a port-forward: it leads back to the real "
+        "address.\nTake the line out of /etc/hosts afterwards.\n");
     return 0;
 }
 
@@ -164,7 +172,10 @@ static int show_final(struct cm_step *step, struct cm_str *out, struct cm_err **
     return 0;
 }
 
-static const struct { const char *id, *title; int (*show)(struct cm_step *, struct cm_str *, struct cm_err **); } known[] = {
+static const struct {
+    const char *id, *title;
+    int (*show)(struct cm_step *, struct cm_str *, struct cm_err **);
+} known[] = {
     {"gate.downtime", "begin the downtime", show_downtime},
     {"gate.login", "a person logged in on the new server and saw content", show_login},
     {"gate.rollback", "take Connect back to the old server", show_rollback},
@@ -181,7 +192,9 @@ static int apply(struct cm_step *step, struct cm_err **err)
             if (known[i].show(step, &shown, err) < 0)
                 return -1;
         }
-    struct cm_gate_spec g = {.id = cm_step_id(step), .attest = strcmp(kind, "attest") == 0, .shown = cm_str_text(&shown),
+    struct cm_gate_spec g = {.id = cm_step_id(step),
+                             .attest = strcmp(kind, "attest") == 0,
+                             .shown = cm_str_text(&shown),
                              .title = title ? title : "go on"};
     return cm_gate_pass(step, &g, err);
 }

@@ -42,7 +42,8 @@ static int temporary_on_record(struct cm_step *step, struct cm_err **err)
 {
     const char *setting;
     json_t *original;
-    json_object_foreach(cm_json_loose(cm_json_at(cm_fact(step, "temporary.values"), "originals")), setting, original) {
+    json_object_foreach(cm_json_loose(cm_json_at(cm_fact(step, "temporary.values"), "originals")), setting, original)
+    {
         struct cm_intent *i = NULL;
         struct cm_intent_spec spec = {.effect = "temporary.setting", .key = setting, .original = original, .settle = true};
         if (cm_intend(step, &spec, &i, err) < 0)
@@ -114,7 +115,8 @@ const struct cm_action cm_action_helm_deploy = {
     .verify = verify,
     .undo = undo,
     .reads = "The release's records; nodes, processes and database sessions (the interlock).",
-    .does = "helm upgrade --install with the plan's values, values.config.yaml and values.temporary.yaml; never --wait, --atomic, --set.",
+    .does =
+        "helm upgrade --install with the plan's values, values.config.yaml and values.temporary.yaml; never --wait, --atomic, --set.",
     .proves = "The newest revision is base + 1, carries our label, and is deployed.",
     .undoes = "release.scale brings it to zero; the release and its storage stay. A temporary setting is proved to be back.",
     .rights = "In the namespace: what the chart creates, and Secrets of the release.",

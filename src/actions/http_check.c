@@ -26,9 +26,12 @@ static int apply(struct cm_step *step, struct cm_err **err)
 {
     const char *url = json_string_value(cm_step_param(step, "url"));
     long wanted = (long)json_integer_value(cm_step_param(step, "status"));
-    struct cm_http_request q = { .method = "GET", .url = url, .timeout_ms = limit(step), .body_max_bytes = (size_t)1 << 20,
-                                 .ca_file = cm_plan_text(cm_step_plan(step), "connect.ca_file") };
-    CM_CLEANUP(cm_http_answer_fini) struct cm_http_answer a = { 0 };
+    struct cm_http_request q = {.method = "GET",
+                                .url = url,
+                                .timeout_ms = limit(step),
+                                .body_max_bytes = (size_t)1 << 20,
+                                .ca_file = cm_plan_text(cm_step_plan(step), "connect.ca_file")};
+    CM_CLEANUP(cm_http_answer_fini) struct cm_http_answer a = {0};
     cm_autofree char *id = cm_fmt("http.%s", cm_step_id(step));
 
     if (cm_http_do(cm_outside_http(cm_step_outside(step)), &q, &a, err) < 0)
@@ -38,8 +41,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
     else if (a.status == 0)
         cm_finding(step, CM_UNKNOWN, id, "See whether it can be reached from here.", "%s does not answer: %s", url, a.problem);
     else
-        cm_finding(step, CM_BLOCKER, id, "Mend what stands behind it, or the status this step expects.", "%s answers %ld, not %ld", url,
-                   a.status, wanted);
+        cm_finding(step, CM_BLOCKER, id, "Mend what stands behind it, or the status this step expects.", "%s answers %ld, not %ld",
+                   url, a.status, wanted);
     return 0;
 }
 
@@ -51,10 +54,10 @@ static int preview(struct cm_step *step, struct cm_err **err)
 }
 
 static const struct cm_param params[] = {
-    { "url", CM_T_STRING, NULL, "The address to ask." },
-    { "status", CM_T_INT, "200", "The HTTP status that is right." },
-    { "timeout", CM_T_DURATION, "\"10s\"", "How long to wait for the answer." },
-    { NULL, CM_T_ANY, NULL, NULL },
+    {"url", CM_T_STRING, NULL, "The address to ask."},
+    {"status", CM_T_INT, "200", "The HTTP status that is right."},
+    {"timeout", CM_T_DURATION, "\"10s\"", "How long to wait for the answer."},
+    {NULL, CM_T_ANY, NULL, NULL},
 };
 
 const struct cm_action cm_action_http_check = {

@@ -19,9 +19,8 @@ static bool has_leave(struct cm_step *step)
 {
     size_t i;
     json_t *what;
-    json_array_foreach(cm_json_loose(cm_plan_get(cm_step_plan(step), "allow")), i, what)
-        if (json_is_string(what) && strcmp(json_string_value(what), "images") == 0)
-            return true;
+    json_array_foreach(cm_json_loose(cm_plan_get(cm_step_plan(step), "allow")), i,
+                       what) if (json_is_string(what) && strcmp(json_string_value(what), "images") == 0) return true;
     return false;
 }
 
@@ -33,11 +32,11 @@ static json_t *images_of(struct cm_step *step)
     size_t i;
     if (cm_target_base_json(step, &values, NULL) < 0)
         return out;
-    json_array_foreach(cm_json_loose(cm_json_at(values, "executionEnvironments")), i, env)
-        if (*cm_json_text(env, "name", ""))
-            json_object_set_new(out, cm_json_text(env, "name", ""), json_true());
+    json_array_foreach(cm_json_loose(cm_json_at(values, "executionEnvironments")), i, env) if (*cm_json_text(env, "name", ""))
+        json_object_set_new(out, cm_json_text(env, "name", ""), json_true());
     if (*cm_json_text(values, "image.tag", "")) {
-        cm_autofree char *server = cm_fmt("%s:%s", cm_json_text(values, "image.repository", "posit/connect"), cm_json_text(values, "image.tag", ""));
+        cm_autofree char *server =
+            cm_fmt("%s:%s", cm_json_text(values, "image.repository", "posit/connect"), cm_json_text(values, "image.tag", ""));
         json_object_set_new(out, server, json_true());
     }
     return out;
@@ -54,13 +53,16 @@ static char *job_name(struct cm_step *step, const char *image)
 
 static json_t *job_for(const char *name, const char *image)
 {
-    return json_pack("{s:s, s:s, s:{s:s, s:{s:s}}, s:{s:i, s:i, s:{s:{s:s, s:[{s:s, s:s, s:[s]}]}}}}", "apiVersion", "batch/v1", "kind",
-                     "Job", "metadata", "name", name, "labels", "app.kubernetes.io/managed-by", "connect-migrate", "spec", "backoffLimit", 0,
-                     "ttlSecondsAfterFinished", 600, "template", "spec", "restartPolicy", "Never", "containers", "name", "pull", "image",
-                     image, "command", "true");
+    return json_pack("{s:s, s:s, s:{s:s, s:{s:s}}, s:{s:i, s:i, s:{s:{s:s, s:[{s:s, s:s, s:[s]}]}}}}", "apiVersion", "batch/v1",
+                     "kind", "Job", "metadata", "name", name, "labels", "app.kubernetes.io/managed-by", "connect-migrate", "spec",
+                     "backoffLimit", 0, "ttlSecondsAfterFinished", 600, "template", "spec", "restartPolicy", "Never", "containers",
+                     "name", "pull", "image", image, "command", "true");
 }
 
-struct pulling { struct cm_step *step; const char *job; };
+struct pulling {
+    struct cm_step *step;
+    const char *job;
+};
 
 static int pulled(void *ctx, struct cm_err **err)
 {
@@ -83,8 +85,8 @@ static int pull(struct cm_step *step, const char *image, struct cm_err **err)
     if (cm_intent_life(make) != CM_HAPPENED) {
         cm_autojson job = job_for(name, image), *old = NULL;
         enum cm_seen seen = CM_ABSENT;
-        if (cm_kube_get(step, "jobs", name, NULL, &old, &seen, err) < 0 || (seen == CM_ABSENT && cm_kube_create(make, job, err) < 0) ||
-            cm_intent_close(make, CM_HAPPENED, NULL, err) < 0)
+        if (cm_kube_get(step, "jobs", name, NULL, &old, &seen, err) < 0 ||
+            (seen == CM_ABSENT && cm_kube_create(make, job, err) < 0) || cm_intent_close(make, CM_HAPPENED, NULL, err) < 0)
             return -1;
     }
     if (cm_wait_until(step, pulled, &(struct pulling){step, name}, cm_step_deadline(step), 5, 2000, err) < 0)
@@ -105,7 +107,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
     cm_autojson images = images_of(step);
     const char *image;
     json_t *on;
-    json_object_foreach(images, image, on) {
+    json_object_foreach(images, image, on)
+    {
         struct cm_err *why = NULL;
         if (pull(step, image, &why) == 0)
             continue;
@@ -135,7 +138,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
 {
     (void)step;
     (void)err;
-    return 0;       /* nothing rests on it */
+    return 0; /* nothing rests on it */
 }
 
 const struct cm_action cm_action_images_pull = {

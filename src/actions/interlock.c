@@ -28,16 +28,20 @@
 #include "base/time.h"
 #include "plan/plan.h"
 
-enum { EVERY_MS = 2000, DATABASES = 2, BLIND_MOST = 5,
-       CLOCKS_MS = 2000 };             /* how far the cluster's clock and the database's may be apart */
+enum {
+    EVERY_MS = 2000,
+    DATABASES = 2,
+    BLIND_MOST = 5,
+    CLOCKS_MS = 2000
+}; /* how far the cluster's clock and the database's may be apart */
 
 struct slot {
     struct cm_pg *pg[DATABASES];
-    bool pooled[DATABASES];            /* as seen when it was opened */
-    pid_t pid_of;                      /* a connection belongs to one process */
+    bool pooled[DATABASES]; /* as seen when it was opened */
+    pid_t pid_of;           /* a connection belongs to one process */
     json_t *seen;
-    int64_t looked_ms;                 /* boot */
-    int blind;                         /* looks in a row that could not be made */
+    int64_t looked_ms; /* boot */
+    int blind;         /* looks in a row that could not be made */
 };
 
 /* One look, and what it found. */
@@ -46,10 +50,10 @@ struct look {
     struct slot *slot;
     bool reverse;
     bool asked_pods, pods_unknown;
-    int64_t first_pod_ms;              /* wall; 0: our release has no pod */
+    int64_t first_pod_ms; /* wall; 0: our release has no pod */
     struct cm_str broken, unknown;
-    bool passing;                      /* what is unknown may be known in a moment */
-    bool units_up, units_loose;        /* running; not masked any more */
+    bool passing;               /* what is unknown may be known in a moment */
+    bool units_up, units_loose; /* running; not masked any more */
     int blocking_pid;
 };
 
@@ -103,7 +107,7 @@ static void not_known(struct look *l, const char *what, const struct cm_err *why
 
 static void look_at_node(struct look *l, struct cm_host *h)
 {
-    CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+    CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
     cm_autoerr why = NULL;
     const char *name = cm_host_name(h);
     if (cm_host_unit(l->step, h, &u, &why) < 0) {
@@ -154,7 +158,8 @@ static bool listed(const json_t *list, const char *text)
 {
     size_t i;
     const json_t *word;
-    json_array_foreach(list, i, word) {
+    json_array_foreach(list, i, word)
+    {
         if (strcmp(json_string_value(word) == NULL ? "" : json_string_value(word), text) == 0)
             return true;
     }
@@ -165,7 +170,7 @@ static bool connects_role(const struct cm_source *s, const char *user)
 {
     const char *core = s->core.user, *instrumentation = s->instrumentation.user;
     if (user == NULL)
-        return true;                                   /* who it is may not be seen: it counts */
+        return true; /* who it is may not be seen: it counts */
     return (core != NULL && strcmp(core, user) == 0) || (instrumentation != NULL && strcmp(instrumentation, user) == 0);
 }
 
@@ -203,18 +208,18 @@ static void judge(struct look *l, const struct cm_source *source, const char *da
         note_session(l, "named", database, s);
         return;
     }
-    if (of_our_pod(l, s) || l->pods_unknown)           /* whose it is cannot be told then, and that is said */
+    if (of_our_pod(l, s) || l->pods_unknown) /* whose it is cannot be told then, and that is said */
         return;
     note_session(l, "blocking", database, s);
     l->blocking_pid = s->pid;
     add(&l->broken, "session %d of role %s on database %s from %s%s%s%s", s->pid, s->user == NULL ? "(hidden)" : s->user, database,
-        s->address == NULL || *s->address == '\0' ? "an address that may not be seen" : s->address,
-        *application ? " (" : "", application, *application ? ")" : "");
+        s->address == NULL || *s->address == '\0' ? "an address that may not be seen" : s->address, *application ? " (" : "",
+        application, *application ? ")" : "");
 }
 
 static void look_at_database(struct look *l, const struct cm_source *source, int which)
 {
-    CM_CLEANUP(cm_pg_sessions_fini) struct cm_pg_sessions seen = { 0 };
+    CM_CLEANUP(cm_pg_sessions_fini) struct cm_pg_sessions seen = {0};
     cm_autoerr why = NULL;
     struct cm_pg_target t;
     bool none;
@@ -276,7 +281,8 @@ static bool content_job(const json_t *job)
     const json_t *c;
     if (cm_json_int(job, "status.active", 0) == 0)
         return false;
-    json_array_foreach(cm_json_at(job, "spec.template.spec.containers"), i, c) {
+    json_array_foreach(cm_json_at(job, "spec.template.spec.containers"), i, c)
+    {
         const char *name = cm_json_text(c, "name", "");
         if (strcmp(name, "connect-content") == 0 || strcmp(name, "rs-launcher-container") == 0)
             return true;
@@ -298,9 +304,7 @@ static void look_at_jobs(struct look *l)
     }
     if (seen == CM_FORBIDDEN)
         add(&l->unknown, "the Jobs of namespace %s may not be listed", ns);
-    json_array_foreach(json_object_get(jobs, "items"), i, job) {
-        running += content_job(job) ? 1 : 0;
-    }
+    json_array_foreach(json_object_get(jobs, "items"), i, job) { running += content_job(job) ? 1 : 0; }
     if (running > 0)
         add(&l->broken, "%zu content Jobs still run in namespace %s", running, ns);
 }
@@ -316,7 +320,8 @@ static void look_at_cluster(struct look *l)
     size_t i, living = 0;
     const json_t *pod;
     const char *name = "";
-    json_array_foreach(pods, i, pod) {
+    json_array_foreach(pods, i, pod)
+    {
         const char *phase = cm_json_text(pod, "status.phase", "");
         if (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0)
             continue;
@@ -340,8 +345,8 @@ static void look_forward(struct look *l)
 
 static void look(struct cm_step *step, bool reverse, struct look *l)
 {
-    *l = (struct look){ .step = step, .slot = slot_of(step), .reverse = reverse, .broken = CM_STR(CM_STR_LINE),
-                        .unknown = CM_STR(CM_STR_LINE) };
+    *l = (struct look){
+        .step = step, .slot = slot_of(step), .reverse = reverse, .broken = CM_STR(CM_STR_LINE), .unknown = CM_STR(CM_STR_LINE)};
     json_decref(l->slot->seen);
     l->slot->seen = json_pack("{s:[], s:[], s:b}", "blocking", "named", "visible", 1);
     l->slot->looked_ms = cm_loop_now_ms(cm_step_loop(step));
@@ -377,9 +382,10 @@ static int broken(const struct look *l, struct cm_err **err)
 static int attested(const struct look *l, bool may_ask, struct cm_err **err)
 {
     struct cm_gate_spec gate = {
-        .id = "interlock.unknown", .attest = true,
-        .title = l->reverse ? "no Connect runs in the cluster or elsewhere on this database"
-                            : "no other Connect runs on this database",
+        .id = "interlock.unknown",
+        .attest = true,
+        .title =
+            l->reverse ? "no Connect runs in the cluster or elsewhere on this database" : "no other Connect runs on this database",
         .shown = cm_arena_fmt(cm_step_arena(l->step), "It could not be decided from here: %s\n", cm_str_text(&l->unknown)),
     };
     if (may_ask && !l->passing && !cm_reading(l->step))
@@ -410,7 +416,7 @@ static int put_down(struct look *l, struct cm_err **err)
     cm_autostr names = CM_STR(CM_STR_LINE);
     for (size_t i = 0; i < cm_outside_hosts(o); i++) {
         struct cm_host *h = cm_outside_host(o, i);
-        CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+        CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
         if (cm_host_unit(l->step, h, &u, NULL) < 0 || (!cm_unit_up(&u) && cm_unit_held(&u)))
             continue;
         add(&names, "%s", cm_host_name(h));
@@ -419,19 +425,17 @@ static int put_down(struct look *l, struct cm_err **err)
     }
     cm_fail(err, CM_E_FAILED, "Connect %s on %s; it was masked and stopped again", l->units_up ? "came back" : "was unmasked",
             cm_str_text(&names));
-    cm_hint(err, "Find the automation that does it (Ansible, Puppet, cron, a monitoring agent) and switch it off, then run the same "
-                 "command again.");
+    cm_hint(err,
+            "Find the automation that does it (Ansible, Puppet, cron, a monitoring agent) and switch it off, then run the same "
+            "command again.");
     return -1;
 }
 
-static bool no_old_server(struct cm_step *step)
-{
-    return cm_outside_hosts(cm_step_outside(step)) == 0;
-}
+static bool no_old_server(struct cm_step *step) { return cm_outside_hosts(cm_step_outside(step)) == 0; }
 
 int cm_interlock_forward(struct cm_step *step, struct cm_err **err)
 {
-    CM_CLEANUP(look_fini) struct look l = { 0 };
+    CM_CLEANUP(look_fini) struct look l = {0};
     if (cm_fault("interlock-left-out") || no_old_server(step))
         return 0;
     look(step, false, &l);
@@ -442,7 +446,7 @@ int cm_interlock_forward(struct cm_step *step, struct cm_err **err)
 
 int cm_interlock_reverse(struct cm_step *step, struct cm_err **err)
 {
-    CM_CLEANUP(look_fini) struct look l = { 0 };
+    CM_CLEANUP(look_fini) struct look l = {0};
     if (cm_fault("interlock-left-out"))
         return 0;
     look(step, true, &l);
@@ -451,8 +455,9 @@ int cm_interlock_reverse(struct cm_step *step, struct cm_err **err)
 
 int cm_interlock_reverse_pods(struct cm_step *step, struct cm_err **err)
 {
-    CM_CLEANUP(look_fini) struct look l = { .step = step, .slot = slot_of(step), .reverse = true, .broken = CM_STR(CM_STR_LINE),
-                                            .unknown = CM_STR(CM_STR_LINE) };
+    CM_CLEANUP(look_fini)
+    struct look l = {
+        .step = step, .slot = slot_of(step), .reverse = true, .broken = CM_STR(CM_STR_LINE), .unknown = CM_STR(CM_STR_LINE)};
     if (cm_fault("interlock-left-out"))
         return 0;
     look_at_cluster(&l);
@@ -462,7 +467,7 @@ int cm_interlock_reverse_pods(struct cm_step *step, struct cm_err **err)
 static int settled(void *ctx, struct cm_err **err)
 {
     struct cm_step *step = ctx;
-    CM_CLEANUP(look_fini) struct look l = { 0 };
+    CM_CLEANUP(look_fini) struct look l = {0};
     look(step, false, &l);
     if (l.broken.len > 0) {
         return l.units_up || l.units_loose ? put_down(&l, err) : 0;
@@ -485,7 +490,7 @@ int cm_interlock_settle(struct cm_step *step, int64_t wait_ms, struct cm_err **e
 
 static int guard(struct cm_step *step, struct cm_err **err)
 {
-    CM_CLEANUP(look_fini) struct look l = { 0 };
+    CM_CLEANUP(look_fini) struct look l = {0};
     if (cm_fault("interlock-left-out") || no_old_server(step))
         return 0;
     look(step, false, &l);
@@ -534,7 +539,4 @@ int cm_interlock_wait(struct cm_step *step, int (*ready)(void *ctx, struct cm_er
     }
 }
 
-const json_t *cm_interlock_seen(struct cm_step *step)
-{
-    return slot_of(step)->seen;
-}
+const json_t *cm_interlock_seen(struct cm_step *step) { return slot_of(step)->seen; }

@@ -18,10 +18,7 @@
 #include "base/mem.h"
 #include "plan/plan.h"
 
-static const char *release(struct cm_step *step)
-{
-    return cm_plan_text(cm_step_plan(step), "target.release");
-}
+static const char *release(struct cm_step *step) { return cm_plan_text(cm_step_plan(step), "target.release"); }
 
 /* spec.replicas of the Deployment; -1: there is none. */
 static int replicas(struct cm_step *step, int64_t *n, struct cm_err **err)
@@ -103,10 +100,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
     return -1;
 }
 
-static int verify(struct cm_step *step, struct cm_err **err)
-{
-    return cm_interlock_reverse_pods(step, err);
-}
+static int verify(struct cm_step *step, struct cm_err **err) { return cm_interlock_reverse_pods(step, err); }
 
 static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err)
 {
@@ -133,7 +127,8 @@ const struct cm_action cm_action_launcher_drain = {
     .verify = verify,
     .undo = undo,
     .reads = "The Deployment's replicas, the pods of the release, the Jobs of content.",
-    .does = "helm upgrade with the release's own values and replicas: 0 behind them; then waits for pods and Jobs. It ends no Job itself.",
+    .does =
+        "helm upgrade with the release's own values and replicas: 0 behind them; then waits for pods and Jobs. It ends no Job itself.",
     .proves = "No pod of the release and no Job of content is left.",
     .undoes = "helm.deploy brings the replicas back; on the way back they are compared with what they were.",
     .rights = "As for helm.deploy; to list pods and Jobs.",

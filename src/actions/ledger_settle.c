@@ -11,17 +11,15 @@ static const struct cm_param params[] = {
     {NULL, CM_T_ANY, NULL, NULL},
 };
 
-static bool is_final(const struct cm_step *step)
-{
-    return strcmp(json_string_value(cm_step_param(step, "entries")), "final") == 0;
-}
+static bool is_final(const struct cm_step *step) { return strcmp(json_string_value(cm_step_param(step, "entries")), "final") == 0; }
 
 static int preview(struct cm_step *step, struct cm_err **err)
 {
     struct cm_change c;
     (void)err;
     for (uint64_t after = 0; cm_ledger_next(step, NULL, after, &c); after = c.intent)
-        cm_will(step, "note", "%s %s %s", is_final(step) ? (c.settle ? "take back" : "declare to stay:") : "take back", c.effect, c.key);
+        cm_will(step, "note", "%s %s %s", is_final(step) ? (c.settle ? "take back" : "declare to stay:") : "take back", c.effect,
+                c.key);
     return 0;
 }
 

@@ -19,11 +19,14 @@ static void look_for_jobs(struct cm_step *step)
     cm_autojson jobs = NULL;
     enum cm_seen seen;
     cm_autoerr why = NULL;
-    if (cm_kube_get(step, "jobs", NULL, "app.kubernetes.io/managed-by=connect-migrate", &jobs, &seen, &why) < 0 || seen == CM_FORBIDDEN)
-        cm_finding(step, CM_WARNING, "leftovers.jobs", "Look with `kubectl get jobs -l app.kubernetes.io/managed-by=connect-migrate`.",
+    if (cm_kube_get(step, "jobs", NULL, "app.kubernetes.io/managed-by=connect-migrate", &jobs, &seen, &why) < 0 ||
+        seen == CM_FORBIDDEN)
+        cm_finding(step, CM_WARNING, "leftovers.jobs",
+                   "Look with `kubectl get jobs -l app.kubernetes.io/managed-by=connect-migrate`.",
                    "could not look for Jobs of ours: %s", why ? cm_err_message(why) : "forbidden");
     else if (json_array_size(json_object_get(jobs, "items")))
-        cm_finding(step, CM_WARNING, "leftovers.jobs", "Delete them with `kubectl delete jobs -l app.kubernetes.io/managed-by=connect-migrate`.",
+        cm_finding(step, CM_WARNING, "leftovers.jobs",
+                   "Delete them with `kubectl delete jobs -l app.kubernetes.io/managed-by=connect-migrate`.",
                    "%zu Jobs of ours are still there", json_array_size(json_object_get(jobs, "items")));
     else
         cm_finding(step, CM_OK, "leftovers.jobs", NULL, "no Job of ours is left in the cluster");
@@ -41,8 +44,8 @@ static void look_for_caches(struct cm_step *step)
                    "could not look at the runtime caches: %s", cm_err_message(why));
         return;
     }
-    json_array_foreach(json_object_get(body, "caches"), i, cache)
-        local += strcmp(cm_json_text(cache, "image_name", ""), "Local") == 0;
+    json_array_foreach(json_object_get(body, "caches"), i, cache) local +=
+        strcmp(cm_json_text(cache, "image_name", ""), "Local") == 0;
     if (local)
         cm_finding(step, CM_WARNING, "leftovers.caches", "They only serve a way back to the server; `finish` deletes them.",
                    "%zu runtime caches of the old server are still on the storage", local);
@@ -62,14 +65,14 @@ static void look_for_marker(struct cm_step *step)
     if (!h)
         return;
     if (cm_source_read(step, &source, &why) < 0) {
-        cm_finding(step, CM_WARNING, "leftovers.marker", "Look for .connect-migrate in the data folder.", "could not look for the marker: %s",
-                   cm_err_message(why));
+        cm_finding(step, CM_WARNING, "leftovers.marker", "Look for .connect-migrate in the data folder.",
+                   "could not look for the marker: %s", cm_err_message(why));
         return;
     }
     cm_autofree char *path = cm_fmt("%s/.connect-migrate", source->data_dir);
     if (cm_host_read_file(step, h, path, 65536, &text, &n, &absent, &why) < 0)
-        cm_finding(step, CM_WARNING, "leftovers.marker", "Look for .connect-migrate in the data folder.", "could not look for the marker: %s",
-                   cm_err_message(why));
+        cm_finding(step, CM_WARNING, "leftovers.marker", "Look for .connect-migrate in the data folder.",
+                   "could not look for the marker: %s", cm_err_message(why));
     else if (!absent)
         cm_finding(step, CM_WARNING, "leftovers.marker", "Remove it when no migration is under way.", "%s is still there", path);
     else

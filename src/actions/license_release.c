@@ -21,9 +21,12 @@ static int apply(struct cm_step *step, struct cm_err **err)
         return 0;
     }
     struct cm_gate_spec g = {
-        .id = "license.release", .attest = true, .title = "the old server's license activation was given back",
-        .shown = "On the old server: sudo /opt/rstudio-connect/bin/license-manager deactivate\nThe server's own output does not say how many "
-                 "activations are left; attest that it was done."};
+        .id = "license.release",
+        .attest = true,
+        .title = "the old server's license activation was given back",
+        .shown =
+            "On the old server: sudo /opt/rstudio-connect/bin/license-manager deactivate\nThe server's own output does not say how many "
+            "activations are left; attest that it was done."};
     return cm_gate_pass(step, &g, err);
 }
 

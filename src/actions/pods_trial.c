@@ -39,7 +39,8 @@ static const char script[] = CM_LOOK_SHELL
 static json_t *object_in(json_t *parent, const char *name)
 {
     json_t *child = json_object_get(parent, name);
-    if (json_is_object(child)) return child;
+    if (json_is_object(child))
+        return child;
     child = json_object();
     json_object_set_new(parent, name, child);
     return child;
@@ -48,7 +49,8 @@ static json_t *object_in(json_t *parent, const char *name)
 static json_t *array_in(json_t *parent, const char *name)
 {
     json_t *child = json_object_get(parent, name);
-    if (json_is_array(child)) return child;
+    if (json_is_array(child))
+        return child;
     child = json_array();
     json_object_set_new(parent, name, child);
     return child;
@@ -59,8 +61,10 @@ static json_t *content_container(json_t *spec)
 {
     json_t *all = array_in(spec, "containers"), *one, *found = NULL;
     size_t i;
-    json_array_foreach(all, i, one) {
-        if (strcmp(cm_json_text(one, "name", ""), CONTENT_CONTAINER) == 0) found = one;
+    json_array_foreach(all, i, one)
+    {
+        if (strcmp(cm_json_text(one, "name", ""), CONTENT_CONTAINER) == 0)
+            found = one;
     }
     found = found ? json_incref(found) : json_pack("{s:s}", "name", CONTENT_CONTAINER);
     json_array_clear(all);
@@ -71,7 +75,8 @@ static json_t *content_container(json_t *spec)
 static void mount_storage(json_t *spec, json_t *box, const struct cm_trial_wish *w)
 {
     json_t *mount = json_pack("{s:s, s:s}", "name", VOLUME, "mountPath", w->mount_path);
-    if (w->sub_path && *w->sub_path) json_object_set_new(mount, "subPath", json_string(w->sub_path));
+    if (w->sub_path && *w->sub_path)
+        json_object_set_new(mount, "subPath", json_string(w->sub_path));
     json_array_append_new(array_in(box, "volumeMounts"), mount);
     json_array_append_new(array_in(spec, "volumes"),
                           json_pack("{s:s, s:{s:s}}", "name", VOLUME, "persistentVolumeClaim", "claimName", w->claim));
@@ -93,9 +98,11 @@ json_t *cm_trial_job(const json_t *base, const struct cm_trial_wish *w)
     json_object_set_new(pod, "restartPolicy", json_string("Never"));
     json_object_set_new(box, "image", json_string(w->image));
     json_object_del(box, "args");
-    json_object_set_new(box, "command", json_pack("[s, s, s, s, s, s, s, s]", "sh", "-c", script, "sh", w->nonce, w->claim ? w->mount_path : "",
-                                                  w->hosts, w->paths));
-    if (w->claim) mount_storage(pod, box, w);
+    json_object_set_new(box, "command",
+                        json_pack("[s, s, s, s, s, s, s, s]", "sh", "-c", script, "sh", w->nonce, w->claim ? w->mount_path : "",
+                                  w->hosts, w->paths));
+    if (w->claim)
+        mount_storage(pod, box, w);
     return job;
 }
 
@@ -104,7 +111,8 @@ json_t *cm_trial_job(const json_t *base, const struct cm_trial_wish *w)
 static char *part(const char *log, const char *name)
 {
     char *text = cm_part_text(log, strlen(log), name);
-    if (text && *text == ' ') memmove(text, text + 1, strlen(text));
+    if (text && *text == ' ')
+        memmove(text, text + 1, strlen(text));
     return text;
 }
 
@@ -134,28 +142,38 @@ void cm_trial_fini(struct cm_trial_seen *s)
 /* Reasons as the kubelet and the scheduler give them. */
 static bool will_not_pass(const char *reason)
 {
-    static const char *const reasons[] = { "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
-                                           "CreateContainerConfigError", "CreateContainerError", "RunContainerError", NULL };
+    static const char *const reasons[] = {"ErrImagePull",
+                                          "ImagePullBackOff",
+                                          "InvalidImageName",
+                                          "ErrImageNeverPull",
+                                          "CreateContainerConfigError",
+                                          "CreateContainerError",
+                                          "RunContainerError",
+                                          NULL};
     for (size_t i = 0; reasons[i]; i++)
-        if (strcmp(reason, reasons[i]) == 0) return true;
+        if (strcmp(reason, reasons[i]) == 0)
+            return true;
     return false;
 }
 
 char *cm_trial_stuck(const json_t *pod, bool *lasting)
 {
-    static const char *const lists[] = { "status.initContainerStatuses", "status.containerStatuses" };
+    static const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses"};
     const json_t *one;
     size_t i;
     *lasting = false;
     for (size_t k = 0; k < 2; k++) {
-        json_array_foreach(cm_json_at(pod, lists[k]), i, one) {
+        json_array_foreach(cm_json_at(pod, lists[k]), i, one)
+        {
             const char *reason = cm_json_text(one, "state.waiting.reason", "");
-            if (!will_not_pass(reason)) continue;
+            if (!will_not_pass(reason))
+                continue;
             *lasting = true;
             return cm_fmt("%s: %.300s", reason, cm_json_text(one, "state.waiting.message", ""));
         }
     }
-    json_array_foreach(cm_json_at(pod, "status.conditions"), i, one) {
+    json_array_foreach(cm_json_at(pod, "status.conditions"), i, one)
+    {
         if (strcmp(cm_json_text(one, "type", ""), "PodScheduled") == 0 && strcmp(cm_json_text(one, "status", ""), "False") == 0)
             return cm_fmt("%s: %.300s", cm_json_text(one, "reason", "Unschedulable"), cm_json_text(one, "message", ""));
     }

@@ -16,7 +16,11 @@
 
 enum { LOOK_MS = 10 };
 
-struct waiting { struct cm_step *step; int64_t hopeless_since; int64_t patience_ms; };
+struct waiting {
+    struct cm_step *step;
+    int64_t hopeless_since;
+    int64_t patience_ms;
+};
 
 static bool rolled_out(const json_t *d)
 {
@@ -29,15 +33,14 @@ static bool rolled_out(const json_t *d)
 /* A state that does not mend itself: an image that cannot be had, a container that keeps crashing, a configuration error. */
 static bool hopeless(const json_t *pods)
 {
-    static const char *const reasons[] = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CrashLoopBackOff",
-                                          "CreateContainerConfigError", NULL};
+    static const char *const reasons[] = {
+        "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CrashLoopBackOff", "CreateContainerConfigError", NULL};
     size_t i, k;
     json_t *pod, *state;
     json_array_foreach(cm_json_loose(pods), i, pod)
-        json_array_foreach(cm_json_loose(cm_json_at(pod, "status.containerStatuses")), k, state)
-            for (size_t r = 0; reasons[r]; r++)
-                if (strcmp(cm_json_text(state, "state.waiting.reason", ""), reasons[r]) == 0)
-                    return true;
+        json_array_foreach(cm_json_loose(cm_json_at(pod, "status.containerStatuses")), k,
+                           state) for (size_t r = 0; reasons[r]; r++) if (strcmp(cm_json_text(state, "state.waiting.reason", ""),
+                                                                                 reasons[r]) == 0) return true;
     return false;
 }
 
@@ -119,10 +122,7 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
     return 0;
 }
 
-static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err)
-{
-    return cm_release_undo(step, c, err);
-}
+static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err) { return cm_release_undo(step, c, err); }
 
 static const char *const needs[] = {"deploy.revision", NULL};
 

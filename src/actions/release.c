@@ -25,24 +25,18 @@
 #include "plan/plan.h"
 
 #define EFFECT "helm.upgrade"
-enum { MOST_TURNS = 6 };                       /* unlock, resend, look again; more means somebody works against us */
+enum { MOST_TURNS = 6 }; /* unlock, resend, look again; more means somebody works against us */
 
-struct history { struct cm_helm_revision *list; size_t n; };
+struct history {
+    struct cm_helm_revision *list;
+    size_t n;
+};
 
-static void history_fini(struct history *h)
-{
-    free(h->list);
-}
+static void history_fini(struct history *h) { free(h->list); }
 
-static const char *release(struct cm_step *step)
-{
-    return cm_plan_text(cm_step_plan(step), "target.release");
-}
+static const char *release(struct cm_step *step) { return cm_plan_text(cm_step_plan(step), "target.release"); }
 
-static const struct cm_helm_revision *last_of(const struct history *h)
-{
-    return h->n == 0 ? NULL : &h->list[h->n - 1];
-}
+static const struct cm_helm_revision *last_of(const struct history *h) { return h->n == 0 ? NULL : &h->list[h->n - 1]; }
 
 static const struct cm_helm_revision *find(const struct history *h, int64_t revision)
 {
@@ -52,18 +46,14 @@ static const struct cm_helm_revision *find(const struct history *h, int64_t revi
     return NULL;
 }
 
-static bool is(const struct cm_helm_revision *r, const char *status)
-{
-    return strcmp(r->status, status) == 0;
-}
+static bool is(const struct cm_helm_revision *r, const char *status) { return strcmp(r->status, status) == 0; }
 
 /* ---- whose is it ---- */
 
 static bool matches(struct cm_step *step, const struct cm_helm_revision *r, uint64_t intent, const json_t *detail)
 {
     cm_autofree char *id = cm_fmt("%" PRIu64, intent);
-    return strcmp(r->intent, id) == 0 && strcmp(r->run, cm_run_id(step)) == 0 &&
-           cm_json_int(detail, "base", -1) + 1 == r->revision;
+    return strcmp(r->intent, id) == 0 && strcmp(r->run, cm_run_id(step)) == 0 && cm_json_int(detail, "base", -1) + 1 == r->revision;
 }
 
 /* Of any step and attempt of this run. *note: where the child that made it is named; NULL. */
@@ -94,9 +84,9 @@ static bool any_of_ours(struct cm_step *step)
 static int foreign(struct cm_step *step, const struct cm_helm_revision *r, struct cm_err **err)
 {
     cm_autofree char *number = cm_fmt("%d", r->revision);
-    const char *const history_argv[] = { "history", release(step), NULL };
-    const char *const values_argv[] = { "get", "values", release(step), "--revision", number, NULL };
-    const char *const describe_argv[] = { "describe", cm_helm_record_kind(), r->secret, NULL };
+    const char *const history_argv[] = {"history", release(step), NULL};
+    const char *const values_argv[] = {"get", "values", release(step), "--revision", number, NULL};
+    const char *const describe_argv[] = {"describe", cm_helm_record_kind(), r->secret, NULL};
     cm_autofree char *history = cm_helm_by_hand(step, history_argv), *values = cm_helm_by_hand(step, values_argv);
     cm_autofree char *describe = cm_kube_by_hand(step, describe_argv);
     cm_fail(err, CM_E_CHANGED, "revision %d of release %s is %s and not ours: written by %s at %s", r->revision, release(step),
@@ -105,8 +95,9 @@ static int foreign(struct cm_step *step, const struct cm_helm_revision *r, struc
         cm_hint(err, "Ask who works on the release and let them finish; look with `%s` and `%s`, then run the same command again.",
                 history, describe);
     else
-        cm_hint(err, "Look at what it holds with `%s` and `%s`. If our values may follow it, put "
-                     "`gates: {release.foreign: {note: \"who agreed\"}}` into the plan and run again with --accept-plan-changes.",
+        cm_hint(err,
+                "Look at what it holds with `%s` and `%s`. If our values may follow it, put "
+                "`gates: {release.foreign: {note: \"who agreed\"}}` into the plan and run again with --accept-plan-changes.",
                 history, values);
     return -1;
 }
@@ -117,7 +108,9 @@ static int foreign_or_agreed(struct cm_step *step, const struct cm_helm_revision
     if (cm_helm_pending(r) || cm_plan_gate_note(cm_step_plan(step), "release.foreign") == NULL)
         return foreign(step, r, err);
     struct cm_gate_spec gate = {
-        .id = "release.foreign", .attest = true, .title = "the release was changed by somebody else, and our values may follow",
+        .id = "release.foreign",
+        .attest = true,
+        .title = "the release was changed by somebody else, and our values may follow",
         .shown = cm_arena_fmt(cm_step_arena(step), "release %s, revision %d, %s, by %s at %s\n", release(step), r->revision,
                               r->status, r->manager, r->modified),
     };
@@ -145,7 +138,8 @@ int cm_release_digests(struct cm_step *step, const char *const *more, json_t **d
     *digests = NULL;
     if (json_array_size(files) == 0)
         files = cm_plan_get(cm_step_plan(step), "target.values");
-    json_array_foreach(files, i, file) {
+    json_array_foreach(files, i, file)
+    {
         if (add_digest(all, json_string_value(file), err) < 0)
             return -1;
     }
@@ -189,7 +183,11 @@ static bool own_values_stand(struct cm_step *step, const struct cm_intent *own, 
 
 /* ---- freeing a release that helm died in ---- */
 
-struct child { pid_t pid; int64_t start; const char *boot; };
+struct child {
+    pid_t pid;
+    int64_t start;
+    const char *boot;
+};
 
 static int child_gone(void *ctx, struct cm_err **err)
 {
@@ -202,7 +200,7 @@ static int child_gone(void *ctx, struct cm_err **err)
 static int wait_for_helm(struct cm_step *step, const json_t *note, struct cm_err **err)
 {
     const json_t *child = cm_json_at(note, "child");
-    struct child c = { (pid_t)cm_json_int(child, "pid", 0), cm_json_int(child, "start", -1), cm_json_text(child, "boot", "") };
+    struct child c = {(pid_t)cm_json_int(child, "pid", 0), cm_json_int(child, "start", -1), cm_json_text(child, "boot", "")};
     if (child == NULL || c.pid <= 0)
         return 0;
     int rc = cm_wait_until(step, child_gone, &c, cm_step_deadline(step), 5, 500, err);
@@ -216,7 +214,7 @@ static int unlock(struct cm_step *step, const struct cm_helm_revision *r, const 
     struct cm_intent *intent = NULL;
     cm_autofree char *key = cm_fmt("%s.v%d", release(step), r->revision);
     cm_autojson detail = json_pack("{s:s, s:i, s:s}", "record", r->secret, "revision", r->revision, "status", r->status);
-    struct cm_intent_spec spec = { .effect = "helm.unlock", .key = key, .detail = detail };
+    struct cm_intent_spec spec = {.effect = "helm.unlock", .key = key, .detail = detail};
     if (wait_for_helm(step, note, err) < 0 || cm_intend_again(step, &spec, &intent, err) < 0)
         return -1;
     cm_say(step, "revision %d of release %s is %s, ours, and no helm works on it any more: its record is deleted", r->revision,
@@ -267,7 +265,7 @@ static int send(struct cm_step *step, const struct cm_release_wish *w, const str
         return -1;
     cm_autojson detail = json_pack("{s:i, s:s, s:O}", "base", base, "purpose", w->purpose, "values", digests);
     cm_autojson original = json_pack("{s:i}", "revision", base);
-    struct cm_intent_spec spec = { .effect = EFFECT, .key = release(step), .detail = detail, .original = original };
+    struct cm_intent_spec spec = {.effect = EFFECT, .key = release(step), .detail = detail, .original = original};
     if (cm_intend_again(step, &spec, &intent, err) < 0)
         return -1;
     return cm_helm_upgrade(intent, w->purpose, w->more, w->interlock ? cm_interlock_tick : NULL, step, out, err);
@@ -297,16 +295,17 @@ static int may_send(struct cm_step *step, const struct cm_release_wish *w, const
         return mine ? (unlock(step, last, note, err) < 0 ? -1 : 2) : foreign(step, last, err);
     if (!mine && any_of_ours(step) && foreign_or_agreed(step, last, err) < 0)
         return -1;
-    bool is_own = own != NULL && cm_intent_life(own) == CM_HAPPENED && matches(step, last, cm_intent_id(own), cm_intent_detail(own));
+    bool is_own =
+        own != NULL && cm_intent_life(own) == CM_HAPPENED && matches(step, last, cm_intent_id(own), cm_intent_detail(own));
     return is_own && is(last, "deployed") && own_values_stand(step, own, w->more) ? 0 : 1;
 }
 
 int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struct cm_err **err)
 {
-    CM_CLEANUP(cm_out_fini) struct cm_out out = { 0 };
+    CM_CLEANUP(cm_out_fini) struct cm_out out = {0};
     bool sent = false;
     for (int turn = 0; turn < MOST_TURNS; turn++) {
-        CM_CLEANUP(history_fini) struct history h = { 0 };
+        CM_CLEANUP(history_fini) struct history h = {0};
         if (cm_helm_revisions(step, &h.list, &h.n, err) < 0)
             return -1;
         struct cm_intent *own = cm_intent_newest(step, EFFECT);
@@ -326,7 +325,7 @@ int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struc
         if (rc == 2)
             continue;
         cm_out_fini(&out);
-        out = (struct cm_out){ 0 };
+        out = (struct cm_out){0};
         sent = true;
         if (send(step, w, last_of(&h), &out, err) < 0)
             return -1;
@@ -338,7 +337,7 @@ int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struc
 
 int cm_release_probe(struct cm_step *step, const struct cm_release_wish *w, enum cm_answer *answer, struct cm_err **err)
 {
-    CM_CLEANUP(history_fini) struct history h = { 0 };
+    CM_CLEANUP(history_fini) struct history h = {0};
     struct cm_intent *own = cm_intent_newest(step, EFFECT);
     *answer = CM_NEEDED;
     if (cm_helm_revisions(step, &h.list, &h.n, err) < 0)
@@ -360,7 +359,7 @@ int cm_release_probe(struct cm_step *step, const struct cm_release_wish *w, enum
 
 int cm_release_verify(struct cm_step *step, const struct cm_release_wish *w, int *revision, struct cm_err **err)
 {
-    CM_CLEANUP(history_fini) struct history h = { 0 };
+    CM_CLEANUP(history_fini) struct history h = {0};
     struct cm_intent *own = cm_intent_newest(step, EFFECT);
     (void)w;
     if (cm_helm_revisions(step, &h.list, &h.n, err) < 0)
@@ -392,8 +391,8 @@ int cm_release_undo(struct cm_step *step, const struct cm_change *change, struct
     }
     struct cm_change older;
     if (cm_ledger_next(step, EFFECT, change->intent, &older))
-        return 0;                                      /* said once, for the first of them */
-    const char *const uninstall[] = { "uninstall", release(step), NULL };
+        return 0; /* said once, for the first of them */
+    const char *const uninstall[] = {"uninstall", release(step), NULL};
     cm_autofree char *command = cm_helm_by_hand(step, uninstall);
     cm_say(step, "release %s stays installed with no pods; `%s` removes it, after a look at what becomes of its volumes",
            release(step), command);

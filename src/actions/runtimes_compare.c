@@ -30,20 +30,20 @@ static const struct language {
     const char *word, *section, *member, *installations;
     enum rule usual;
 } languages[LANGUAGES] = {
-    { "R", "R", "r_version", "r.installations", ANY_VERSION },
-    { "Python", "Python", "py_version", "python.installations", SAME_MAJOR },
-    { "Quarto", "Quarto", "quarto_version", "quarto.installations", ANY_VERSION },
+    {"R", "R", "r_version", "r.installations", ANY_VERSION},
+    {"Python", "Python", "py_version", "python.installations", SAME_MAJOR},
+    {"Quarto", "Quarto", "quarto_version", "quarto.installations", ANY_VERSION},
 };
 
 struct compare {
     struct cm_step *step;
     const json_t *images;
     enum rule rules[LANGUAGES];
-    json_t *known;                 /* {"R 4.3.1 + Python 3.11.2": {"verdict", "image", "items"}} */
-    json_t *owners;                /* of items without an image */
+    json_t *known;  /* {"R 4.3.1 + Python 3.11.2": {"verdict", "image", "items"}} */
+    json_t *owners; /* of items without an image */
     uint64_t items, without, other;
     FILE *out;
-    enum verdict pass;             /* which rows this pass over the inventory writes */
+    enum verdict pass; /* which rows this pass over the inventory writes */
 };
 
 /* Do the first n numbers of two versions agree? */
@@ -72,8 +72,8 @@ static enum nearness nearness(const char *wanted, const char *there)
 /* FAR_OFF where the rule does not allow it. */
 static enum nearness allowed(enum nearness n, enum rule rule)
 {
-    static const enum nearness least[] = { [ANY_VERSION] = ANOTHER, [SAME_MAJOR] = MAJOR_ALIKE, [SAME_MINOR] = MINOR_ALIKE,
-                                           [SAME_VERSION] = EQUAL };
+    static const enum nearness least[] = {
+        [ANY_VERSION] = ANOTHER, [SAME_MAJOR] = MAJOR_ALIKE, [SAME_MINOR] = MINOR_ALIKE, [SAME_VERSION] = EQUAL};
 
     return n >= least[rule] ? n : FAR_OFF;
 }
@@ -179,9 +179,13 @@ static int write_item(void *ctx, const json_t *item, struct cm_err **err)
     if (cm_json_int(entry, "verdict", EXACT) != (int64_t)c->pass)
         return 0;
     fputs(c->pass == NONE ? "none" : "other version", c->out);
-    const char *const fields[] = { cm_json_text(item, "owner", ""), cm_json_text(item, "guid", ""),
-                                   cm_json_text(item, "title", cm_json_text(item, "name", "")), wanted[0], wanted[1], wanted[2],
-                                   cm_json_text(entry, "image", "") };
+    const char *const fields[] = {cm_json_text(item, "owner", ""),
+                                  cm_json_text(item, "guid", ""),
+                                  cm_json_text(item, "title", cm_json_text(item, "name", "")),
+                                  wanted[0],
+                                  wanted[1],
+                                  wanted[2],
+                                  cm_json_text(entry, "image", "")};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         fputc(',', c->out);
         cm_csv_field(c->out, fields[i]);
@@ -212,7 +216,8 @@ static char *named(const struct compare *c, enum verdict wanted)
     json_t *entry;
     size_t n = 0;
 
-    json_object_foreach(c->known, key, entry) {
+    json_object_foreach(c->known, key, entry)
+    {
         if (cm_json_int(entry, "verdict", EXACT) != (int64_t)wanted)
             continue;
         if (n++ < NAMED_MAX)
@@ -228,15 +233,15 @@ static void report(struct compare *c)
     cm_autofree char *none = named(c, NONE), *other = named(c, OTHER);
 
     if (json_array_size(c->images) == 0) {
-        cm_finding(c->step, CM_WARNING, "runtimes.no-images",
-                   "Name the content images under executionEnvironments in the values.",
+        cm_finding(c->step, CM_WARNING, "runtimes.no-images", "Name the content images under executionEnvironments in the values.",
                    "the values name no execution environment: content runs only on those that are in the database already");
         return;
     }
     if (c->without > 0)
         cm_finding(c->step, CM_WARNING, "runtimes.no-image",
                    "Add an image with these versions to executionEnvironments, or ask the owners in runtimes.csv to publish again.",
-                   "items that fit no image: %llu, of %zu owners: %s", (unsigned long long)c->without, json_object_size(c->owners), none);
+                   "items that fit no image: %llu, of %zu owners: %s", (unsigned long long)c->without, json_object_size(c->owners),
+                   none);
     if (c->other > 0)
         cm_finding(c->step, CM_OK, "runtimes.other-version", NULL, "items that will run on another version than today: %llu: %s",
                    (unsigned long long)c->other, other);
@@ -244,11 +249,12 @@ static void report(struct compare *c)
 
 static int set_fact(struct compare *c, struct cm_err **err)
 {
-    static const char *const words[] = { "none", "other", "exact" };
+    static const char *const words[] = {"none", "other", "exact"};
     json_t *versions = json_object(), *entry;
     const char *key;
 
-    json_object_foreach(c->known, key, entry) {
+    json_object_foreach(c->known, key, entry)
+    {
         int64_t v = cm_json_int(entry, "verdict", NONE);
         (void)json_object_set_new(versions, key,
                                   json_pack("{s:s, s:s, s:I}", "verdict", words[v], "image", cm_json_text(entry, "image", ""),
@@ -264,8 +270,14 @@ static int set_fact(struct compare *c, struct cm_err **err)
 
 static enum rule rule_of(const char *word, enum rule usual)
 {
-    static const struct { const char *word; enum rule rule; } words[] = {
-        { "exact", SAME_VERSION }, { "major-minor", SAME_MINOR }, { "major", SAME_MAJOR }, { "nearest", ANY_VERSION },
+    static const struct {
+        const char *word;
+        enum rule rule;
+    } words[] = {
+        {"exact", SAME_VERSION},
+        {"major-minor", SAME_MINOR},
+        {"major", SAME_MAJOR},
+        {"nearest", ANY_VERSION},
     };
     for (size_t i = 0; word != NULL && i < sizeof words / sizeof words[0]; i++)
         if (strcasecmp(word, words[i].word) == 0)
@@ -292,7 +304,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 {
     cm_autojson known = json_object();
     cm_autojson owners = json_object();
-    struct compare c = { .step = step, .known = known, .owners = owners };
+    struct compare c = {.step = step, .known = known, .owners = owners};
     const json_t *values;
 
     if (cm_target_base_json(step, &values, err) < 0)
@@ -312,8 +324,8 @@ static int preview(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
-static const char *const facts_needed[] = { "content.inventory", NULL };
-static const char *const facts_given[] = { "runtimes.compare", NULL };
+static const char *const facts_needed[] = {"content.inventory", NULL};
+static const char *const facts_given[] = {"runtimes.compare", NULL};
 
 const struct cm_action cm_action_runtimes_compare = {
     .name = "runtimes.compare",

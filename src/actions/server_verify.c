@@ -17,7 +17,11 @@
 
 enum { PING_EVERY_MS = 100, PING_FIRST_MS = 10, NAMED_MAX = 10 };
 
-struct ping { struct cm_step *step; struct cm_connect *connect; long status; };
+struct ping {
+    struct cm_step *step;
+    struct cm_connect *connect;
+    long status;
+};
 
 static int answers(void *ctx, struct cm_err **err)
 {
@@ -34,7 +38,7 @@ static int answers(void *ctx, struct cm_err **err)
 
 int cm_verify_ping(struct cm_step *step, struct cm_connect *c, bool guarded, struct cm_err **err)
 {
-    struct ping p = { .step = step, .connect = c };
+    struct ping p = {.step = step, .connect = c};
     int got = guarded ? cm_interlock_wait(step, answers, &p, PING_EVERY_MS, err)
                       : cm_wait_until(step, answers, &p, cm_step_deadline(step), PING_FIRST_MS, PING_EVERY_MS, err);
 
@@ -57,8 +61,8 @@ int cm_verify_key(struct cm_step *step, struct cm_connect *c, struct cm_err **er
     const char *role = cm_json_text(user, "user_role", "");
     if (strcmp(role, "administrator") == 0)
         return 0;
-    cm_fail(err, CM_E_FAILED, "the API key belongs to %s, who is %s at %s, no administrator", cm_json_text(user, "username", "somebody"),
-            *role != '\0' ? role : "without a role", cm_connect_url(c));
+    cm_fail(err, CM_E_FAILED, "the API key belongs to %s, who is %s at %s, no administrator",
+            cm_json_text(user, "username", "somebody"), *role != '\0' ? role : "without a role", cm_connect_url(c));
     cm_hint(err, "Put an administrator's key where the plan's connect.api_key points.");
     return -1;
 }
@@ -114,7 +118,8 @@ static int judge_missing(struct cm_step *step, struct cm_connect *c, size_t lost
                          struct cm_err **err)
 {
     if (lost == total) {
-        cm_fail(err, CM_E_FAILED, "none of the %zu items counted before is at %s: this is another database", total, cm_connect_url(c));
+        cm_fail(err, CM_E_FAILED, "none of the %zu items counted before is at %s: this is another database", total,
+                cm_connect_url(c));
         cm_hint(err, "Compare Postgres.URL of the values with the old server's.");
         return -1;
     }
@@ -122,7 +127,8 @@ static int judge_missing(struct cm_step *step, struct cm_connect *c, size_t lost
         return 0;
     cm_finding(step, CM_UNKNOWN, "content.missing", "Approve content.missing with a note if they were deleted on purpose.",
                "%zu of %zu items counted before are not at %s: %s", lost, total, cm_connect_url(c), names);
-    cm_fail(err, CM_E_FAILED, "%zu of %zu items counted before the change are missing at %s: %s", lost, total, cm_connect_url(c), names);
+    cm_fail(err, CM_E_FAILED, "%zu of %zu items counted before the change are missing at %s: %s", lost, total, cm_connect_url(c),
+            names);
     cm_hint(err, "If they were deleted on purpose since: connect-migrate-run approve PLAN content.missing --note TEXT, then run "
                  "again.");
     return -1;
@@ -130,7 +136,7 @@ static int judge_missing(struct cm_step *step, struct cm_connect *c, size_t lost
 
 int cm_verify_guids(struct cm_step *step, struct cm_connect *c, size_t *total, struct cm_err **err)
 {
-    CM_CLEANUP(cm_guids_fini) struct cm_guids now = { 0 };
+    CM_CLEANUP(cm_guids_fini) struct cm_guids now = {0};
     cm_autojson baseline = NULL;
     cm_autostr names = CM_STR(CM_STR_LINE);
 

@@ -31,14 +31,11 @@ const char *cm_service_dropin(struct cm_step *step)
                         cm_ends(name, ".service") ? "" : ".service");
 }
 
-bool cm_unit_held(const struct cm_unit *u)
-{
-    return strcmp(u->enabled, "masked") == 0 || u->condition;
-}
+bool cm_unit_held(const struct cm_unit *u) { return strcmp(u->enabled, "masked") == 0 || u->condition; }
 
 bool cm_unit_up(const struct cm_unit *u)
 {
-    static const char *const up[] = { "active", "activating", "reloading", "refreshing", "deactivating", NULL };
+    static const char *const up[] = {"active", "activating", "reloading", "refreshing", "deactivating", NULL};
     for (size_t i = 0; up[i] != NULL; i++)
         if (strcmp(u->active, up[i]) == 0)
             return true;
@@ -47,10 +44,10 @@ bool cm_unit_up(const struct cm_unit *u)
 
 static int write_dropin(struct cm_intent *intent, struct cm_host *h, struct cm_err **err)
 {
-    cm_autoout out = { 0 };
+    cm_autoout out = {0};
     const char *path = cm_service_dropin(cm_intent_step(intent));
-    const char *const argv[] = { "sh", "-c", "mkdir -p \"${1%/*}\" && cat >\"$1.new\" && mv \"$1.new\" \"$1\" && systemctl daemon-reload",
-                                 "sh", path, NULL };
+    const char *const argv[] = {
+        "sh", "-c", "mkdir -p \"${1%/*}\" && cat >\"$1.new\" && mv \"$1.new\" \"$1\" && systemctl daemon-reload", "sh", path, NULL};
     return cm_host_run_effect_input(intent, h, argv, dropin_text, sizeof dropin_text - 1, &out, err);
 }
 
@@ -64,13 +61,13 @@ static bool in_the_way(const struct cm_err *why)
 static int mask(struct cm_step *step, struct cm_host *h, const struct cm_unit *u, bool with_original, struct cm_err **err)
 {
     struct cm_intent *intent = NULL;
-    cm_autoout out = { 0 };
+    cm_autoout out = {0};
     cm_autoerr why = NULL;
     const char *name = cm_host_name(h), *how = "mask";
     bool first = with_original && cm_intent_find(step, "service.mask", name) == NULL;
     cm_autojson original = first ? json_pack("{s:s}", "unit_file", u->enabled) : NULL;
-    struct cm_intent_spec spec = { .effect = "service.mask", .key = name, .original = original };
-    const char *const argv[] = { "systemctl", "mask", unit_name(step), NULL };
+    struct cm_intent_spec spec = {.effect = "service.mask", .key = name, .original = original};
+    const char *const argv[] = {"systemctl", "mask", unit_name(step), NULL};
     if (cm_intend_again(step, &spec, &intent, err) < 0)
         return -1;
     if (cm_host_run_effect(intent, h, argv, &out, &why) < 0) {
@@ -89,12 +86,12 @@ static int mask(struct cm_step *step, struct cm_host *h, const struct cm_unit *u
 static int stop(struct cm_step *step, struct cm_host *h, const struct cm_unit *u, bool with_original, struct cm_err **err)
 {
     struct cm_intent *intent = NULL;
-    cm_autoout out = { 0 };
+    cm_autoout out = {0};
     const char *name = cm_host_name(h);
     bool first = with_original && cm_intent_find(step, "service.stop", name) == NULL;
     cm_autojson original = first ? json_pack("{s:s}", "active", u->active) : NULL;
-    struct cm_intent_spec spec = { .effect = "service.stop", .key = name, .original = original };
-    const char *const argv[] = { "systemctl", "stop", unit_name(step), NULL };
+    struct cm_intent_spec spec = {.effect = "service.stop", .key = name, .original = original};
+    const char *const argv[] = {"systemctl", "stop", unit_name(step), NULL};
     if (cm_intend_again(step, &spec, &intent, err) < 0)
         return -1;
     if (cm_host_run_effect(intent, h, argv, &out, err) < 0)
@@ -113,7 +110,7 @@ static int close_done(struct cm_step *step, const char *effect, const char *name
 
 int cm_service_hold(struct cm_step *step, struct cm_host *h, bool with_original, bool again, struct cm_err **err)
 {
-    CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+    CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
     const char *name = cm_host_name(h);
     if (cm_host_unit(step, h, &u, err) < 0)
         return -1;

@@ -11,10 +11,7 @@
 #include "base/mem.h"
 #include "plan/plan.h"
 
-static bool running(const struct cm_unit *u)
-{
-    return strcmp(u->active, "active") == 0 && u->processes != 0;
-}
+static bool running(const struct cm_unit *u) { return strcmp(u->active, "active") == 0 && u->processes != 0; }
 
 /* Was it up before the migration? A node that was down then stays down; without a record, all are started. */
 static bool wanted(struct cm_step *step, const char *host)
@@ -34,7 +31,7 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
     struct cm_outside *o = cm_step_outside(step);
     *answer = cm_effect_open(step, "service.start") || cm_effect_open(step, "service.unmask") ? CM_NEEDED : CM_DONE;
     for (size_t i = 0; i < cm_outside_hosts(o) && *answer == CM_DONE; i++) {
-        CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+        CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
         struct cm_host *h = cm_outside_host(o, i);
         if (cm_host_unit(step, h, &u, err) < 0)
             return -1;
@@ -51,8 +48,8 @@ static int preview(struct cm_step *step, struct cm_err **err)
     (void)err;
     cm_will(step, "note", "first: no pod of the release, no content Job and no session of Connect may be there");
     for (size_t i = 0; i < cm_outside_hosts(o); i++) {
-        const char *const unmask[] = { "systemctl", "unmask", unit, NULL };
-        const char *const start[] = { "systemctl", "start", unit, NULL };
+        const char *const unmask[] = {"systemctl", "unmask", unit, NULL};
+        const char *const start[] = {"systemctl", "start", unit, NULL};
         cm_autofree char *a = cm_host_by_hand(cm_outside_host(o, i), unmask), *b = cm_host_by_hand(cm_outside_host(o, i), start);
         cm_will(step, "command", "%s", a);
         cm_will(step, "command", "%s", b);
@@ -62,11 +59,11 @@ static int preview(struct cm_step *step, struct cm_err **err)
 
 static int start_one(struct cm_step *step, struct cm_host *h, struct cm_err **err)
 {
-    CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+    CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
     struct cm_intent *intent = NULL;
-    cm_autoout out = { 0 };
-    const char *const argv[] = { "systemctl", "start", cm_plan_text(cm_step_plan(step), "source.service"), NULL };
-    struct cm_intent_spec spec = { .effect = "service.start", .key = cm_host_name(h) };
+    cm_autoout out = {0};
+    const char *const argv[] = {"systemctl", "start", cm_plan_text(cm_step_plan(step), "source.service"), NULL};
+    struct cm_intent_spec spec = {.effect = "service.start", .key = cm_host_name(h)};
     if (cm_host_unit(step, h, &u, err) < 0)
         return -1;
     struct cm_intent *old = cm_intent_find(step, "service.start", cm_host_name(h));
@@ -89,7 +86,7 @@ static int any_running(struct cm_step *step, bool *any, struct cm_err **err)
     struct cm_outside *o = cm_step_outside(step);
     *any = false;
     for (size_t i = 0; i < cm_outside_hosts(o); i++) {
-        CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+        CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
         if (cm_host_unit(step, cm_outside_host(o, i), &u, err) < 0)
             return -1;
         *any = *any || running(&u);
@@ -115,12 +112,15 @@ static int apply(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
-struct started { struct cm_step *step; struct cm_host *host; };
+struct started {
+    struct cm_step *step;
+    struct cm_host *host;
+};
 
 static int is_started(void *ctx, struct cm_err **err)
 {
     struct started *s = ctx;
-    CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+    CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
     if (cm_host_unit(s->step, s->host, &u, err) < 0)
         return -1;
     if (running(&u))
@@ -134,7 +134,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
 {
     struct cm_outside *o = cm_step_outside(step);
     for (size_t i = 0; i < cm_outside_hosts(o); i++) {
-        struct started s = { step, cm_outside_host(o, i) };
+        struct started s = {step, cm_outside_host(o, i)};
         const char *name = cm_host_name(s.host);
         if (!wanted(step, name))
             continue;
@@ -147,7 +147,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
     if (cm_reading(step))
         return 0;
     for (size_t i = 0; i < cm_outside_hosts(o); i++) {
-        CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+        CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
         const char *name = cm_host_name(cm_outside_host(o, i));
         if (cm_host_unit(step, cm_outside_host(o, i), &u, err) < 0)
             return -1;

@@ -11,17 +11,15 @@
 #include "base/text.h"
 #include "plan/plan.h"
 
-enum { END_MS = 120000 };              /* processes may end a while after systemctl stop came back */
+enum { END_MS = 120000 }; /* processes may end a while after systemctl stop came back */
 
-static const char *unit_name(struct cm_step *step)
-{
-    return cm_plan_text(cm_step_plan(step), "source.service");
-}
+static const char *unit_name(struct cm_step *step) { return cm_plan_text(cm_step_plan(step), "source.service"); }
 
 /* Up, or on its way up: not what is still ending after a stop. */
 static bool is_started(const struct cm_unit *u)
 {
-    return cm_unit_up(u) && strcmp(u->active, "deactivating") != 0 && strcmp(u->active, "inactive") != 0 && strcmp(u->active, "failed") != 0;
+    return cm_unit_up(u) && strcmp(u->active, "deactivating") != 0 && strcmp(u->active, "inactive") != 0 &&
+           strcmp(u->active, "failed") != 0;
 }
 
 static int judge(const struct cm_host *h, const struct cm_unit *u, struct cm_err **err)
@@ -49,7 +47,7 @@ static int judge(const struct cm_host *h, const struct cm_unit *u, struct cm_err
 
 static int node_is_down(struct cm_step *step, struct cm_host *h, struct cm_err **err)
 {
-    CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+    CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
     return cm_host_unit(step, h, &u, err) < 0 ? -1 : judge(h, &u, err);
 }
 
@@ -58,7 +56,7 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
     struct cm_outside *o = cm_step_outside(step);
     *answer = cm_effect_open(step, "service.mask") || cm_effect_open(step, "service.stop") ? CM_NEEDED : CM_DONE;
     for (size_t i = 0; i < cm_outside_hosts(o) && *answer == CM_DONE; i++) {
-        CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+        CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
         if (cm_host_unit(step, cm_outside_host(o, i), &u, err) < 0)
             return -1;
         if (cm_unit_up(&u) || !cm_unit_held(&u) || u.processes < 0)
@@ -72,8 +70,8 @@ static int preview(struct cm_step *step, struct cm_err **err)
     struct cm_outside *o = cm_step_outside(step);
     (void)err;
     for (size_t i = 0; i < cm_outside_hosts(o); i++) {
-        const char *const mask[] = { "systemctl", "mask", unit_name(step), NULL };
-        const char *const stop[] = { "systemctl", "stop", unit_name(step), NULL };
+        const char *const mask[] = {"systemctl", "mask", unit_name(step), NULL};
+        const char *const stop[] = {"systemctl", "stop", unit_name(step), NULL};
         cm_autofree char *a = cm_host_by_hand(cm_outside_host(o, i), mask), *b = cm_host_by_hand(cm_outside_host(o, i), stop);
         cm_will(step, "command", "%s", a);
         cm_will(step, "command", "%s", b);
@@ -81,7 +79,10 @@ static int preview(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
-struct down { struct cm_step *step; struct cm_host *host; };
+struct down {
+    struct cm_step *step;
+    struct cm_host *host;
+};
 
 /* It was stopped and runs again: once more it is masked and stopped, and the step fails, since something works against it. */
 static int came_back(struct cm_step *step, struct cm_host *h, struct cm_err **err)
@@ -89,15 +90,16 @@ static int came_back(struct cm_step *step, struct cm_host *h, struct cm_err **er
     if (cm_service_hold(step, h, false, true, err) < 0)
         return -1;
     cm_fail(err, CM_E_FAILED, "Connect came back on %s after it was masked and stopped; it was stopped again", cm_host_name(h));
-    cm_hint(err, "Find the automation that starts it (Ansible, Puppet, cron, a monitoring agent) and switch it off, then run the same "
-                 "command again.");
+    cm_hint(err,
+            "Find the automation that starts it (Ansible, Puppet, cron, a monitoring agent) and switch it off, then run the same "
+            "command again.");
     return -1;
 }
 
 static int is_down(void *ctx, struct cm_err **err)
 {
     struct down *d = ctx;
-    CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 };
+    CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
     if (cm_host_unit(d->step, d->host, &u, err) < 0)
         return -1;
     if (is_started(&u))
@@ -113,7 +115,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
             return -1;
     int64_t limit = cm_loop_now_ms(cm_step_loop(step)) + END_MS, deadline = cm_step_deadline(step);
     for (size_t i = 0; i < cm_outside_hosts(o); i++) {
-        struct down d = { step, cm_outside_host(o, i) };
+        struct down d = {step, cm_outside_host(o, i)};
         if (cm_wait_until(step, is_down, &d, limit < deadline ? limit : deadline, 10, 1000, err) < 0)
             return -1;
     }
@@ -143,11 +145,15 @@ static struct cm_host *host_of(struct cm_step *step, const char *key)
 int cm_service_unmask(struct cm_step *step, struct cm_host *h, const struct cm_unit *u, struct cm_err **err)
 {
     struct cm_intent *intent = NULL;
-    cm_autoout out = { 0 };
-    struct cm_intent_spec spec = { .effect = "service.unmask", .key = cm_host_name(h) };
-    const char *const unmask[] = { "systemctl", "unmask", unit_name(step), NULL };
-    const char *const drop[] = { "sh", "-c", "rm -f \"$1\" && { rmdir \"${1%/*}\" 2>/dev/null || true; } && systemctl daemon-reload", "sh",
-                                 cm_service_dropin(step), NULL };
+    cm_autoout out = {0};
+    struct cm_intent_spec spec = {.effect = "service.unmask", .key = cm_host_name(h)};
+    const char *const unmask[] = {"systemctl", "unmask", unit_name(step), NULL};
+    const char *const drop[] = {"sh",
+                                "-c",
+                                "rm -f \"$1\" && { rmdir \"${1%/*}\" 2>/dev/null || true; } && systemctl daemon-reload",
+                                "sh",
+                                cm_service_dropin(step),
+                                NULL};
     if (cm_intend_again(step, &spec, &intent, err) < 0)
         return -1;
     if (strcmp(u->enabled, "masked") == 0 && cm_host_run_effect(intent, h, unmask, &out, err) < 0)
@@ -162,7 +168,7 @@ int cm_service_unmask(struct cm_step *step, struct cm_host *h, const struct cm_u
 
 static int undo_mask(struct cm_step *step, const struct cm_change *change, struct cm_err **err)
 {
-    CM_CLEANUP(cm_unit_fini) struct cm_unit u = { 0 }, after = { 0 };
+    CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0}, after = {0};
     struct cm_host *h = host_of(step, change->key);
     const char *was = cm_json_text(change->original, "unit_file", "");
     if (h == NULL)
@@ -187,7 +193,7 @@ static int undo(struct cm_step *step, const struct cm_change *change, struct cm_
     if (strcmp(change->effect, "service.mask") == 0)
         return undo_mask(step, change, err);
     const char *was = cm_json_text(change->original, "active", "active");
-    return strcmp(was, "failed") == 0 || strcmp(was, "inactive") == 0 ? 0 : 1;      /* service.start starts it */
+    return strcmp(was, "failed") == 0 || strcmp(was, "inactive") == 0 ? 0 : 1; /* service.start starts it */
 }
 
 const struct cm_action cm_action_service_stop = {

@@ -14,7 +14,10 @@
 #define LABEL "connect.posit.co/service-account"
 enum { MOST = 8 };
 
-struct names { const char *list[MOST]; size_t n; };
+struct names {
+    const char *list[MOST];
+    size_t n;
+};
 
 static void add(struct names *to, const char *name)
 {
@@ -28,9 +31,9 @@ static void add(struct names *to, const char *name)
 
 static int collect(struct cm_step *step, struct names *to, struct cm_err **err)
 {
-    static const char *const places[] = { "backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName",
-                                          "launcher.templateValues.pod.serviceAccountName",
-                                          "config.Launcher.KubernetesDefaultServiceAccount", NULL };
+    static const char *const places[] = {"backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName",
+                                         "launcher.templateValues.pod.serviceAccountName",
+                                         "config.Launcher.KubernetesDefaultServiceAccount", NULL};
     const json_t *base = NULL, *name;
     size_t i;
     if (cm_target_base_json(step, &base, err) < 0)
@@ -38,9 +41,7 @@ static int collect(struct cm_step *step, struct names *to, struct cm_err **err)
     add(to, "default");
     for (i = 0; places[i] != NULL; i++)
         add(to, cm_json_text(base, places[i], NULL));
-    json_array_foreach(cm_step_param(step, "names"), i, name) {
-        add(to, json_string_value(name));
-    }
+    json_array_foreach(cm_step_param(step, "names"), i, name) { add(to, json_string_value(name)); }
     return 0;
 }
 
@@ -67,7 +68,7 @@ static int look(struct cm_step *step, const char *name, bool *there, const char 
 
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
-    struct names names = { .n = 0 };
+    struct names names = {.n = 0};
     *answer = cm_effect_open(step, "serviceaccount.label") ? CM_NEEDED : CM_DONE;
     if (collect(step, &names, err) < 0)
         return -1;
@@ -84,11 +85,11 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
 
 static int preview(struct cm_step *step, struct cm_err **err)
 {
-    struct names names = { .n = 0 };
+    struct names names = {.n = 0};
     if (collect(step, &names, err) < 0)
         return -1;
     for (size_t i = 0; i < names.n; i++) {
-        const char *const argv[] = { "label", "serviceaccount", names.list[i], LABEL "=true", NULL };
+        const char *const argv[] = {"label", "serviceaccount", names.list[i], LABEL "=true", NULL};
         cm_autofree char *line = cm_kube_by_hand(step, argv);
         cm_will(step, "command", "%s", line);
     }
@@ -110,7 +111,7 @@ static int label(struct cm_step *step, const char *name, struct cm_err **err)
         return 0;
     cm_autojson original = json_pack("{s:n}", "label");
     cm_autojson detail = json_pack("{s:s}", "namespace", cm_target_content_namespace(step));
-    struct cm_intent_spec spec = { .effect = "serviceaccount.label", .key = name, .detail = detail, .original = original };
+    struct cm_intent_spec spec = {.effect = "serviceaccount.label", .key = name, .detail = detail, .original = original};
     if (cm_intend_again(step, &spec, &intent, err) < 0 ||
         cm_kube_label_in(intent, cm_target_content_namespace(step), "serviceaccount", name, LABEL "=true", err) < 0)
         return -1;
@@ -119,7 +120,7 @@ static int label(struct cm_step *step, const char *name, struct cm_err **err)
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    struct names names = { .n = 0 };
+    struct names names = {.n = 0};
     if (collect(step, &names, err) < 0)
         return -1;
     for (size_t i = 0; i < names.n; i++)
@@ -130,7 +131,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 
 static int verify(struct cm_step *step, struct cm_err **err)
 {
-    struct names names = { .n = 0 };
+    struct names names = {.n = 0};
     if (collect(step, &names, err) < 0)
         return -1;
     for (size_t i = 0; i < names.n; i++) {
@@ -152,7 +153,7 @@ static int undo(struct cm_step *step, const struct cm_change *change, struct cm_
     if (look(step, change->key, &there, &value, err) < 0)
         return -1;
     if (there && value != NULL && was == NULL) {
-        struct cm_intent_spec spec = { .effect = "serviceaccount.unlabel", .key = change->key };
+        struct cm_intent_spec spec = {.effect = "serviceaccount.unlabel", .key = change->key};
         if (cm_intend_again(step, &spec, &intent, err) < 0 ||
             cm_kube_label_in(intent, ns, "serviceaccount", change->key, LABEL "-", err) < 0)
             return -1;
@@ -167,8 +168,8 @@ static int undo(struct cm_step *step, const struct cm_change *change, struct cm_
 }
 
 static const struct cm_param params[] = {
-    { "names", CM_T_LIST, "[]", "further service accounts that content chooses by itself" },
-    { NULL, CM_T_ANY, NULL, NULL },
+    {"names", CM_T_LIST, "[]", "further service accounts that content chooses by itself"},
+    {NULL, CM_T_ANY, NULL, NULL},
 };
 
 const struct cm_action cm_action_serviceaccounts_label = {
@@ -182,8 +183,9 @@ const struct cm_action cm_action_serviceaccounts_label = {
     .verify = verify,
     .undo = undo,
     .reads = "the service accounts of the content's namespace",
-    .does = "Puts connect.posit.co/service-account=true on the account `default`, on the one of the job base, and on those the values or "
-            "the step name. One that carries the label with any value stays as it is.",
+    .does =
+        "Puts connect.posit.co/service-account=true on the account `default`, on the one of the job base, and on those the values or "
+        "the step name. One that carries the label with any value stays as it is.",
     .proves = "the label is read back",
     .undoes = "the label is taken away where there was none",
     .rights = "to get and patch serviceaccounts in the content's namespace",

@@ -36,11 +36,11 @@ enum { FILE_MAX_BYTES = 4 << 20, DATABASE_TIMEOUT_MS = 10000, TUNNEL_TIMEOUT_MS 
 struct slot {
     bool read;
     struct cm_source source;
-    struct cm_secret *password;        /* database.password of the plan, once resolved */
+    struct cm_secret *password; /* database.password of the plan, once resolved */
     bool password_resolved;
     struct cm_connect *client;
     pid_t client_of;
-    struct cm_tunnel *tunnel[2];       /* database.via: source; to the core and the instrumentation database's server */
+    struct cm_tunnel *tunnel[2]; /* database.via: source; to the core and the instrumentation database's server */
     pid_t tunnel_of;
 };
 
@@ -67,8 +67,10 @@ static void slot_free(void *p)
     struct slot *slot = p;
     source_fini(&slot->source);
     cm_secret_free(slot->password);
-    if (slot->client_of == getpid()) cm_connect_free(slot->client);
-    for (size_t i = 0; slot->tunnel_of == getpid() && i < 2; i++) cm_tunnel_close(slot->tunnel[i]);
+    if (slot->client_of == getpid())
+        cm_connect_free(slot->client);
+    for (size_t i = 0; slot->tunnel_of == getpid() && i < 2; i++)
+        cm_tunnel_close(slot->tunnel[i]);
     free(slot);
 }
 
@@ -86,27 +88,31 @@ static struct slot *slot_of(struct cm_step *step)
 /* ---- fetching ---- */
 
 /* $1 main file, $2 migration file, $3 unit. Without systemd there is no unit environment to read. */
-static const char script[] = CM_LOOK_SHELL
-    "if [ ! -e \"$1\" ] && [ -x \"${1%/*}\" ]; then text absent ''; elif [ ! -r \"$1\" ]; then text unreadable ''; "
-    "else file main \"$1\"; fi\n"
-    "[ -r \"$2\" ] && file migration \"$2\"\n"
-    "u=$(systemctl show \"$3\" -p Environment,EnvironmentFiles 2>/dev/null) || u=\n"
-    "text unit \"$u\"\n"
-    "case $u in *EnvironmentFiles=[-/]*) printf '%s\\n' \"$u\" | sed -n 's/^EnvironmentFiles=//p' |\n"
-    "sed 's/ (ignore_errors=[a-z]*)//g' | tr ' ' '\\n' |\n"
-    "while IFS= read -r f; do f=${f#-}; [ -n \"$f\" ] && [ -r \"$f\" ] && file environment \"$f\"; done;; esac\n"
-    "text end ''\n";
+static const char script[] =
+    CM_LOOK_SHELL "if [ ! -e \"$1\" ] && [ -x \"${1%/*}\" ]; then text absent ''; elif [ ! -r \"$1\" ]; then text unreadable ''; "
+                  "else file main \"$1\"; fi\n"
+                  "[ -r \"$2\" ] && file migration \"$2\"\n"
+                  "u=$(systemctl show \"$3\" -p Environment,EnvironmentFiles 2>/dev/null) || u=\n"
+                  "text unit \"$u\"\n"
+                  "case $u in *EnvironmentFiles=[-/]*) printf '%s\\n' \"$u\" | sed -n 's/^EnvironmentFiles=//p' |\n"
+                  "sed 's/ (ignore_errors=[a-z]*)//g' | tr ' ' '\\n' |\n"
+                  "while IFS= read -r f; do f=${f#-}; [ -n \"$f\" ] && [ -r \"$f\" ] && file environment \"$f\"; done;; esac\n"
+                  "text end ''\n";
 
-struct text { char *bytes; size_t n; };
+struct text {
+    char *bytes;
+    size_t n;
+};
 struct fetched {
     struct text main, migration, unit;
-    struct cm_str environment;           /* the environment files, one behind the other */
+    struct cm_str environment; /* the environment files, one behind the other */
     bool absent, unreadable, whole;
 };
 
 static void text_fini(struct text *t)
 {
-    if (t->bytes) cm_wipe(t->bytes, t->n);
+    if (t->bytes)
+        cm_wipe(t->bytes, t->n);
     free(t->bytes);
 }
 
@@ -115,13 +121,15 @@ static void fetched_fini(struct fetched *f)
     text_fini(&f->main);
     text_fini(&f->migration);
     text_fini(&f->unit);
-    if (f->environment.data) cm_wipe(f->environment.data, f->environment.len);
+    if (f->environment.data)
+        cm_wipe(f->environment.data, f->environment.len);
     cm_str_fini(&f->environment);
 }
 
 static void keep_text(struct text *to, const char *from, size_t n)
 {
-    if (to->bytes) return;
+    if (to->bytes)
+        return;
     to->bytes = cm_strndup(from, n);
     to->n = n;
 }
@@ -131,12 +139,18 @@ static void take_parts(struct fetched *f, const char *out, size_t bytes)
     const char *at = out;
     struct cm_part p;
     while (cm_part_next(&at, out + bytes, &p)) {
-        if (strcmp(p.name, "main") == 0) keep_text(&f->main, p.body, p.bytes);
-        else if (strcmp(p.name, "migration") == 0) keep_text(&f->migration, p.body, p.bytes);
-        else if (strcmp(p.name, "unit") == 0) keep_text(&f->unit, p.body, p.bytes);
-        else if (strcmp(p.name, "absent") == 0) f->absent = true;
-        else if (strcmp(p.name, "unreadable") == 0) f->unreadable = true;
-        else if (strcmp(p.name, "end") == 0) f->whole = true;
+        if (strcmp(p.name, "main") == 0)
+            keep_text(&f->main, p.body, p.bytes);
+        else if (strcmp(p.name, "migration") == 0)
+            keep_text(&f->migration, p.body, p.bytes);
+        else if (strcmp(p.name, "unit") == 0)
+            keep_text(&f->unit, p.body, p.bytes);
+        else if (strcmp(p.name, "absent") == 0)
+            f->absent = true;
+        else if (strcmp(p.name, "unreadable") == 0)
+            f->unreadable = true;
+        else if (strcmp(p.name, "end") == 0)
+            f->whole = true;
         else if (strcmp(p.name, "environment") == 0) {
             cm_str_add_bytes(&f->environment, p.body, p.bytes);
             cm_str_add(&f->environment, "\n");
@@ -155,9 +169,10 @@ static int fetch_from(struct cm_step *step, struct cm_host *host, struct fetched
     const char *path = config_path(step), *unit = cm_plan_text(cm_step_plan(step), "source.service");
     cm_autofree char *dir = cm_path_dir(path);
     cm_autofree char *migration = cm_path_join(dir, MIGRATION_FILE);
-    const char *const argv[] = { "sh", "-c", script, "sh", path, migration, unit ? unit : "rstudio-connect", NULL };
-    cm_autoout out = { 0 };
-    if (cm_host_run(step, host, true, argv, &out, err) < 0) return -1;
+    const char *const argv[] = {"sh", "-c", script, "sh", path, migration, unit ? unit : "rstudio-connect", NULL};
+    cm_autoout out = {0};
+    if (cm_host_run(step, host, true, argv, &out, err) < 0)
+        return -1;
     take_parts(f, out.out, out.out_bytes);
     cm_wipe(out.out, out.out_bytes);
     if (f->absent) {
@@ -171,11 +186,13 @@ static int fetch_from(struct cm_step *step, struct cm_host *host, struct fetched
                      "without a password there.");
         return -1;
     }
-    if (out.status == 0 && f->whole && f->main.bytes) return 0;
+    if (out.status == 0 && f->whole && f->main.bytes)
+        return 0;
     cm_autofree char *last = cm_last_lines(out.errout ? out.errout : "", 3);
     cm_fail(err, CM_E_FAILED, "the configuration on %s could not be read: the command ended with status %d", cm_host_name(host),
             out.status);
-    if (*last) cm_evidence(err, last);
+    if (*last)
+        cm_evidence(err, last);
     return -1;
 }
 
@@ -191,14 +208,18 @@ static int fetch(struct cm_step *step, struct fetched *f, struct cm_err **err)
     cm_autoerr first = NULL;
     for (size_t i = 0; i < n && !cm_cancelled(step); i++) {
         cm_autoerr one = NULL;
-        if (fetch_from(step, cm_outside_host(o, i), f, &one) == 0) return 0;
-        bool go_on = !f->absent && !f->unreadable;      /* all nodes have the same configuration */
-        if (!first) first = one, one = NULL;
-        if (!go_on) break;
+        if (fetch_from(step, cm_outside_host(o, i), f, &one) == 0)
+            return 0;
+        bool go_on = !f->absent && !f->unreadable; /* all nodes have the same configuration */
+        if (!first)
+            first = one, one = NULL;
+        if (!go_on)
+            break;
         fetched_fini(f);
-        *f = (struct fetched){ .environment = CM_STR(FILE_MAX_BYTES) };
+        *f = (struct fetched){.environment = CM_STR(FILE_MAX_BYTES)};
     }
-    if (!first) return cm_fail(err, CM_E_INTERRUPTED, "cancelled while the configuration was read");
+    if (!first)
+        return cm_fail(err, CM_E_INTERRUPTED, "cancelled while the configuration was read");
     struct cm_err *cause = first;
     first = NULL;
     return cm_err_move(err, cause);
@@ -206,7 +227,10 @@ static int fetch(struct cm_step *step, struct fetched *f, struct cm_err **err)
 
 /* ---- the unit's environment ---- */
 
-struct list { char **items; size_t count, cap; };
+struct list {
+    char **items;
+    size_t count, cap;
+};
 
 static void list_add(struct list *l, char *taken)
 {
@@ -221,16 +245,24 @@ static void add_shown_environment(struct list *l, const char *at)
     while (*at) {
         cm_autostr word = CM_STR(FILE_MAX_BYTES);
         char quote = 0;
-        while (*at == ' ') at++;
-        if (*at == '\0') break;
+        while (*at == ' ')
+            at++;
+        if (*at == '\0')
+            break;
         for (; *at && (quote || *at != ' '); at++) {
-            if (!quote && *at == '$' && at[1] == '\'') continue;
-            if (!quote && (*at == '"' || *at == '\'')) quote = *at;
-            else if (quote && *at == quote) quote = 0;
-            else if (*at == '\\' && at[1]) cm_str_add_bytes(&word, *++at == 'n' ? "\n" : at, 1);
-            else cm_str_add_bytes(&word, at, 1);
+            if (!quote && *at == '$' && at[1] == '\'')
+                continue;
+            if (!quote && (*at == '"' || *at == '\''))
+                quote = *at;
+            else if (quote && *at == quote)
+                quote = 0;
+            else if (*at == '\\' && at[1])
+                cm_str_add_bytes(&word, *++at == 'n' ? "\n" : at, 1);
+            else
+                cm_str_add_bytes(&word, at, 1);
         }
-        if (strchr(cm_str_text(&word), '=')) list_add(l, cm_strdup(cm_str_text(&word)));
+        if (strchr(cm_str_text(&word), '='))
+            list_add(l, cm_strdup(cm_str_text(&word)));
     }
 }
 
@@ -241,21 +273,27 @@ static void add_file_environment(struct list *l, const char *text)
         size_t n = strcspn(at, "\n"), name = 0;
         const char *line = at;
         at += n + (at[n] ? 1 : 0);
-        while (n && isspace((unsigned char)*line)) line++, n--;
-        while (n && isspace((unsigned char)line[n - 1])) n--;
-        if (n == 0 || *line == '#' || *line == ';') continue;
-        while (name < n && (isalnum((unsigned char)line[name]) || line[name] == '_')) name++;
-        if (name == 0 || name == n || line[name] != '=') continue;
+        while (n && isspace((unsigned char)*line))
+            line++, n--;
+        while (n && isspace((unsigned char)line[n - 1]))
+            n--;
+        if (n == 0 || *line == '#' || *line == ';')
+            continue;
+        while (name < n && (isalnum((unsigned char)line[name]) || line[name] == '_'))
+            name++;
+        if (name == 0 || name == n || line[name] != '=')
+            continue;
         const char *value = line + name + 1;
         size_t len = n - name - 1;
-        if (len >= 2 && (*value == '"' || *value == '\'') && value[len - 1] == *value) value++, len -= 2;
+        if (len >= 2 && (*value == '"' || *value == '\'') && value[len - 1] == *value)
+            value++, len -= 2;
         list_add(l, cm_fmt("%.*s=%.*s", (int)name, line, (int)len, value));
     }
 }
 
 static void read_environment(struct cm_source *s, const struct fetched *f)
 {
-    struct list l = { 0 };
+    struct list l = {0};
     const char *unit = f->unit.bytes ? f->unit.bytes : "";
     for (const char *at = unit; *at;) {
         size_t n = strcspn(at, "\n");
@@ -267,7 +305,8 @@ static void read_environment(struct cm_source *s, const struct fetched *f)
         at += n + (at[n] ? 1 : 0);
     }
     add_file_environment(&l, cm_str_text(&f->environment));
-    if (!l.items) l.items = cm_alloc(sizeof *l.items);
+    if (!l.items)
+        l.items = cm_alloc(sizeof *l.items);
     s->unit_environment = l.items;
 }
 
@@ -282,9 +321,10 @@ static char *setting(const struct cm_source *s, const char *section, const char 
 /* "true", "3600", "8h": settings about secrets ("PasswordMinimumLength"), whose words stand everywhere. */
 static bool ordinary(const char *value)
 {
-    static const char *const words[] = { "true", "false", "yes", "no", "on", "off", "none", "required", "optional" };
+    static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "none", "required", "optional"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasecmp(value, words[i]) == 0) return true;
+        if (strcasecmp(value, words[i]) == 0)
+            return true;
     size_t digits = strspn(value, "0123456789.");
     return *value == '/' || (digits > 0 && strlen(value + digits) <= 2 && digits < 10);
 }
@@ -292,10 +332,11 @@ static bool ordinary(const char *value)
 /* The value is masked everywhere from now on, also where it is not used as a password by us. */
 static void mask_settings(const struct cm_gcfg *g)
 {
-    static const char *const words[] = { "password", "secret", "token", "encryptionkey", "apikey", "privatekey", NULL };
+    static const char *const words[] = {"password", "secret", "token", "encryptionkey", "apikey", "privatekey", NULL};
     for (size_t i = 0; i < g->count; i++) {
         const struct cm_gcfg_setting *one = &g->list[i];
-        if (!one->value || ordinary(one->value)) continue;
+        if (!one->value || ordinary(one->value))
+            continue;
         for (size_t w = 0; words[w]; w++)
             if (strcasestr(one->key, words[w])) {
                 cm_mask_add_encoded(one->value);
@@ -311,13 +352,16 @@ static int read_url(struct cm_source *s, const char *key, const char *password_k
     const char *url = cm_gcfg_get(s->gcfg, "Postgres", NULL, key);
     const char *password = cm_gcfg_get(s->gcfg, "Postgres", NULL, password_key);
     *has = url && *url;
-    if (!*has) return 0;
+    if (!*has)
+        return 0;
     if (cm_pg_url_parse(url, out, err) < 0) {
         const struct cm_gcfg_setting *at = cm_gcfg_find(s->gcfg, "Postgres", NULL, key);
-        if (!at || at->from_environment) return cm_wrap(err, "Postgres.%s in the unit's environment", key);
+        if (!at || at->from_environment)
+            return cm_wrap(err, "Postgres.%s in the unit's environment", key);
         return cm_wrap(err, "%s:%zu:%zu: Postgres.%s", at->file, at->line, at->column, key);
     }
-    if (!out->password && password && *password) out->password = cm_secret_new(password);
+    if (!out->password && password && *password)
+        out->password = cm_secret_new(password);
     return 0;
 }
 
@@ -336,12 +380,13 @@ static int read_databases(struct cm_source *s, struct cm_err **err)
 static void digest(struct cm_source *s, const struct fetched *f)
 {
     struct cm_sha *sha = cm_sha_new();
-    const struct text *all[] = { &f->main, &f->migration, &f->unit };
+    const struct text *all[] = {&f->main, &f->migration, &f->unit};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         char size[24];
         int n = snprintf(size, sizeof size, "%zu:", all[i]->n);
         cm_sha_add(sha, size, (size_t)n);
-        if (all[i]->bytes) cm_sha_add(sha, all[i]->bytes, all[i]->n);
+        if (all[i]->bytes)
+            cm_sha_add(sha, all[i]->bytes, all[i]->n);
     }
     cm_sha_add(sha, cm_str_text(&f->environment), f->environment.len);
     cm_sha_end(sha, s->sha256);
@@ -356,16 +401,21 @@ static int understand(struct cm_source *s, const struct fetched *f, const char *
     s->has_migration_file = f->migration.bytes != NULL;
     read_environment(s, f);
     digest(s, f);
-    if (cm_gcfg_add(s->gcfg, f->main.bytes, f->main.n, path, err) < 0) return -1;
-    if (s->has_migration_file && cm_gcfg_add(s->gcfg, f->migration.bytes, f->migration.n, migration, err) < 0) return -1;
-    if (cm_gcfg_add_environment(s->gcfg, (const char *const *)s->unit_environment, err) < 0) return -1;
+    if (cm_gcfg_add(s->gcfg, f->main.bytes, f->main.n, path, err) < 0)
+        return -1;
+    if (s->has_migration_file && cm_gcfg_add(s->gcfg, f->migration.bytes, f->migration.n, migration, err) < 0)
+        return -1;
+    if (cm_gcfg_add_environment(s->gcfg, (const char *const *)s->unit_environment, err) < 0)
+        return -1;
     mask_settings(s->gcfg);
     s->data_dir = setting(s, "Server", "DataDir", "/var/lib/rstudio-connect");
-    for (size_t n = strlen(s->data_dir); n > 1 && s->data_dir[n - 1] == '/'; n--) s->data_dir[n - 1] = '\0';
+    for (size_t n = strlen(s->data_dir); n > 1 && s->data_dir[n - 1] == '/'; n--)
+        s->data_dir[n - 1] = '\0';
     cm_autofree char *beside = cm_path_join(s->data_dir, "db");
     s->database_dir = setting(s, "Database", "Dir", beside);
     s->provider = setting(s, "Database", "Provider", "sqlite");
-    for (char *p = s->provider; *p; p++) *p = (char)tolower((unsigned char)*p);
+    for (char *p = s->provider; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
     s->address = setting(s, "Server", "Address", NULL);
     return read_databases(s, err);
 }
@@ -374,13 +424,16 @@ int cm_source_read(struct cm_step *step, const struct cm_source **out, struct cm
 {
     struct slot *slot = slot_of(step);
     *out = &slot->source;
-    if (slot->read) return 0;
-    struct fetched f = { .environment = CM_STR(FILE_MAX_BYTES) };
+    if (slot->read)
+        return 0;
+    struct fetched f = {.environment = CM_STR(FILE_MAX_BYTES)};
     int rc = fetch(step, &f, err);
-    if (rc == 0) rc = understand(&slot->source, &f, config_path(step), err);
+    if (rc == 0)
+        rc = understand(&slot->source, &f, config_path(step), err);
     fetched_fini(&f);
     slot->read = rc == 0;
-    if (rc < 0) source_fini(&slot->source);
+    if (rc < 0)
+        source_fini(&slot->source);
     return rc;
 }
 
@@ -388,9 +441,11 @@ int cm_source_read(struct cm_step *step, const struct cm_source **out, struct cm
 
 static int plan_password(struct cm_step *step, struct slot *slot, struct cm_err **err)
 {
-    if (slot->password_resolved) return 0;
+    if (slot->password_resolved)
+        return 0;
     const json_t *ref = cm_plan_get(cm_step_plan(step), "database.password");
-    if (cm_secret_resolve(cm_step_loop(step), ref, "database.password", &slot->password, err) < 0) return -1;
+    if (cm_secret_resolve(cm_step_loop(step), ref, "database.password", &slot->password, err) < 0)
+        return -1;
     slot->password_resolved = true;
     return 0;
 }
@@ -409,31 +464,40 @@ static int through_source(struct cm_step *step, struct slot *slot, int which, st
         slot->tunnel[which] = NULL;
     }
     if (!slot->tunnel[which])
-        slot->tunnel[which] = cm_tunnel_open(cm_step_loop(step), node, out->hostaddr ? out->hostaddr : url->host && *url->host ? url->host : "127.0.0.1",
-                                             out->port ? out->port : url->port && *url->port ? url->port : "5432", TUNNEL_TIMEOUT_MS, err);
-    if (!slot->tunnel[which]) return cm_wrap(err, "the way to the database");
+        slot->tunnel[which] = cm_tunnel_open(cm_step_loop(step), node,
+                                             out->hostaddr             ? out->hostaddr
+                                             : url->host && *url->host ? url->host
+                                                                       : "127.0.0.1",
+                                             out->port                 ? out->port
+                                             : url->port && *url->port ? url->port
+                                                                       : "5432",
+                                             TUNNEL_TIMEOUT_MS, err);
+    if (!slot->tunnel[which])
+        return cm_wrap(err, "the way to the database");
     out->hostaddr = "127.0.0.1";
     out->port = cm_tunnel_port(slot->tunnel[which]);
     return 0;
 }
 
-int cm_source_database(struct cm_step *step, int which, const char *role, struct cm_pg_target *out, bool *none,
-                       struct cm_err **err)
+int cm_source_database(struct cm_step *step, int which, const char *role, struct cm_pg_target *out, bool *none, struct cm_err **err)
 {
     const struct cm_source *s;
     const struct cm_plan *plan = cm_step_plan(step);
     struct slot *slot = slot_of(step);
     memset(out, 0, sizeof *out);
     *none = true;
-    if (cm_source_read(step, &s, err) < 0) return -1;
-    if (which == 0 ? !s->has_core : !s->has_instrumentation) return 0;
-    if (plan_password(step, slot, err) < 0) return -1;
+    if (cm_source_read(step, &s, err) < 0)
+        return -1;
+    if (which == 0 ? !s->has_core : !s->has_instrumentation)
+        return 0;
+    if (plan_password(step, slot, err) < 0)
+        return -1;
     *none = false;
     out->url = which == 0 ? &s->core : &s->instrumentation;
     /* What the plan says of the way to the database holds for the server of the core URL; the instrumentation database only
      * follows when it stands on that server too. */
-    bool same_server = which == 0 || !s->has_core || !out->url->host || !s->core.host ||
-                       strcasecmp(out->url->host, s->core.host) == 0;
+    bool same_server =
+        which == 0 || !s->has_core || !out->url->host || !s->core.host || strcasecmp(out->url->host, s->core.host) == 0;
     if (same_server) {
         out->hostaddr = cm_plan_text(plan, "database.hostaddr");
         const char *port = cm_plan_text(plan, "database.port");
@@ -465,13 +529,16 @@ char *cm_source_url(struct cm_step *step, struct cm_err **err)
 {
     const char *said = cm_plan_text(cm_step_plan(step), "source.url");
     const struct cm_source *s;
-    if (said) return cm_strdup(said);
-    if (cm_source_read(step, &s, err) < 0) return NULL;
+    if (said)
+        return cm_strdup(said);
+    if (cm_source_read(step, &s, err) < 0)
+        return NULL;
     const char *node = address_of(cm_host_name(cm_outside_host(cm_step_outside(step), 0)));
     const char *http = cm_gcfg_get(s->gcfg, "HTTP", NULL, "Listen"), *https = cm_gcfg_get(s->gcfg, "HTTPS", NULL, "Listen");
     bool tls = https && *https && !(http && *http);
     const char *listen = tls ? https : http && *http ? http : ":3939";
-    if (strcmp(node, "localhost") == 0) node = "127.0.0.1";
+    if (strcmp(node, "localhost") == 0)
+        node = "127.0.0.1";
     return cm_fmt("%s://%s:%s", tls ? "https" : "http", node, port_of(listen));
 }
 
@@ -480,9 +547,11 @@ char *cm_source_public_url(struct cm_step *step, struct cm_err **err)
     const char *said = cm_plan_text(cm_step_plan(step), "connect.url");
     const char *usual = getenv("CONNECT_SERVER");
     const struct cm_source *s;
-    if (!said && usual && *usual) said = usual;
+    if (!said && usual && *usual)
+        said = usual;
     if (!said) {
-        if (cm_source_read(step, &s, err) < 0) return NULL;
+        if (cm_source_read(step, &s, err) < 0)
+            return NULL;
         said = s->address;
     }
     if (!said || !*said) {
@@ -491,7 +560,8 @@ char *cm_source_public_url(struct cm_step *step, struct cm_err **err)
         return NULL;
     }
     size_t n = strlen(said);
-    while (n > 1 && said[n - 1] == '/') n--;
+    while (n > 1 && said[n - 1] == '/')
+        n--;
     return cm_strndup(said, n);
 }
 
@@ -500,7 +570,8 @@ int cm_source_connect(struct cm_step *step, struct cm_connect **out, struct cm_e
     struct slot *slot = slot_of(step);
     if (!slot->client || slot->client_of != getpid()) {
         cm_autofree char *url = cm_source_url(step, err);
-        if (!url) return -1;
+        if (!url)
+            return -1;
         slot->client = cm_connect_new(cm_step_outside(step), url, false);
         slot->client_of = getpid();
     }

@@ -48,7 +48,7 @@ static int preview(struct cm_step *step, struct cm_err **err)
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    struct cm_intent_spec spec = { .effect = effect, .key = key };
+    struct cm_intent_spec spec = {.effect = effect, .key = key};
     struct cm_intent *i;
     cm_autojson found = NULL;
 

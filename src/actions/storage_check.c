@@ -62,8 +62,9 @@ static void find_mount(struct cm_storage_node *n)
     bool found = findmnt && *findmnt && cm_mount_from_findmnt(findmnt, strlen(findmnt), &n->mount, NULL) == 0;
     bool overlay = found && cm_starts(n->mount.fstype, "overlay");
     n->has_mount = found;
-    if (found && !overlay) return;
-    struct cm_mount other = { 0 };
+    if (found && !overlay)
+        return;
+    struct cm_mount other = {0};
     if (mountinfo && *mountinfo && cm_mount_from_mountinfo(mountinfo, n->resolved, &other, NULL) == 0) {
         cm_mount_fini(&n->mount);
         n->mount = other;
@@ -76,10 +77,11 @@ static void find_mount(struct cm_storage_node *n)
 static int ask(struct cm_step *step, const struct cm_source *s, size_t i, struct cm_storage_node *n, struct cm_err **err)
 {
     struct cm_host *host = cm_outside_host(cm_step_outside(step), i);
-    const char *const argv[] = { "sh", "-c", script, "sh", s->data_dir, s->database_dir, i == 0 ? "count" : "no", NULL };
-    cm_autoout out = { 0 };
+    const char *const argv[] = {"sh", "-c", script, "sh", s->data_dir, s->database_dir, i == 0 ? "count" : "no", NULL};
+    cm_autoout out = {0};
     n->name = cm_host_name(host);
-    if (cm_host_run(step, host, true, argv, &out, err) < 0) return -1;
+    if (cm_host_run(step, host, true, argv, &out, err) < 0)
+        return -1;
     n->output = out.out;
     n->output_bytes = out.out_bytes;
     out.out = NULL;
@@ -94,25 +96,31 @@ static int ask(struct cm_step *step, const struct cm_source *s, size_t i, struct
         cm_autofree char *last = cm_last_lines(out.errout ? out.errout : "", 2);
         return cm_fail(err, CM_E_FAILED, "looking at %s on %s ended with status %d: %s", s->data_dir, n->name, out.status, last);
     }
-    if (n->resolved) find_mount(n);
+    if (n->resolved)
+        find_mount(n);
     return 0;
 }
 
 const char *cm_storage_below(const struct cm_storage_node *node)
 {
-    if (!node->resolved || !node->has_mount || !cm_look_inside(node->resolved, node->mount.target)) return "";
+    if (!node->resolved || !node->has_mount || !cm_look_inside(node->resolved, node->mount.target))
+        return "";
     const char *below = node->resolved + (strcmp(node->mount.target, "/") == 0 ? 0 : strlen(node->mount.target));
     return *below == '/' ? below + 1 : below;
 }
 
 /* ---- judging the mounts ---- */
 
-struct lists { struct cm_str absent, closed, local, strange, good, soft; size_t failed; };
+struct lists {
+    struct cm_str absent, closed, local, strange, good, soft;
+    size_t failed;
+};
 
 static void lists_fini(struct lists *l)
 {
-    struct cm_str *all[] = { &l->absent, &l->closed, &l->local, &l->strange, &l->good, &l->soft };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) cm_str_fini(all[i]);
+    struct cm_str *all[] = {&l->absent, &l->closed, &l->local, &l->strange, &l->good, &l->soft};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        cm_str_fini(all[i]);
 }
 
 static void options_of(struct lists *l, const struct cm_storage_node *n)
@@ -121,11 +129,16 @@ static void options_of(struct lists *l, const struct cm_storage_node *n)
     cm_autofree char *noexec = cm_mount_option(&n->mount, "noexec"), *nolock = cm_mount_option(&n->mount, "nolock");
     cm_autofree char *vers = cm_mount_option(&n->mount, "vers");
     bool nfs = cm_starts(n->mount.fstype, "nfs");
-    if (nfs && soft) cm_look_list(&l->soft, "%s: soft (a slow server becomes a write error)", n->name);
-    if (ro) cm_look_list(&l->soft, "%s: read-only", n->name);
-    if (noexec) cm_look_list(&l->soft, "%s: noexec (packages with compiled code do not load)", n->name);
-    if (nfs && nolock) cm_look_list(&l->soft, "%s: nolock (two machines do not see each other's locks)", n->name);
-    if (nfs && vers && *vers == '2') cm_look_list(&l->soft, "%s: NFS version 2", n->name);
+    if (nfs && soft)
+        cm_look_list(&l->soft, "%s: soft (a slow server becomes a write error)", n->name);
+    if (ro)
+        cm_look_list(&l->soft, "%s: read-only", n->name);
+    if (noexec)
+        cm_look_list(&l->soft, "%s: noexec (packages with compiled code do not load)", n->name);
+    if (nfs && nolock)
+        cm_look_list(&l->soft, "%s: nolock (two machines do not see each other's locks)", n->name);
+    if (nfs && vers && *vers == '2')
+        cm_look_list(&l->soft, "%s: NFS version 2", n->name);
     if (strcasecmp(n->mount.fstype, "cifs") == 0 || cm_starts(n->mount.fstype, "smb"))
         cm_look_list(&l->soft, "%s: SMB, where every file belongs to one user", n->name);
 }
@@ -133,9 +146,12 @@ static void options_of(struct lists *l, const struct cm_storage_node *n)
 static void sort_node(struct lists *l, const struct cm_storage_node *n)
 {
     const struct cm_mount *m = &n->mount;
-    if (n->absent) cm_look_list(&l->absent, "%s", n->name);
-    else if (n->closed) cm_look_list(&l->closed, "%s", n->name);
-    else if (!n->has_mount) cm_look_list(&l->strange, "%s: neither findmnt nor /proc/self/mountinfo could be read", n->name);
+    if (n->absent)
+        cm_look_list(&l->absent, "%s", n->name);
+    else if (n->closed)
+        cm_look_list(&l->closed, "%s", n->name);
+    else if (!n->has_mount)
+        cm_look_list(&l->strange, "%s: neither findmnt nor /proc/self/mountinfo could be read", n->name);
     else if (m->kind == CM_MOUNT_LOCAL)
         cm_look_list(&l->local, "%s: %s, %s on %s (%s)", n->name, m->why, m->source, m->target, m->fstype);
     else if (m->kind == CM_MOUNT_UNKNOWN)
@@ -152,7 +168,8 @@ static void say_mounts(struct cm_step *step, const struct cm_source *s, const st
         cm_finding(step, CM_BLOCKER, "storage.datadir", "Correct Server.DataDir, or mount it on that node.",
                    "%s (Server.DataDir) is not there on %s", s->data_dir, cm_str_text(&l->absent));
     if (l->closed.len)
-        cm_finding(step, CM_UNKNOWN, "storage.closed", "Say `become: [sudo, -n]` under source in the plan, or let this user read it.",
+        cm_finding(step, CM_UNKNOWN, "storage.closed",
+                   "Say `become: [sudo, -n]` under source in the plan, or let this user read it.",
                    "%s may not be looked into on %s", s->data_dir, cm_str_text(&l->closed));
     if (l->local.len && exported_here)
         cm_finding(step, CM_WARNING, "storage.self-exported",
@@ -166,10 +183,13 @@ static void say_mounts(struct cm_step *step, const struct cm_source *s, const st
     if (l->strange.len)
         cm_finding(step, CM_UNKNOWN, "storage.file-system",
                    "Make sure that the cluster can mount the same folder with owners and permissions kept, and attest it.",
-                   "it cannot be told whether %s lies on storage that the cluster can mount: %s", s->data_dir, cm_str_text(&l->strange));
+                   "it cannot be told whether %s lies on storage that the cluster can mount: %s", s->data_dir,
+                   cm_str_text(&l->strange));
     if (l->soft.len)
-        cm_finding(step, CM_WARNING, "storage.options", "Mount it with `hard,vers=4` and without the option named, here and in the "
-                   "PersistentVolume's mountOptions.", "mount options of %s: %s", s->data_dir, cm_str_text(&l->soft));
+        cm_finding(step, CM_WARNING, "storage.options",
+                   "Mount it with `hard,vers=4` and without the option named, here and in the "
+                   "PersistentVolume's mountOptions.",
+                   "mount options of %s: %s", s->data_dir, cm_str_text(&l->soft));
     if (l->good.len)
         cm_finding(step, CM_OK, "storage.mount", NULL, "%s lies on a network file system: %s", s->data_dir, cm_str_text(&l->good));
 }
@@ -181,8 +201,10 @@ static void compare_nodes(struct cm_step *step, const struct cm_source *s, const
     const struct cm_storage_node *first = NULL;
     bool differ = false;
     for (size_t i = 0; i < n; i++) {
-        if (!nodes[i].has_mount) continue;
-        if (!first) first = &nodes[i];
+        if (!nodes[i].has_mount)
+            continue;
+        if (!first)
+            first = &nodes[i];
         differ |= strcmp(nodes[i].mount.source, first->mount.source) != 0 ||
                   strcmp(cm_storage_below(&nodes[i]), cm_storage_below(first)) != 0;
         cm_look_list(&list, "%s: %s", nodes[i].name, nodes[i].mount.source);
@@ -205,7 +227,8 @@ static void judge_inside(struct cm_step *step, const struct cm_storage_node *n)
         size_t len = strcspn(at, "\n");
         cm_autofree char *line = cm_strndup(at, len);
         const char *to = strstr(line, " -> ");
-        if (to && to[4] == '/' && !cm_look_inside(to + 4, n->resolved)) cm_look_list(&list, "%s", line);
+        if (to && to[4] == '/' && !cm_look_inside(to + 4, n->resolved))
+            cm_look_list(&list, "%s", line);
         at += len + (at[len] ? 1 : 0);
     }
     for (const char *at = mountinfo ? mountinfo : ""; *at;) {
@@ -241,7 +264,8 @@ static void judge_key(struct cm_step *step, const struct cm_source *s, const str
     const char *which;
     const char *kept = "Never run reset-secret-key: without the old key, encrypted settings and stored credentials are lost.";
     if (own_key_setting(s, &which))
-        cm_finding(step, CM_WARNING, "storage.secret-key", "Give the pod the same key from a Kubernetes Secret (pod.env or a mount).",
+        cm_finding(step, CM_WARNING, "storage.secret-key",
+                   "Give the pod the same key from a Kubernetes Secret (pod.env or a mount).",
                    "the encryption key is named by %s, not kept beside the data", which);
     else if (!key || strcmp(key, "closed") == 0)
         cm_finding(step, CM_UNKNOWN, "storage.secret-key", "Say `become: [sudo, -n]` under source in the plan.",
@@ -252,14 +276,18 @@ static void judge_key(struct cm_step *step, const struct cm_source *s, const str
                    s->database_dir, n->name);
     else if (dir && !cm_look_inside(dir, n->resolved) && !copy)
         cm_finding(step, CM_BLOCKER, "storage.secret-key",
-                   cm_arena_fmt(cm_step_arena(step), "Copy it: `install -m 0600 %s/secret.key %s/secret.key`; the new server looks for "
-                                                     "it there.", s->database_dir, expected),
+                   cm_arena_fmt(cm_step_arena(step),
+                                "Copy it: `install -m 0600 %s/secret.key %s/secret.key`; the new server looks for "
+                                "it there.",
+                                s->database_dir, expected),
                    "secret.key lies in %s (Database.Dir) on %s, outside of DataDir, and would not travel with it", s->database_dir,
                    n->name);
     else if (dir && strcmp(dir, expected) != 0 && !copy)
         cm_finding(step, CM_WARNING, "storage.secret-key",
-                   cm_arena_fmt(cm_step_arena(step), "Set config.Database.Dir in the values to this folder under "
-                                                     "/var/lib/rstudio-connect, or copy secret.key to %s.", expected),
+                   cm_arena_fmt(cm_step_arena(step),
+                                "Set config.Database.Dir in the values to this folder under "
+                                "/var/lib/rstudio-connect, or copy secret.key to %s.",
+                                expected),
                    "secret.key lies in %s, not in %s where a new server looks first", s->database_dir, expected);
     else
         cm_finding(step, CM_OK, "storage.secret-key", NULL, "secret.key lies in %s", copy ? expected : s->database_dir);
@@ -270,7 +298,8 @@ static void judge_licenses(struct cm_step *step, const struct cm_storage_node *n
     cm_autofree char *files = cm_part_text(n->output, n->output_bytes, "licenses");
     const char *mode = cm_plan_text(cm_step_plan(step), "license.mode");
     size_t count = 0;
-    if (!files || !*files) return;
+    if (!files || !*files)
+        return;
     for (char *p = files; *p; p++)
         if (*p == '\n') {
             *p = ' ';
@@ -278,8 +307,10 @@ static void judge_licenses(struct cm_step *step, const struct cm_storage_node *n
         }
     bool by_file = !mode || strcmp(mode, "file") == 0;
     if (count == 0 && by_file)
-        cm_finding(step, CM_OK, "storage.license-file", NULL, "%s holds one license file, %s; the pod's start puts the one from the "
-                   "values in its place", n->resolved, files);
+        cm_finding(step, CM_OK, "storage.license-file", NULL,
+                   "%s holds one license file, %s; the pod's start puts the one from the "
+                   "values in its place",
+                   n->resolved, files);
     else
         cm_finding(step, CM_WARNING, "storage.license-file",
                    "Move license files that are no longer valid out of the folder before the migration.",
@@ -294,7 +325,8 @@ static void judge_space(struct cm_step *step, const struct cm_storage_node *n)
     bool known = space && sscanf(space, "%*s %llu %llu %llu", &size, &used, &free_kb) == 3;
     bool counted = inodes && sscanf(inodes, "%*s %llu %llu %llu", &total, &inodes_used, &inodes_free) == 3 && total > 0;
     if (known && free_kb < LOW_SPACE_KB)
-        cm_finding(step, CM_WARNING, "storage.space", "Make room: building content for the new server writes a second set of packages.",
+        cm_finding(step, CM_WARNING, "storage.space",
+                   "Make room: building content for the new server writes a second set of packages.",
                    "%s has %llu MiB left of %llu", n->resolved, free_kb / 1024, size / 1024);
     else if (counted && inodes_free < COUNT_MAX / 10)
         cm_finding(step, CM_WARNING, "storage.space", "Raise the number of inodes: package libraries are many small files.",
@@ -311,23 +343,30 @@ static void judge_owners(struct cm_step *step, const struct cm_storage_node *n)
         unsigned long uid = 0, gid = 0;
         if (sscanf(at, "%llu %lu:%lu", &count, &uid, &gid) == 3) {
             total += count;
-            if (uid != 0 && uid != IMAGE_UID) others += count;
-            if (uid == NOBODY || uid == 4294967294UL) nobody += count;
+            if (uid != 0 && uid != IMAGE_UID)
+                others += count;
+            if (uid == NOBODY || uid == 4294967294UL)
+                nobody += count;
             cm_look_list(&list, "%llu of %lu:%lu", count, uid, gid);
         }
         at += strcspn(at, "\n");
         at += *at ? 1 : 0;
     }
-    if (total == 0) return;
-    cm_autofree char *amount = cm_fmt("%s%llu files and folders (%s)", total >= COUNT_MAX ? "at least " : "", total, cm_str_text(&list));
+    if (total == 0)
+        return;
+    cm_autofree char *amount =
+        cm_fmt("%s%llu files and folders (%s)", total >= COUNT_MAX ? "at least " : "", total, cm_str_text(&list));
     if (nobody > total / 10)
-        cm_finding(step, CM_WARNING, "storage.owners", "Export the share without root_squash and all_squash: Connect gives files to "
-                   "several users.", "%s: many belong to nobody, as on a share that squashes users", amount);
-    else if (others > total / 2)
         cm_finding(step, CM_WARNING, "storage.owners",
-                   "Nothing to do now: expect a longer first start, and see to it that the share keeps owners and ids (no root_squash).",
-                   "%s; Connect in the pod runs as %d:%d, and the more owners differ, the longer its first start takes", amount,
-                   IMAGE_UID, IMAGE_UID);
+                   "Export the share without root_squash and all_squash: Connect gives files to "
+                   "several users.",
+                   "%s: many belong to nobody, as on a share that squashes users", amount);
+    else if (others > total / 2)
+        cm_finding(
+            step, CM_WARNING, "storage.owners",
+            "Nothing to do now: expect a longer first start, and see to it that the share keeps owners and ids (no root_squash).",
+            "%s; Connect in the pod runs as %d:%d, and the more owners differ, the longer its first start takes", amount, IMAGE_UID,
+            IMAGE_UID);
     else
         cm_finding(step, CM_OK, "storage.owners", NULL, "%s", amount);
 }
@@ -359,10 +398,13 @@ static int ask_all(struct cm_step *step, const struct cm_source *s, struct cm_st
     const char *hint = NULL;
     for (size_t i = 0; i < n; i++) {
         cm_autoerr seen = NULL;
-        if (ask(step, s, i, &nodes[i], &seen) == 0) continue;
-        if (cm_look_ends(&seen, err)) return -1;
+        if (ask(step, s, i, &nodes[i], &seen) == 0)
+            continue;
+        if (cm_look_ends(&seen, err))
+            return -1;
         cm_autofree char *words = cm_look_words(seen);
-        if (!hint && cm_err_hint(seen)) hint = cm_arena_strdup(cm_step_arena(step), cm_err_hint(seen));
+        if (!hint && cm_err_hint(seen))
+            hint = cm_arena_strdup(cm_step_arena(step), cm_err_hint(seen));
         cm_look_list(&unreached, "%s", words);
     }
     if (unreached.len)
@@ -373,22 +415,31 @@ static int ask_all(struct cm_step *step, const struct cm_source *s, struct cm_st
 
 static int judge_all(struct cm_step *step, const struct cm_source *s, struct cm_storage_node *nodes, size_t n, struct cm_err **err)
 {
-    struct lists l = { .absent = CM_STR(512), .closed = CM_STR(512), .local = CM_STR(2048), .strange = CM_STR(2048),
-                       .good = CM_STR(2048), .soft = CM_STR(2048) };
+    struct lists l = {.absent = CM_STR(512),
+                      .closed = CM_STR(512),
+                      .local = CM_STR(2048),
+                      .strange = CM_STR(2048),
+                      .good = CM_STR(2048),
+                      .soft = CM_STR(2048)};
     const struct cm_storage_node *first = NULL;
     bool exported_here = false;
     int rc = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!nodes[i].reached) continue;
+        if (!nodes[i].reached)
+            continue;
         sort_node(&l, &nodes[i]);
-        if (!first && nodes[i].has_mount) first = &nodes[i];
+        if (!first && nodes[i].has_mount)
+            first = &nodes[i];
     }
-    if (first) rc = give_fact(step, s, first, err);
-    if (first && rc == 0) rc = cm_storage_volume(step, first, &exported_here, err);
+    if (first)
+        rc = give_fact(step, s, first, err);
+    if (first && rc == 0)
+        rc = cm_storage_volume(step, first, &exported_here, err);
     if (rc == 0) {
         say_mounts(step, s, &l, exported_here);
         compare_nodes(step, s, nodes, n);
-        if (n && nodes[0].resolved) judge_content(step, s, &nodes[0]);
+        if (n && nodes[0].resolved)
+            judge_content(step, s, &nodes[0]);
     }
     lists_fini(&l);
     return rc;
@@ -404,13 +455,15 @@ static int apply(struct cm_step *step, struct cm_err **err)
     size_t n = cm_outside_hosts(cm_step_outside(step));
     struct cm_storage_node *nodes = cm_alloc(n * sizeof *nodes);
     int rc = ask_all(step, s, nodes, n, err);
-    if (rc == 0) rc = judge_all(step, s, nodes, n, err);
-    for (size_t i = 0; i < n; i++) node_fini(&nodes[i]);
+    if (rc == 0)
+        rc = judge_all(step, s, nodes, n, err);
+    for (size_t i = 0; i < n; i++)
+        node_fini(&nodes[i]);
     free(nodes);
     return rc;
 }
 
-static const char *const gives[] = { "storage.mount", NULL };
+static const char *const gives[] = {"storage.mount", NULL};
 
 const struct cm_action cm_action_storage_check = {
     .name = "storage.check",
@@ -418,8 +471,9 @@ const struct cm_action cm_action_storage_check = {
     .kind = CM_CHECK,
     .gives = gives,
     .apply = apply,
-    .reads = "On every node: findmnt or /proc/self/mountinfo, owners, space and names of files under Server.DataDir; in the cluster: "
-             "PersistentVolumeClaim and PersistentVolume, or the rendered manifests where the chart will create them.",
+    .reads =
+        "On every node: findmnt or /proc/self/mountinfo, owners, space and names of files under Server.DataDir; in the cluster: "
+        "PersistentVolumeClaim and PersistentVolume, or the rendered manifests where the chart will create them.",
     .does = "Nothing; no file is opened for writing.",
     .proves = "That the data lies on a network file system and that secret.key is in it; that both sides name the same export, or "
               "what a person has to compare. The marker file proves it during the run.",

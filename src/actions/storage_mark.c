@@ -28,10 +28,7 @@ static const char *marker_path(struct cm_step *step, const char *folder)
     return cm_arena_fmt(cm_step_arena(step), "%s/%s", folder, MARKER);
 }
 
-static struct cm_host *first_host(struct cm_step *step)
-{
-    return cm_outside_host(cm_step_outside(step), 0);
-}
+static struct cm_host *first_host(struct cm_step *step) { return cm_outside_host(cm_step_outside(step), 0); }
 
 static int data_dir(struct cm_step *step, const char **folder, struct cm_err **err)
 {
@@ -66,11 +63,12 @@ static bool is_ours(struct cm_step *step, const json_t *marker)
 
 static int another_run(struct cm_step *step, const char *path, const json_t *marker, struct cm_err **err)
 {
-    const char *const remove[] = { "rm", path, NULL };
+    const char *const remove[] = {"rm", path, NULL};
     cm_autofree char *by_hand = cm_host_by_hand(first_host(step), remove);
     cm_fail(err, CM_E_FAILED, "%s belongs to another run: %s, written from %s at %s", path, cm_json_text(marker, "run", "?"),
             cm_json_text(marker, "host", "?"), cm_json_text(marker, "written", "?"));
-    cm_hint(err, "Ask who migrates this server. When that run is dead for certain, remove its claim with `%s` and run again.", by_hand);
+    cm_hint(err, "Ask who migrates this server. When that run is dead for certain, remove its claim with `%s` and run again.",
+            by_hand);
     return -1;
 }
 
@@ -105,16 +103,21 @@ static int mark_preview(struct cm_step *step, struct cm_err **err)
 
 static int write_marker(struct cm_step *step, struct cm_intent *intent, const char *folder, struct cm_err **err)
 {
-    cm_autoout out = { 0 };
+    cm_autoout out = {0};
     cm_autofree char *now = cm_time_text(cm_wall_now(step));
-    cm_autojson marker = json_pack("{s:s, s:s, s:s, s:s}", "run", cm_run_id(step), "host", cm_who(), "folder", folder, "written", now);
+    cm_autojson marker =
+        json_pack("{s:s, s:s, s:s, s:s}", "run", cm_run_id(step), "host", cm_who(), "folder", folder, "written", now);
     cm_autofree char *json = json_dumps(marker, JSON_COMPACT), *text = cm_fmt("%s\n", json);
-    const char *const argv[] = { "sh", "-c",
-                                 "umask 022; n=\"$1.$2\"; cat >\"$n\" && sync \"$n\" 2>/dev/null; "
-                                 "if ln \"$n\" \"$1\" 2>/dev/null; then rm -f \"$n\"; "
-                                 "elif [ -e \"$1\" ]; then rm -f \"$n\"; echo 'the marker is there already' >&2; exit 17; "
-                                 "else mv \"$n\" \"$1\"; fi",
-                                 "sh", marker_path(step, folder), cm_run_id(step), NULL };
+    const char *const argv[] = {"sh",
+                                "-c",
+                                "umask 022; n=\"$1.$2\"; cat >\"$n\" && sync \"$n\" 2>/dev/null; "
+                                "if ln \"$n\" \"$1\" 2>/dev/null; then rm -f \"$n\"; "
+                                "elif [ -e \"$1\" ]; then rm -f \"$n\"; echo 'the marker is there already' >&2; exit 17; "
+                                "else mv \"$n\" \"$1\"; fi",
+                                "sh",
+                                marker_path(step, folder),
+                                cm_run_id(step),
+                                NULL};
     return cm_host_run_effect_input(intent, first_host(step), argv, text, strlen(text), &out, err);
 }
 
@@ -127,7 +130,7 @@ static int mark_apply(struct cm_step *step, struct cm_err **err)
     if (data_dir(step, &folder, err) < 0 || read_marker(step, marker_path(step, folder), &marker, err) < 0)
         return -1;
     cm_autojson detail = json_pack("{s:s, s:s}", "path", marker_path(step, folder), "host", cm_host_name(first_host(step)));
-    struct cm_intent_spec spec = { .effect = "marker.write", .key = folder, .detail = detail, .original = original, .settle = true };
+    struct cm_intent_spec spec = {.effect = "marker.write", .key = folder, .detail = detail, .original = original, .settle = true};
     if (cm_intend(step, &spec, &intent, err) < 0)
         return -1;
     if (marker == NULL && write_marker(step, intent, folder, err) < 0) {
@@ -156,12 +159,12 @@ static int mark_verify(struct cm_step *step, struct cm_err **err)
 static int remove_marker(struct cm_step *step, const char *folder, const json_t *detail, struct cm_err **err)
 {
     struct cm_intent *intent = NULL;
-    cm_autoout out = { 0 };
+    cm_autoout out = {0};
     cm_autojson left = NULL;
     const char *path = marker_path(step, folder);
     const char *unfinished = cm_arena_fmt(cm_step_arena(step), "%s.%s", path, cm_run_id(step));
-    const char *const argv[] = { "rm", "-f", path, unfinished, NULL };
-    struct cm_intent_spec spec = { .effect = "marker.remove", .key = folder, .detail = detail };
+    const char *const argv[] = {"rm", "-f", path, unfinished, NULL};
+    struct cm_intent_spec spec = {.effect = "marker.remove", .key = folder, .detail = detail};
     if (cm_intend(step, &spec, &intent, err) < 0 || read_marker(step, path, &left, err) < 0)
         return -1;
     if (left != NULL && !is_ours(step, left))
@@ -191,7 +194,8 @@ const struct cm_action cm_action_storage_mark = {
     .verify = mark_verify,
     .undo = mark_undo,
     .reads = "the marker in the data folder, through the first node",
-    .does = "Writes DATADIR/.connect-migrate: the run's id, from where it runs, the folder and the time. Another run's marker stops it.",
+    .does =
+        "Writes DATADIR/.connect-migrate: the run's id, from where it runs, the folder and the time. Another run's marker stops it.",
     .proves = "the file read back on the server names this run",
     .undoes = "the file is removed",
     .rights = "on the first node: to write in the data folder",
@@ -200,11 +204,16 @@ const struct cm_action cm_action_storage_mark = {
 /* ---- storage.prove ---- */
 
 static const struct cm_param prove_params[] = {
-    { "wait", CM_T_DURATION, "\"90s\"", "how long a pod may see an old listing of the folder (NFS directory cache)" },
-    { NULL, CM_T_ANY, NULL, NULL },
+    {"wait", CM_T_DURATION, "\"90s\"", "how long a pod may see an old listing of the folder (NFS directory cache)"},
+    {NULL, CM_T_ANY, NULL, NULL},
 };
 
-struct proof { struct cm_step *step; const char *path; const char *pod; json_t *seen; };
+struct proof {
+    struct cm_step *step;
+    const char *path;
+    const char *pod;
+    json_t *seen;
+};
 
 static bool ready_pod(const json_t *pod)
 {
@@ -212,7 +221,8 @@ static bool ready_pod(const json_t *pod)
     const json_t *c;
     if (cm_json_at(pod, "metadata.deletionTimestamp") != NULL || strcmp(cm_json_text(pod, "status.phase", ""), "Running") != 0)
         return false;
-    json_array_foreach(cm_json_at(pod, "status.containerStatuses"), i, c) {
+    json_array_foreach(cm_json_at(pod, "status.containerStatuses"), i, c)
+    {
         if (strcmp(cm_json_text(c, "name", ""), "connect") == 0)
             return cm_json_bool(c, "ready", false);
     }
@@ -226,7 +236,8 @@ static const char *pod_name(struct cm_step *step, struct cm_err **err)
     json_t *pod;
     if (cm_target_pods(step, &pods, err) < 0)
         return NULL;
-    json_array_foreach(pods, i, pod) {
+    json_array_foreach(pods, i, pod)
+    {
         if (ready_pod(pod))
             return cm_arena_strdup(cm_step_arena(step), cm_json_text(pod, "metadata.name", ""));
     }
@@ -255,9 +266,9 @@ static int pod_data_dir(struct cm_step *step, const char **folder, struct cm_err
 static int look_in_pod(void *ctx, struct cm_err **err)
 {
     struct proof *p = ctx;
-    cm_autoout out = { 0 };
+    cm_autoout out = {0};
     /* listing the folder makes the NFS client look at its attributes again */
-    const char *const argv[] = { "cat", p->path, NULL };
+    const char *const argv[] = {"cat", p->path, NULL};
     p->pod = pod_name(p->step, err);
     if (p->pod == NULL || cm_kube_exec(p->step, p->pod, "connect", argv, &out, err) < 0)
         return -1;
@@ -294,10 +305,10 @@ static int prove_probe(struct cm_step *step, enum cm_answer *answer, struct cm_e
 static int prove_preview(struct cm_step *step, struct cm_err **err)
 {
     const char *folder = NULL;
-    const char *const read[] = { "exec", "POD", "-c", "connect", "--", "cat", "/var/lib/rstudio-connect/" MARKER, NULL };
+    const char *const read[] = {"exec", "POD", "-c", "connect", "--", "cat", "/var/lib/rstudio-connect/" MARKER, NULL};
     if (data_dir(step, &folder, err) < 0)
         return -1;
-    const char *const remove[] = { "rm", "-f", marker_path(step, folder), NULL };
+    const char *const remove[] = {"rm", "-f", marker_path(step, folder), NULL};
     cm_autofree char *a = cm_kube_by_hand(step, read), *b = cm_host_by_hand(first_host(step), remove);
     cm_will(step, "command", "%s", a);
     cm_will(step, "command", "%s", b);
@@ -312,8 +323,9 @@ static int not_the_same(const struct proof *p, const char *server_path, struct c
     else
         cm_fail(err, CM_E_FAILED, "pod %s does not see %s: it does not mount the old server's data folder (%s there)", p->pod,
                 p->path, server_path);
-    cm_hint(err, "Do not let users in. Mend sharedStorage and its volume in the values and run again with --redo helm.deploy, or go "
-                 "back with `connect-migrate-run rollback PLAN`.");
+    cm_hint(err,
+            "Do not let users in. Mend sharedStorage and its volume in the values and run again with --redo helm.deploy, or go "
+            "back with `connect-migrate-run rollback PLAN`.");
     return -1;
 }
 
@@ -324,7 +336,7 @@ static int prove_apply(struct cm_step *step, struct cm_err **err)
         return -1;
     if (!proved_before(step, folder)) {
         int64_t limit = cm_target_limit(step, json_integer_value(cm_step_param(step, "wait")));
-        struct proof p = { .step = step };
+        struct proof p = {.step = step};
         if (pod_data_dir(step, &inside, err) < 0)
             return -1;
         p.path = marker_path(step, inside);

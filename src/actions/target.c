@@ -17,16 +17,16 @@
 #include "plan/plan.h"
 
 #define CHART_NAME "rstudio-connect"
-enum { NAME_MAX_CHARS = 63 };          /* of a DNS label; the chart's trunc 63 */
+enum { NAME_MAX_CHARS = 63 }; /* of a DNS label; the chart's trunc 63 */
 
 struct slot {
-    struct cm_yaml_doc **docs;         /* NULL-ended */
+    struct cm_yaml_doc **docs; /* NULL-ended */
     const char **names;
     size_t count;
     json_t *merged;
     struct cm_forward *forward;
     struct cm_connect *connect;
-    pid_t client_of;                   /* a client belongs to one process */
+    pid_t client_of; /* a client belongs to one process */
 };
 
 static void drop_client(struct slot *s)
@@ -80,7 +80,8 @@ static int read_bases(struct cm_step *step, struct slot *s, struct cm_err **err)
         return 0;
     struct cm_yaml_doc **docs = cm_alloc((n + 1) * sizeof(struct cm_yaml_doc *));
     const char **names = cm_alloc((n + 1) * sizeof(char *));
-    json_array_foreach(files, i, file) {
+    json_array_foreach(files, i, file)
+    {
         docs[i] = cm_yaml_load(json_string_value(file), err);
         if (docs[i] == NULL) {
             while (i-- > 0)
@@ -101,7 +102,8 @@ void cm_target_merge(json_t *into, const json_t *from)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)from, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)from, key, value)
+    {
         json_t *old = json_object_get(into, key);
         if (json_is_object(old) && json_is_object(value))
             cm_target_merge(old, value);
@@ -110,8 +112,7 @@ void cm_target_merge(json_t *into, const json_t *from)
     }
 }
 
-int cm_target_bases(struct cm_step *step, const struct cm_yaml_doc *const **docs, const char *const **names,
-                    struct cm_err **err)
+int cm_target_bases(struct cm_step *step, const struct cm_yaml_doc *const **docs, const char *const **names, struct cm_err **err)
 {
     struct slot *s = slot_of(step);
     if (read_bases(step, s, err) < 0)
@@ -187,8 +188,8 @@ char *cm_target_name(const char *release, const char *fullname_override, const c
 
 const char *cm_target_fullname(struct cm_step *step)
 {
-    cm_autofree char *name = cm_target_name(cm_plan_text(cm_step_plan(step), "target.release"),
-                                            base_text(step, "fullnameOverride"), base_text(step, "nameOverride"));
+    cm_autofree char *name = cm_target_name(cm_plan_text(cm_step_plan(step), "target.release"), base_text(step, "fullnameOverride"),
+                                            base_text(step, "nameOverride"));
     return cm_arena_strdup(cm_step_arena(step), name);
 }
 
@@ -226,7 +227,8 @@ int cm_target_pods(struct cm_step *step, json_t **pods, struct cm_err **err)
     if (cm_kube_get(step, "pods", NULL, cm_target_selector(step), &list, &seen, err) < 0)
         return -1;
     if (seen == CM_FORBIDDEN) {
-        cm_fail(err, CM_E_FAILED, "the pods of namespace %s may not be listed", cm_plan_text(cm_step_plan(step), "target.namespace"));
+        cm_fail(err, CM_E_FAILED, "the pods of namespace %s may not be listed",
+                cm_plan_text(cm_step_plan(step), "target.namespace"));
         cm_hint(err, "Ask for the right to get and list pods in this namespace.");
         return -1;
     }
@@ -243,7 +245,8 @@ int cm_target_first_pod(struct cm_step *step, int64_t *created_ms, struct cm_err
     *created_ms = 0;
     if (cm_target_pods(step, &pods, err) < 0)
         return -1;
-    json_array_foreach(pods, i, pod) {
+    json_array_foreach(pods, i, pod)
+    {
         const char *phase = cm_json_text(pod, "status.phase", "");
         int64_t at;
         if (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0 ||
@@ -296,10 +299,7 @@ int cm_target_connect(struct cm_step *step, struct cm_connect **out, struct cm_e
     return 0;
 }
 
-void cm_target_reconnect(struct cm_step *step)
-{
-    drop_client(slot_of(step));
-}
+void cm_target_reconnect(struct cm_step *step) { drop_client(slot_of(step)); }
 
 const char *cm_target_data_dir(struct cm_step *step)
 {
@@ -311,7 +311,7 @@ const char *cm_target_data_dir(struct cm_step *step)
 
 int64_t cm_target_patience(struct cm_step *step)
 {
-    enum { MOST_MS = 90 * 1000, TIMES = 9 };        /* with the default of 2, 5 and 10 s: 90 s */
+    enum { MOST_MS = 90 * 1000, TIMES = 9 }; /* with the default of 2, 5 and 10 s: 90 s */
     const json_t *doubt = cm_plan_get(cm_step_plan(step), "connect.doubt");
     int64_t last = json_integer_value(json_array_get(doubt, json_array_size(doubt) ? json_array_size(doubt) - 1 : 0));
     return last > 0 && last * TIMES < MOST_MS ? last * TIMES : MOST_MS;

@@ -44,7 +44,8 @@ static void add_from_server(struct cm_step *step, json_t *originals)
     const char *name;
     json_t *o;
     if (cm_plan_get(cm_step_plan(step), "source.hosts") && cm_source_read(step, &source, NULL) == 0)
-        json_object_foreach(originals, name, o) {
+        json_object_foreach(originals, name, o)
+        {
             cm_autofree char *section = cm_strndup(name, strcspn(name, "."));
             const char *value = strchr(name, '.') ? cm_gcfg_get(source->gcfg, section, NULL, strchr(name, '.') + 1) : NULL;
             json_object_set_new(o, "server", value ? json_string(value) : json_null());
@@ -101,7 +102,8 @@ static void look_for_leftovers(struct cm_step *step, const json_t *originals)
 {
     const char *name;
     json_t *o;
-    json_object_foreach(cm_json_loose(originals), name, o) {
+    json_object_foreach(cm_json_loose(originals), name, o)
+    {
         const json_t *wanted = json_object_get(cm_plan_get(cm_step_plan(step), "temporary"), name);
         cm_autofree char *text = wanted ? json_dumps(wanted, JSON_ENCODE_ANY) : NULL;
         const char *value = cm_json_text(o, "value", NULL);

@@ -57,9 +57,7 @@ static bool is_temporary(const json_t *names, const struct cm_gcfg_setting *s)
     const char *name;
     json_t *value;
     cm_autofree char *full = cm_fmt("%s.%s", s->section, s->key);
-    json_object_foreach(cm_json_loose(names), name, value)
-        if (strcasecmp(full, name) == 0)
-            return true;
+    json_object_foreach(cm_json_loose(names), name, value) if (strcasecmp(full, name) == 0) return true;
     return false;
 }
 
@@ -83,7 +81,8 @@ static int nothing_else_changes(struct cm_step *step, struct cm_err **err)
     struct cm_gcfg *with = rendered(step, true, err), *without = with ? rendered(step, false, err) : NULL;
     cm_autostr differs = CM_STR(CM_STR_PAGE);
     int rc = -1;
-    if (without && same_but_temporary(originals(step), with, without, &differs) && same_but_temporary(originals(step), without, with, &differs)) {
+    if (without && same_but_temporary(originals(step), with, without, &differs) &&
+        same_but_temporary(originals(step), without, with, &differs)) {
         rc = 0;
     } else if (without) {
         cm_fail(err, CM_E_FAILED, "taking the overlay away would change more than the temporary settings");
@@ -110,7 +109,8 @@ static int compare(const json_t *names, const struct cm_gcfg *now, const struct 
 {
     const char *name;
     json_t *original;
-    json_object_foreach(cm_json_loose(names), name, original) {
+    json_object_foreach(cm_json_loose(names), name, original)
+    {
         cm_autofree char *section = cm_strndup(name, strcspn(name, "."));
         const char *key = name + strlen(section) + (name[strlen(section)] == '.');
         const char *is = cm_gcfg_get(now, section, NULL, key), *should = cm_gcfg_get(want, section, NULL, key);
@@ -136,7 +136,8 @@ int cm_temporary_undo(struct cm_step *step, const struct cm_change *change, stru
     cm_autojson names = json_pack("{s:b}", change->key, 1);
     if (cm_temporary_is_back(step, names, err) == 0)
         return 0;
-    cm_hint(err, "It is taken back by an upgrade without values.temporary.yaml: temporary.revert, or release.scale on the way back.");
+    cm_hint(err,
+            "It is taken back by an upgrade without values.temporary.yaml: temporary.revert, or release.scale on the way back.");
     return -1;
 }
 
@@ -175,7 +176,8 @@ static int one_new_pod(void *ctx, struct cm_err **err)
     cm_autojson d = NULL;
     enum cm_seen seen;
     json_t *list = NULL;
-    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0 || cm_target_pods(step, &list, err) < 0)
+    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0 ||
+        cm_target_pods(step, &list, err) < 0)
         return -1;
     cm_autojson pods = list;
     int64_t want = cm_json_int(d, "spec.replicas", 1);
@@ -260,7 +262,8 @@ const struct cm_action cm_action_temporary_revert = {
     .undo = undo,
     .reads = "helm template with and without the overlay; the ConfigMap, the deployment, the pods.",
     .does = "helm upgrade without values.temporary.yaml, then waits for the old pod to end.",
-    .proves = "The rendered difference is those settings and nothing else; the cluster's configuration shows the originals, absent keys absent.",
+    .proves =
+        "The rendered difference is those settings and nothing else; the cluster's configuration shows the originals, absent keys absent.",
     .undoes = "release.scale brings the release to zero on the way back.",
     .rights = "As for helm.deploy; to read ConfigMaps.",
 };

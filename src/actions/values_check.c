@@ -41,9 +41,8 @@ static void look_at_files(struct cm_step *step, const struct cm_yaml_doc *const 
     cm_autojson findings = cm_values_check(names, texts, chart ? cm_json_text(chart, "appVersion", NULL) : NULL, &why);
     if (!findings)
         cm_finding(step, CM_BLOCKER, "values.unreadable", "Mend the file, then check again.", "%s", cm_err_message(why));
-    json_array_foreach(findings, i, f)
-        cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", ""), cm_json_text(f, "remedy", ""), "%s",
-                   cm_json_text(f, "seen", ""));
+    json_array_foreach(findings, i, f) cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", ""),
+                                                  cm_json_text(f, "remedy", ""), "%s", cm_json_text(f, "seen", ""));
     if (findings && !json_array_size(findings))
         cm_finding(step, CM_OK, "values.rules", NULL, "no rule of the chart speaks against these values");
 }
@@ -56,8 +55,8 @@ static void try_helm(struct cm_step *step)
     if (cm_helm_template(step, none, &manifests, &why) < 0) {
         cm_autofree char *tail = cm_last_lines(cm_err_evidence(why) ? cm_err_evidence(why) : "", 2);
         cm_finding(step, cm_err_is_passing(why) ? CM_UNKNOWN : CM_BLOCKER, "values.template",
-                   "Mend the values that helm names; try with `helm template`.", "helm cannot render the chart with these values: %s %s",
-                   cm_err_message(why), tail);
+                   "Mend the values that helm names; try with `helm template`.",
+                   "helm cannot render the chart with these values: %s %s", cm_err_message(why), tail);
         return;
     }
     cm_finding(step, CM_OK, "values.template", NULL, "helm renders the chart with these values");
@@ -65,7 +64,8 @@ static void try_helm(struct cm_step *step)
         cm_finding(step, CM_WARNING, "values.dry-run", "Have somebody with the rights try `kubectl apply --dry-run=server`.",
                    "a server-side dry run was not possible: %s", cm_err_message(why));
     else if (refused)
-        cm_finding(step, CM_BLOCKER, "values.dry-run", "Mend what the API server names.", "the API server refuses the manifests: %s", refused);
+        cm_finding(step, CM_BLOCKER, "values.dry-run", "Mend what the API server names.",
+                   "the API server refuses the manifests: %s", refused);
     else
         cm_finding(step, CM_OK, "values.dry-run", NULL, "the API server accepts the manifests (dry run)");
 }

@@ -93,9 +93,8 @@ static int convert_all(struct conversion *c, bool write, struct cm_err **err)
     const char *was = c->was == CM_LAUNCHER_WAS_ON ? "on" : c->was == CM_LAUNCHER_WAS_OFF ? "off" : "not known";
     cm_sha256(was, strlen(was), sum);
     cm_input(c->step, "launcher", sum);
-    json_array_foreach(cm_json_loose(cm_plan_get(cm_step_plan(c->step), "target.values")), i, path)
-        if (convert_one(c, json_string_value(path), i, write, err) < 0)
-            return -1;
+    json_array_foreach(cm_json_loose(cm_plan_get(cm_step_plan(c->step), "target.values")), i,
+                       path) if (convert_one(c, json_string_value(path), i, write, err) < 0) return -1;
     return 0;
 }
 
@@ -129,9 +128,13 @@ static int apply(struct cm_step *step, struct cm_err **err)
     FILE *out = NULL;
     if (convert_all(&c, true, err) < 0)
         return -1;
-    json_array_foreach(c.findings, i, f) {
+    json_array_foreach(c.findings, i, f)
+    {
         const char *verdict = cm_json_text(f, "verdict", "");
-        cm_finding(step, strcmp(verdict, "blocker") == 0 ? CM_BLOCKER : strcmp(verdict, "unknown") == 0 ? CM_UNKNOWN : CM_WARNING,
+        cm_finding(step,
+                   strcmp(verdict, "blocker") == 0   ? CM_BLOCKER
+                   : strcmp(verdict, "unknown") == 0 ? CM_UNKNOWN
+                                                     : CM_WARNING,
                    cm_json_text(f, "id", "values.convert"), cm_json_text(f, "remedy", ""), "%s", cm_json_text(f, "seen", ""));
     }
     if (cm_artifact_begin(step, "config.account.json", &out, err) < 0)
@@ -139,7 +142,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
     json_dumpf(c.account, out, JSON_INDENT(1));
     if (cm_artifact_keep(step, out, err) < 0 || cm_fact_set(step, "values.files", json_incref(c.files), err) < 0)
         return -1;
-    return cm_fact_set(step, "config.values", json_pack("{s:i, s:O}", "files", (int)json_array_size(c.files), "commands", c.commands), err);
+    return cm_fact_set(step, "config.values",
+                       json_pack("{s:i, s:O}", "files", (int)json_array_size(c.files), "commands", c.commands), err);
 }
 
 static const char *const gives[] = {"config.values", "values.files", NULL};

@@ -19,19 +19,19 @@
 #include "base/text.h"
 #include "plan/plan.h"
 
-#define RUNNER_SINCE "2026.04.0"         /* the direct Kubernetes runner (chart README) */
-#define SUBPATH_SINCE "2026.08.0"        /* Kubernetes.DataDirPVCSubPath */
-#define ENVIRONMENTS_SINCE "2026.03.0"   /* ExecutionEnvironments.ConfigFilePath */
+#define RUNNER_SINCE "2026.04.0"       /* the direct Kubernetes runner (chart README) */
+#define SUBPATH_SINCE "2026.08.0"      /* Kubernetes.DataDirPVCSubPath */
+#define ENVIRONMENTS_SINCE "2026.03.0" /* ExecutionEnvironments.ConfigFilePath */
 
 struct versions {
     struct cm_step *step;
-    char *binary, *running;              /* of the old server; NULL: not known; owned */
-    char *target;                        /* of the new one; owned */
-    const char *target_from;             /* "image.tag" … */
-    char *init;                          /* versionOverride or appVersion: the runner's init image; owned */
+    char *binary, *running;  /* of the old server; NULL: not known; owned */
+    char *target;            /* of the new one; owned */
+    const char *target_from; /* "image.tag" … */
+    char *init;              /* versionOverride or appVersion: the runner's init image; owned */
     struct cm_str nodes, problems;
     bool nodes_differ;
-    const char *hint;                    /* arena */
+    const char *hint; /* arena */
 };
 
 static void versions_fini(struct versions *v)
@@ -47,7 +47,8 @@ static void versions_fini(struct versions *v)
 static void problem(struct versions *v, const struct cm_err *seen)
 {
     cm_autofree char *words = cm_look_words(seen);
-    if (!v->hint && cm_err_hint(seen)) v->hint = cm_arena_strdup(cm_step_arena(v->step), cm_err_hint(seen));
+    if (!v->hint && cm_err_hint(seen))
+        v->hint = cm_arena_strdup(cm_step_arena(v->step), cm_err_hint(seen));
     cm_look_list(&v->problems, "%s", words);
 }
 
@@ -58,11 +59,12 @@ static int ask_node(struct versions *v, struct cm_host *host, struct cm_err **er
     /* Older releases named the program rstudio-connect. */
     static const char command[] = "PATH=\"$PATH:/opt/rstudio-connect/bin\"; connect --version 2>/dev/null || "
                                   "rstudio-connect --version";
-    const char *const argv[] = { "sh", "-c", command, NULL };
-    cm_autoout out = { 0 };
+    const char *const argv[] = {"sh", "-c", command, NULL};
+    cm_autoout out = {0};
     cm_autoerr seen = NULL;
     if (cm_host_run(v->step, host, false, argv, &out, &seen) < 0) {
-        if (cm_look_ends(&seen, err)) return -1;
+        if (cm_look_ends(&seen, err))
+            return -1;
         problem(v, seen);
         return 0;
     }
@@ -72,9 +74,12 @@ static int ask_node(struct versions *v, struct cm_host *host, struct cm_err **er
         return 0;
     }
     cm_look_list(&v->nodes, "%s: %s", cm_host_name(host), found);
-    if (v->binary && cm_version_compare(v->binary, found) != 0) v->nodes_differ = true;
-    if (v->binary) free(found);
-    else v->binary = found;
+    if (v->binary && cm_version_compare(v->binary, found) != 0)
+        v->nodes_differ = true;
+    if (v->binary)
+        free(found);
+    else
+        v->binary = found;
     return 0;
 }
 
@@ -89,11 +94,13 @@ static int ask_server(struct versions *v, struct cm_err **err)
     if (status != 200 || cm_connect_get_ok(v->step, c, "server_settings", &settings, &seen) < 0)
         return cm_look_ends(&seen, err) ? -1 : 0;
     v->running = cm_version_find(cm_json_text(settings, "version", ""));
-    if (!v->running) v->running = cm_version_find(cm_json_text(settings, "about", ""));
+    if (!v->running)
+        v->running = cm_version_find(cm_json_text(settings, "about", ""));
     if (cm_json_bool(settings, "deprecated_settings", false))
-        cm_finding(v->step, CM_WARNING, "version.deprecated-settings",
-                   "Look into the server's log at its last start for their names, and drop them before the configuration is converted.",
-                   "the server says that its configuration holds deprecated settings");
+        cm_finding(
+            v->step, CM_WARNING, "version.deprecated-settings",
+            "Look into the server's log at its last start for their names, and drop them before the configuration is converted.",
+            "the server says that its configuration holds deprecated settings");
     return 0;
 }
 
@@ -118,8 +125,10 @@ static void from_values(struct versions *v, const json_t *values, const char *ap
     }
     if (in_tag && v->init && cm_version_compare(in_tag, v->init) != 0)
         cm_finding(v->step, CM_WARNING, "version.tag",
-                   cm_arena_fmt(cm_step_arena(v->step), "Say `versionOverride: \"%s\"` in the values instead of image.tag alone; it "
-                                                        "sets the init image of content too.", in_tag),
+                   cm_arena_fmt(cm_step_arena(v->step),
+                                "Say `versionOverride: \"%s\"` in the values instead of image.tag alone; it "
+                                "sets the init image of content too.",
+                                in_tag),
                    "image.tag is for %s, but the init image that content gets is %s's", in_tag, v->init);
 }
 
@@ -131,9 +140,11 @@ static int ask_chart(struct versions *v, struct cm_err **err)
     const char *app = NULL;
     if (cm_helm_chart(v->step, &chart, &seen) < 0) {
         bool said = *cm_json_text(values, "versionOverride", "") || *cm_json_text(values, "image.tag", "");
-        if (cm_look_ends(&seen, err)) return -1;
-        if (!said) return cm_look_failed(v->step, "version.chart", "the chart's version of Connect is not known",
-                                         "Run `helm repo update`, then check again.", &seen, err);
+        if (cm_look_ends(&seen, err))
+            return -1;
+        if (!said)
+            return cm_look_failed(v->step, "version.chart", "the chart's version of Connect is not known",
+                                  "Run `helm repo update`, then check again.", &seen, err);
     } else {
         app = cm_json_text(chart, "appVersion", NULL);
     }
@@ -150,16 +161,19 @@ static const char *advice(struct versions *v, const char *source)
         return cm_arena_fmt(cm_step_arena(v->step), "Upgrade the old server to the version of the chart first (%s or later).",
                             RUNNER_SINCE);
     if (chart)
-        return cm_arena_fmt(cm_step_arena(v->step), "Say `target: {chart_version: \"%s\"}` in the plan, which deploys %s, or upgrade "
-                                                    "the old server to %s first.", chart, source, v->target);
-    return cm_arena_fmt(cm_step_arena(v->step), "Say `versionOverride: \"%s\"` in the values, or upgrade the old server to %s first.",
-                        source, v->target);
+        return cm_arena_fmt(cm_step_arena(v->step),
+                            "Say `target: {chart_version: \"%s\"}` in the plan, which deploys %s, or upgrade "
+                            "the old server to %s first.",
+                            chart, source, v->target);
+    return cm_arena_fmt(cm_step_arena(v->step),
+                        "Say `versionOverride: \"%s\"` in the values, or upgrade the old server to %s first.", source, v->target);
 }
 
 static void compare(struct versions *v, const char *source)
 {
     if (!source && !v->target) {
-        cm_finding(v->step, CM_UNKNOWN, "version.unknown", v->hint ? v->hint : "Run `connect --version` on the server and attest it.",
+        cm_finding(v->step, CM_UNKNOWN, "version.unknown",
+                   v->hint ? v->hint : "Run `connect --version` on the server and attest it.",
                    "neither server's version could be told: %s", cm_str_text(&v->problems));
     } else if (!source) {
         cm_finding(v->step, CM_UNKNOWN, "version.unknown",
@@ -168,7 +182,8 @@ static void compare(struct versions *v, const char *source)
                    v->problems.len ? cm_str_text(&v->problems) : "it hides it");
     } else if (v->target && cm_version_compare(source, v->target) != 0) {
         cm_finding(v->step, CM_BLOCKER, "version.differs", advice(v, source),
-                   "the old server runs %s, the new one would run %s (%s); both must be the same", source, v->target, v->target_from);
+                   "the old server runs %s, the new one would run %s (%s); both must be the same", source, v->target,
+                   v->target_from);
     } else if (v->target) {
         cm_finding(v->step, CM_OK, "version.same", NULL, "both servers run %s (%s)", source, v->target_from);
     }
@@ -180,18 +195,20 @@ static void judge_old(struct versions *v)
         cm_finding(v->step, CM_BLOCKER, "version.nodes", "Upgrade all nodes to one version, and restart Connect on them.",
                    "the nodes have different versions installed: %s", cm_str_text(&v->nodes));
     else if (v->binary && v->running && cm_version_compare(v->binary, v->running) != 0)
-        cm_finding(v->step, CM_WARNING, "version.restart", "Restart Connect on the old server before the migration, and see that it "
-                   "comes up.", "%s is installed, but %s is running: it was upgraded and not restarted", v->binary, v->running);
+        cm_finding(v->step, CM_WARNING, "version.restart",
+                   "Restart Connect on the old server before the migration, and see that it "
+                   "comes up.",
+                   "%s is installed, but %s is running: it was upgraded and not restarted", v->binary, v->running);
 }
 
 static void judge_features(struct versions *v)
 {
     const json_t *values = cm_look_values(v->step), *environments = json_object_get(values, "executionEnvironments");
     const char *target = v->target;
-    if (!target) return;
+    if (!target)
+        return;
     if (cm_version_compare(target, RUNNER_SINCE) < 0)
-        cm_finding(v->step, CM_BLOCKER, "version.runner",
-                   "Upgrade the old server first, then use the chart of that version.",
+        cm_finding(v->step, CM_BLOCKER, "version.runner", "Upgrade the old server first, then use the chart of that version.",
                    "Connect %s has no direct Kubernetes runner; it came with %s", target, RUNNER_SINCE);
     if (*cm_json_text(values, "sharedStorage.subPath", "") && cm_version_compare(target, SUBPATH_SINCE) < 0)
         cm_finding(v->step, CM_BLOCKER, "version.sub-path", "Upgrade to it first, or make a volume whose path is that folder.",
@@ -205,8 +222,10 @@ static int look(struct versions *v, struct cm_err **err)
 {
     struct cm_outside *o = cm_step_outside(v->step);
     for (size_t i = 0; i < cm_outside_hosts(o); i++)
-        if (ask_node(v, cm_outside_host(o, i), err) < 0) return -1;
-    if (ask_server(v, err) < 0 || ask_chart(v, err) < 0) return -1;
+        if (ask_node(v, cm_outside_host(o, i), err) < 0)
+            return -1;
+    if (ask_server(v, err) < 0 || ask_chart(v, err) < 0)
+        return -1;
     const char *source = v->running ? v->running : v->binary;
     compare(v, source);
     judge_old(v);
@@ -216,13 +235,13 @@ static int look(struct versions *v, struct cm_err **err)
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    struct versions v = { .step = step, .nodes = CM_STR(1024), .problems = CM_STR(1024) };
+    struct versions v = {.step = step, .nodes = CM_STR(1024), .problems = CM_STR(1024)};
     int rc = look(&v, err);
     versions_fini(&v);
     return rc;
 }
 
-static const char *const gives[] = { "source.version", NULL };
+static const char *const gives[] = {"source.version", NULL};
 
 const struct cm_action cm_action_version_check = {
     .name = "version.check",
@@ -230,8 +249,9 @@ const struct cm_action cm_action_version_check = {
     .kind = CM_CHECK,
     .gives = gives,
     .apply = apply,
-    .reads = "`connect --version` on every node, the running server's settings, `helm show chart`, image.tag and versionOverride of the "
-             "values.",
+    .reads =
+        "`connect --version` on every node, the running server's settings, `helm show chart`, image.tag and versionOverride of the "
+        "values.",
     .does = "Nothing.",
     .proves = "That both servers run the same version, and that it has what the values use; the pod's own answer is compared again "
               "after the deployment.",

@@ -15,7 +15,11 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-struct share { char *server, *path; const char *kind; bool disk, access_point; };
+struct share {
+    char *server, *path;
+    const char *kind;
+    bool disk, access_point;
+};
 
 static void share_fini(struct share *s)
 {
@@ -27,7 +31,7 @@ static void share_fini(struct share *s)
 static char *joined(const char *base, const char *below)
 {
     cm_autostr out = CM_STR(CM_STR_LINE);
-    const char *parts[] = { base ? base : "", below ? below : "" };
+    const char *parts[] = {base ? base : "", below ? below : ""};
     for (size_t i = 0; i < 2; i++)
         for (const char *at = parts[i]; *at;) {
             size_t n = strcspn(at, "/");
@@ -49,15 +53,17 @@ static const char *attribute(const json_t *csi, const char *name)
 /* Disks that one machine at a time attaches; none of them can be the folder that the old server has mounted over the network. */
 static bool is_disk(const json_t *spec, const char *driver)
 {
-    static const char *const sources[] = { "awsElasticBlockStore", "gcePersistentDisk", "azureDisk", "cinder", "rbd", "iscsi", "fc",
-                                           "vsphereVolume", NULL };
-    static const char *const drivers[] = { "ebs.csi.aws.com", "ebs.csi.eks.amazonaws.com", "disk.csi.azure.com",
-                                           "pd.csi.storage.gke.io", "cinder.csi.openstack.org", "rbd.csi.ceph.com",
-                                           "csi.vsphere.vmware.com", "rancher.io/local-path", NULL };
+    static const char *const sources[] = {
+        "awsElasticBlockStore", "gcePersistentDisk", "azureDisk", "cinder", "rbd", "iscsi", "fc", "vsphereVolume", NULL};
+    static const char *const drivers[] = {"ebs.csi.aws.com",        "ebs.csi.eks.amazonaws.com", "disk.csi.azure.com",
+                                          "pd.csi.storage.gke.io",  "cinder.csi.openstack.org",  "rbd.csi.ceph.com",
+                                          "csi.vsphere.vmware.com", "rancher.io/local-path",     NULL};
     for (size_t i = 0; sources[i]; i++)
-        if (json_object_get(spec, sources[i])) return true;
+        if (json_object_get(spec, sources[i]))
+            return true;
     for (size_t i = 0; driver && drivers[i]; i++)
-        if (strcmp(driver, drivers[i]) == 0 || cm_ends(driver, drivers[i])) return true;
+        if (strcmp(driver, drivers[i]) == 0 || cm_ends(driver, drivers[i]))
+            return true;
     return false;
 }
 
@@ -75,7 +81,8 @@ static void efs_handle(const char *handle, struct share *out)
 /* "//server/share/sub" */
 static void smb_source(const char *source, struct share *out)
 {
-    if (strncmp(source, "//", 2) != 0) return;
+    if (strncmp(source, "//", 2) != 0)
+        return;
     size_t n = strcspn(source + 2, "/");
     out->server = cm_strndup(source + 2, n);
     out->path = cm_strdup(source + 2 + n);
@@ -145,8 +152,10 @@ static void read_volume(const json_t *pv, struct share *out)
 static bool same_server(const char *a, const char *b)
 {
     size_t n = strcspn(a, "@"), m = strcspn(b, "@");
-    if (n && a[n - 1] == '.') n--;
-    if (m && b[m - 1] == '.') m--;
+    if (n && a[n - 1] == '.')
+        n--;
+    if (m && b[m - 1] == '.')
+        m--;
     return n == m && strncasecmp(a, b, n) == 0;
 }
 
@@ -191,25 +200,26 @@ static void judge(const struct share *pv, const struct cm_mount *mount, const ch
 static char *in_words(const struct share *s, const json_t *pv, const char *path)
 {
     const json_t *csi = cm_json_at(pv, "spec.csi");
-    if (s->server) return cm_fmt("%s %s:%s", s->kind, s->server, path);
+    if (s->server)
+        return cm_fmt("%s %s:%s", s->kind, s->server, path);
     if (csi && !s->path)
         return cm_fmt("CSI %s, handle %s", cm_json_text(csi, "driver", "?"), cm_json_text(csi, "volumeHandle", "?"));
-    if (s->path) return cm_fmt("%s %s", s->kind, path);
+    if (s->path)
+        return cm_fmt("%s %s", s->kind, path);
     return cm_strdup(s->disk ? "a block device" : "a kind that this program does not know");
 }
 
 void cm_volume_compare(const json_t *pv, const struct cm_mount *mount, const char *below, const char *sub_path,
                        struct cm_volume_view *out)
 {
-    struct share volume = { 0 };
+    struct share volume = {0};
     memset(out, 0, sizeof *out);
     read_volume(pv, &volume);
     cm_autofree char *theirs = joined(volume.path, sub_path);
     cm_autofree char *mine = joined(mount->export_path, below);
     judge(&volume, mount, mine, theirs, out);
     out->pv = in_words(&volume, pv, theirs);
-    out->mount = mount->server ? cm_fmt("%s:%s", mount->server, mine)
-                               : cm_fmt("%s%s%s", mount->source, *below ? "/" : "", below);
+    out->mount = mount->server ? cm_fmt("%s:%s", mount->server, mine) : cm_fmt("%s%s%s", mount->source, *below ? "/" : "", below);
     share_fini(&volume);
 }
 

@@ -40,7 +40,8 @@ void cm_argv_add_tool(struct cm_argv *a, const json_t *tool, const char *otherwi
         cm_argv_add(a, otherwise);
         return;
     }
-    json_array_foreach(tool, i, word) {
+    json_array_foreach(tool, i, word)
+    {
         if (json_is_string(word))
             cm_argv_add(a, json_string_value(word));
     }
@@ -49,5 +50,5 @@ void cm_argv_add_tool(struct cm_argv *a, const json_t *tool, const char *otherwi
 void cm_argv_fini(struct cm_argv *a)
 {
     free(a->list);
-    *a = (struct cm_argv){ 0 };
+    *a = (struct cm_argv){0};
 }

@@ -23,8 +23,15 @@
 #include "plan/plan.h"
 
 enum {
-    REQUEST_MS = 60000, PAGE_MS = 300000, PING_MS = 10000, SAFE_POINT_MS = 10000,
-    PAUSE_FIRST_MS = 50, PAUSE_MAX_MS = 5000, LOOKING_MS = 10000, UNREACHED_MS = 30000, UNLIMITED_MS = 300000,
+    REQUEST_MS = 60000,
+    PAGE_MS = 300000,
+    PING_MS = 10000,
+    SAFE_POINT_MS = 10000,
+    PAUSE_FIRST_MS = 50,
+    PAUSE_MAX_MS = 5000,
+    LOOKING_MS = 10000,
+    UNREACHED_MS = 30000,
+    UNLIMITED_MS = 300000,
     TEXT_MAX = 64 << 10
 };
 
@@ -33,11 +40,11 @@ struct soon;
 struct cm_connect {
     struct cm_outside *outside;
     char *url;
-    const char *ca_file;                 /* the plan's */
+    const char *ca_file; /* the plan's */
     char *resolve;
     bool no_proxy;
     struct cm_secret *key;
-    struct soon *under_way;              /* requests sent and not yet ended */
+    struct soon *under_way; /* requests sent and not yet ended */
 };
 
 struct cm_connect *cm_connect_new(struct cm_outside *o, const char *url, bool no_proxy)
@@ -74,10 +81,7 @@ void cm_connect_free(struct cm_connect *c)
     free(c);
 }
 
-const char *cm_connect_url(const struct cm_connect *c)
-{
-    return c->url;
-}
+const char *cm_connect_url(const struct cm_connect *c) { return c->url; }
 
 static int need_key(struct cm_connect *c, struct cm_err **err)
 {
@@ -97,15 +101,17 @@ static int need_key(struct cm_connect *c, struct cm_err **err)
 /* A request with all that belongs to this server. */
 static struct cm_http_request request(const struct cm_connect *c, const char *method, const char *url, int64_t timeout_ms)
 {
-    return (struct cm_http_request){ .method = method, .url = url, .key = c->key, .ca_file = c->ca_file,
-                                     .resolve = c->resolve, .no_proxy = c->no_proxy, .cookies = c->url,
-                                     .timeout_ms = timeout_ms };
+    return (struct cm_http_request){.method = method,
+                                    .url = url,
+                                    .key = c->key,
+                                    .ca_file = c->ca_file,
+                                    .resolve = c->resolve,
+                                    .no_proxy = c->no_proxy,
+                                    .cookies = c->url,
+                                    .timeout_ms = timeout_ms};
 }
 
-static char *api_url(const struct cm_connect *c, const char *path)
-{
-    return cm_fmt("%s/__api__/%s", c->url, path);
-}
+static char *api_url(const struct cm_connect *c, const char *path) { return cm_fmt("%s/__api__/%s", c->url, path); }
 
 /* ---- repeating reading requests ---- */
 
@@ -123,7 +129,7 @@ static struct repeat repeat_begin(struct cm_step *step, struct cm_connect *c)
         until = now + LOOKING_MS;
     if (until == CM_NEVER)
         until = now + UNLIMITED_MS;
-    return (struct repeat){ .step = step, .until = until, .pause_ms = PAUSE_FIRST_MS, .began = now };
+    return (struct repeat){.step = step, .until = until, .pause_ms = PAUSE_FIRST_MS, .began = now};
 }
 
 static int64_t time_left(const struct repeat *t, struct cm_connect *c, int64_t most_ms)
@@ -143,7 +149,7 @@ static bool again(struct repeat *t, struct cm_connect *c, const struct cm_reply 
     *state = 0;
     if (!cm_reply_passes(r))
         return false;
-    if (r->status == 0 && !r->sent) {            /* nobody listens there: that seldom passes by itself */
+    if (r->status == 0 && !r->sent) { /* nobody listens there: that seldom passes by itself */
         if (cm_reading(t->step))
             return false;
         if (until > t->began + UNREACHED_MS)
@@ -281,7 +287,7 @@ int cm_connect_each(struct cm_step *step, struct cm_connect *c, const char *path
     if (need_key(c, err) != 0)
         return -1;
     do {
-        struct each_state s = { .split = cm_json_split_new(each, ctx, 0), .fault = NULL };
+        struct each_state s = {.split = cm_json_split_new(each, ctx, 0), .fault = NULL};
         got = each_once(step, c, path, &t, &s, err);
         cm_json_split_free(s.split);
         cm_err_free(s.fault);
@@ -342,7 +348,7 @@ static void soon_hand_out(struct soon *s, struct cm_reply *r)
     void (*done)(void *, struct cm_reply *) = s->done;
     void (*page_done)(void *, struct cm_reply *, size_t) = s->page_done;
 
-    soon_free(s);                                /* before the call: it may forget, or end the client */
+    soon_free(s); /* before the call: it may forget, or end the client */
     if (page_done != NULL)
         page_done(ctx, r, bytes);
     else
@@ -357,7 +363,7 @@ static void soon_done(void *ctx, struct cm_http_answer *a)
 
     cm_reply_from(a, &r);
     if (s->page) {
-        if (a->body != NULL) {                   /* a status other than 200 is collected, not handed out in pieces */
+        if (a->body != NULL) { /* a status other than 200 is collected, not handed out in pieces */
             s->bytes = a->body_bytes;
             r.text = cm_strndup(a->body, a->body_bytes < TEXT_MAX ? a->body_bytes : TEXT_MAX);
         } else if (s->text != NULL) {
@@ -370,7 +376,7 @@ static void soon_done(void *ctx, struct cm_http_answer *a)
 static void soon_refused(void *ctx)
 {
     struct soon *s = ctx;
-    struct cm_reply r = { .code = -1, .problem = cm_strdup(cm_err_message(s->refused)) };
+    struct cm_reply r = {.code = -1, .problem = cm_strdup(cm_err_message(s->refused))};
 
     soon_hand_out(s, &r);
 }
@@ -415,8 +421,8 @@ static struct soon *soon_new(struct cm_connect *c, void (*done)(void *ctx, struc
     return s;
 }
 
-void cm_connect_get_soon(struct cm_connect *c, const char *path, int64_t timeout_ms,
-                         void (*done)(void *ctx, struct cm_reply *r), void *ctx)
+void cm_connect_get_soon(struct cm_connect *c, const char *path, int64_t timeout_ms, void (*done)(void *ctx, struct cm_reply *r),
+                         void *ctx)
 {
     struct soon *s = soon_new(c, done, ctx);
     cm_autofree char *url = api_url(c, path);
@@ -440,7 +446,11 @@ void cm_connect_page_soon(struct cm_connect *c, const char *path, int64_t timeou
     soon_send(s, &q);
 }
 
-struct page_wait { struct cm_reply *reply; size_t bytes; bool done; };
+struct page_wait {
+    struct cm_reply *reply;
+    size_t bytes;
+    bool done;
+};
 
 static void page_came(void *ctx, struct cm_reply *r, size_t bytes)
 {
@@ -453,16 +463,13 @@ static void page_came(void *ctx, struct cm_reply *r, size_t bytes)
     r->code = -1;
 }
 
-static bool page_ready(void *ctx)
-{
-    return ((struct page_wait *)ctx)->done;
-}
+static bool page_ready(void *ctx) { return ((struct page_wait *)ctx)->done; }
 
 int cm_connect_page(struct cm_step *step, struct cm_connect *c, const char *path, struct cm_reply *r, size_t *bytes,
                     struct cm_err **err)
 {
     struct repeat t = repeat_begin(step, c);
-    struct page_wait w = { .reply = r };
+    struct page_wait w = {.reply = r};
 
     memset(r, 0, sizeof *r);
     r->code = -1;
@@ -483,7 +490,7 @@ int cm_connect_page(struct cm_step *step, struct cm_connect *c, const char *path
 void cm_connect_change_soon(struct cm_intent *intent, struct cm_connect *c, const char *method, const char *path,
                             const json_t *body, int64_t timeout_ms, void (*done)(void *ctx, struct cm_reply *r), void *ctx)
 {
-    static const char *const json_headers[] = { "Content-Type: application/json", NULL };
+    static const char *const json_headers[] = {"Content-Type: application/json", NULL};
     struct soon *s = soon_new(c, done, ctx);
     cm_autofree char *url = api_url(c, path);
     cm_autofree char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
@@ -501,7 +508,10 @@ void cm_connect_change_soon(struct cm_intent *intent, struct cm_connect *c, cons
     soon_send(s, &q);
 }
 
-struct change_wait { struct cm_reply *reply; bool done; };
+struct change_wait {
+    struct cm_reply *reply;
+    bool done;
+};
 
 static void change_came(void *ctx, struct cm_reply *r)
 {
@@ -513,16 +523,13 @@ static void change_came(void *ctx, struct cm_reply *r)
     r->code = -1;
 }
 
-static bool change_ready(void *ctx)
-{
-    return ((struct change_wait *)ctx)->done;
-}
+static bool change_ready(void *ctx) { return ((struct change_wait *)ctx)->done; }
 
 int cm_connect_change(struct cm_intent *intent, struct cm_connect *c, const char *method, const char *path, const json_t *body,
                       struct cm_reply *r, struct cm_err **err)
 {
     struct cm_loop *loop = cm_outside_loop(c->outside);
-    struct change_wait w = { .reply = r };
+    struct change_wait w = {.reply = r};
 
     memset(r, 0, sizeof *r);
     r->code = -1;

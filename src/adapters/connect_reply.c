@@ -16,11 +16,14 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-static const struct { long status; const char *words; } phrases[] = {
-    { 400, "Bad Request" }, { 401, "Unauthorized" }, { 402, "Payment Required" }, { 403, "Forbidden" }, { 404, "Not Found" },
-    { 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 409, "Conflict" }, { 413, "Content Too Large" },
-    { 429, "Too Many Requests" }, { 500, "Internal Server Error" }, { 501, "Not Implemented" }, { 502, "Bad Gateway" },
-    { 503, "Service Unavailable" }, { 504, "Gateway Timeout" },
+static const struct {
+    long status;
+    const char *words;
+} phrases[] = {
+    {400, "Bad Request"},       {401, "Unauthorized"},        {402, "Payment Required"},      {403, "Forbidden"},
+    {404, "Not Found"},         {405, "Method Not Allowed"},  {408, "Request Timeout"},       {409, "Conflict"},
+    {413, "Content Too Large"}, {429, "Too Many Requests"},   {500, "Internal Server Error"}, {501, "Not Implemented"},
+    {502, "Bad Gateway"},       {503, "Service Unavailable"}, {504, "Gateway Timeout"},
 };
 
 static const char *phrase(long status)
@@ -31,10 +34,7 @@ static const char *phrase(long status)
     return "";
 }
 
-static bool is_gateway(long status)
-{
-    return status == 502 || status == 503 || status == 504;
-}
+static bool is_gateway(long status) { return status == 502 || status == 503 || status == 504; }
 
 void cm_reply_fini(struct cm_reply *r)
 {
@@ -77,10 +77,7 @@ void cm_reply_from(const struct cm_http_answer *a, struct cm_reply *r)
         r->problem = cm_fmt("%ld %s", a->status, phrase(a->status));
 }
 
-bool cm_reply_passes(const struct cm_reply *r)
-{
-    return r->status == 0 || !r->answered;
-}
+bool cm_reply_passes(const struct cm_reply *r) { return r->status == 0 || !r->answered; }
 
 static void hint_401(const struct cm_connect *c, struct cm_err **err)
 {
@@ -115,10 +112,8 @@ int cm_reply_fail(const struct cm_reply *r, const struct cm_connect *c, const ch
             return -1;
         }
         break;
-    case 500:
-        return cm_fail_passing(err, "%s at %s: %s", what, cm_connect_url(c), problem);
-    default:
-        break;
+    case 500: return cm_fail_passing(err, "%s at %s: %s", what, cm_connect_url(c), problem);
+    default: break;
     }
     return cm_fail(err, CM_E_FAILED, "%s at %s: %s (status %ld)", what, cm_connect_url(c), problem, r->status);
 }

@@ -54,8 +54,7 @@ static int look(struct cm_step *step, struct cm_connect *c, const char *id, int6
     return 0;
 }
 
-int cm_connect_task(struct cm_step *step, struct cm_connect *c, const char *id, json_t **task, bool *forgotten,
-                    struct cm_err **err)
+int cm_connect_task(struct cm_step *step, struct cm_connect *c, const char *id, json_t **task, bool *forgotten, struct cm_err **err)
 {
     struct cm_loop *loop = cm_step_loop(step);
     cm_autojson output = json_array();

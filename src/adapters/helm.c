@@ -23,7 +23,7 @@
 #include "base/yaml.h"
 #include "plan/plan.h"
 
-enum { TICK_MS = 2000 };                       /* how often the interlock is looked at while helm runs */
+enum { TICK_MS = 2000 }; /* how often the interlock is looked at while helm runs */
 static const size_t OUTPUT_MAX = (size_t)64 << 20;
 
 static void set(char *to, size_t bytes, const char *from)
@@ -64,13 +64,11 @@ static const char *chart(struct cm_step *step)
 
 static void add_files(struct cm_step *step, struct cm_argv *a, const char *const *more)
 {
-    const json_t *values = cm_fact(step, "values.files"), *file;      /* converted Launcher values */
+    const json_t *values = cm_fact(step, "values.files"), *file; /* converted Launcher values */
     size_t i;
     if (json_array_size(values) == 0)
         values = cm_plan_get(cm_step_plan(step), "target.values");
-    json_array_foreach(values, i, file) {
-        cm_argv_add2(a, "--values", json_string_value(file));
-    }
+    json_array_foreach(values, i, file) { cm_argv_add2(a, "--values", json_string_value(file)); }
     for (i = 0; more != NULL && more[i] != NULL; i++)
         cm_argv_add2(a, "--values", more[i]);
 }
@@ -107,7 +105,7 @@ int cm_helm_failed(struct cm_step *step, const struct cm_out *out, const char *w
 
 static int read_helm(struct cm_step *step, const struct cm_argv *a, struct cm_out *out, const char *what, struct cm_err **err)
 {
-    struct cm_cmd cmd = { .argv = a->list, .output_max_bytes = OUTPUT_MAX };
+    struct cm_cmd cmd = {.argv = a->list, .output_max_bytes = OUTPUT_MAX};
     if (cm_run(step, &cmd, out, err) < 0)
         return cm_wrap(err, "%s", what);
     if (out->truncated)
@@ -143,8 +141,8 @@ static void fill(struct cm_helm_revision *r, const json_t *record)
         SET(r->modified, cm_json_text(record, "metadata.creationTimestamp", ""));
     }
     const json_t *fields = cm_json_at(record, "metadata.managedFields");
-    SET(r->manager, cm_json_text(json_array_get(fields, json_array_size(fields) > 0 ? json_array_size(fields) - 1 : 0),
-                                 "manager", ""));
+    SET(r->manager,
+        cm_json_text(json_array_get(fields, json_array_size(fields) > 0 ? json_array_size(fields) - 1 : 0), "manager", ""));
 }
 
 static int by_revision(const void *a, const void *b)
@@ -175,9 +173,7 @@ int cm_helm_revisions(struct cm_step *step, struct cm_helm_revision **list, size
     if (count == 0)
         return 0;
     *list = cm_alloc(count * sizeof **list);
-    json_array_foreach(items, i, item) {
-        fill(&(*list)[i], item);
-    }
+    json_array_foreach(items, i, item) { fill(&(*list)[i], item); }
     *n = count;
     qsort(*list, *n, sizeof **list, by_revision);
     return 0;
@@ -187,8 +183,8 @@ int cm_helm_revisions(struct cm_step *step, struct cm_helm_revision **list, size
 
 char *cm_helm_version(struct cm_step *step, struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
-    cm_autoout out = { 0 };
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
     helm_argv(step, &a);
     cm_argv_add(&a, "version");
     cm_argv_add2(&a, "--template", "{{.Version}}");
@@ -204,8 +200,8 @@ char *cm_helm_version(struct cm_step *step, struct cm_err **err)
 int cm_helm_template(struct cm_step *step, const char *const *more, char **manifests, struct cm_err **err)
 {
     const struct cm_plan *plan = cm_step_plan(step);
-    cm_autoargv a = { 0 };
-    cm_autoout out = { 0 };
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
     *manifests = NULL;
     helm_argv(step, &a);
     cm_argv_add(&a, "template");
@@ -225,8 +221,8 @@ int cm_helm_template(struct cm_step *step, const char *const *more, char **manif
 
 int cm_helm_chart(struct cm_step *step, json_t **said, struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
-    cm_autoout out = { 0 };
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
     *said = NULL;
     helm_argv(step, &a);
     cm_argv_add(&a, "show");
@@ -250,8 +246,8 @@ int cm_helm_chart(struct cm_step *step, json_t **said, struct cm_err **err)
 
 int cm_helm_values(struct cm_step *step, json_t **values, struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
-    cm_autoout out = { 0 };
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
     *values = NULL;
     helm_argv(step, &a);
     cm_argv_add(&a, "get");
@@ -290,13 +286,11 @@ int cm_helm_upgrade(struct cm_intent *intent, const char *purpose, const char *c
                     int (*tick)(void *ctx, struct cm_err **err), void *tick_ctx, struct cm_out *out, struct cm_err **err)
 {
     struct cm_step *step = cm_intent_step(intent);
-    cm_autoargv a = { 0 };
-    cm_autofree char *labels =
-        cm_fmt("connect-migrate/intent=%" PRIu64 ",connect-migrate/purpose=%s,connect-migrate/run=%s", cm_intent_id(intent),
-               purpose, cm_run_id(step));
+    cm_autoargv a = {0};
+    cm_autofree char *labels = cm_fmt("connect-migrate/intent=%" PRIu64 ",connect-migrate/purpose=%s,connect-migrate/run=%s",
+                                      cm_intent_id(intent), purpose, cm_run_id(step));
     upgrade_argv(step, &a, more, labels);
-    struct cm_cmd cmd = { .argv = a.list, .timeout_ms = upgrade_limit(step), .tick = tick, .tick_ctx = tick_ctx,
-                          .tick_ms = TICK_MS };
+    struct cm_cmd cmd = {.argv = a.list, .timeout_ms = upgrade_limit(step), .tick = tick, .tick_ctx = tick_ctx, .tick_ms = TICK_MS};
     if (cm_run_effect(intent, &cmd, out, err) < 0)
         return cm_wrap(err, "helm upgrade");
     return 0;
@@ -304,7 +298,7 @@ int cm_helm_upgrade(struct cm_intent *intent, const char *purpose, const char *c
 
 char *cm_helm_by_hand(struct cm_step *step, const char *const *argv)
 {
-    cm_autoargv a = { 0 };
+    cm_autoargv a = {0};
     helm_argv(step, &a);
     cm_argv_add_list(&a, argv);
     where(step, &a);
@@ -313,7 +307,7 @@ char *cm_helm_by_hand(struct cm_step *step, const char *const *argv)
 
 char *cm_helm_upgrade_by_hand(struct cm_step *step, const char *const *more)
 {
-    cm_autoargv a = { 0 };
+    cm_autoargv a = {0};
     upgrade_argv(step, &a, more, NULL);
     return cm_shell_join(a.list);
 }

@@ -12,9 +12,8 @@
 #include "base/text.h"
 
 /* Put together what is run, run it, and tell what only the way there can be blamed for. */
-static int
-run(struct cm_step *step, struct cm_host *h, bool become, const char *const *argv, size_t output_max, struct cm_out *out,
-    struct cm_err **err)
+static int run(struct cm_step *step, struct cm_host *h, bool become, const char *const *argv, size_t output_max, struct cm_out *out,
+               struct cm_err **err)
 {
     cm_autofree char *line = cm_host_line(h, become, argv);
     struct cm_host_cmd c;
@@ -27,15 +26,13 @@ run(struct cm_step *step, struct cm_host *h, bool become, const char *const *arg
     return cm_host_classify(h, become, out, err);
 }
 
-int
-cm_host_run(struct cm_step *step, struct cm_host *h, bool become, const char *const *argv, struct cm_out *out,
-            struct cm_err **err)
+int cm_host_run(struct cm_step *step, struct cm_host *h, bool become, const char *const *argv, struct cm_out *out,
+                struct cm_err **err)
 {
     return run(step, h, become, argv, 0, out, err);
 }
 
-static int
-failed(const struct cm_host *h, const char *const *argv, const struct cm_out *out, struct cm_err **err)
+static int failed(const struct cm_host *h, const char *const *argv, const struct cm_out *out, struct cm_err **err)
 {
     cm_autofree char *last = cm_last_lines(out->errout, 10);
     cm_autofree char *printed = cm_last_lines(out->out, 10);
@@ -51,9 +48,8 @@ failed(const struct cm_host *h, const char *const *argv, const struct cm_out *ou
     return -1;
 }
 
-int
-cm_host_run_effect_input(struct cm_intent *intent, struct cm_host *h, const char *const *argv, const char *input,
-                         size_t input_bytes, struct cm_out *out, struct cm_err **err)
+int cm_host_run_effect_input(struct cm_intent *intent, struct cm_host *h, const char *const *argv, const char *input,
+                             size_t input_bytes, struct cm_out *out, struct cm_err **err)
 {
     cm_autofree char *line = cm_host_line(h, true, argv);
     struct cm_host_cmd c;
@@ -69,27 +65,21 @@ cm_host_run_effect_input(struct cm_intent *intent, struct cm_host *h, const char
     return out->status == 0 ? 0 : failed(h, argv, out, err);
 }
 
-int
-cm_host_run_effect(struct cm_intent *intent, struct cm_host *h, const char *const *argv, struct cm_out *out,
-                   struct cm_err **err)
+int cm_host_run_effect(struct cm_intent *intent, struct cm_host *h, const char *const *argv, struct cm_out *out,
+                       struct cm_err **err)
 {
     return cm_host_run_effect_input(intent, h, argv, NULL, 0, out, err);
 }
 
 /* ---- files ---- */
 
-static bool
-says(const struct cm_out *out, const char *text)
-{
-    return strstr(out->errout, text) != NULL;
-}
+static bool says(const struct cm_out *out, const char *text) { return strstr(out->errout, text) != NULL; }
 
 /* 1: not readable so, and why is in *err. */
-static int
-try_read(struct cm_step *step, struct cm_host *h, bool become, const char *path, size_t max_bytes, struct cm_out *out,
-         bool *absent, struct cm_err **err)
+static int try_read(struct cm_step *step, struct cm_host *h, bool become, const char *path, size_t max_bytes, struct cm_out *out,
+                    bool *absent, struct cm_err **err)
 {
-    const char *const argv[] = { "cat", "--", path, NULL };
+    const char *const argv[] = {"cat", "--", path, NULL};
     if (run(step, h, become, argv, max_bytes, out, err) != 0)
         return cm_err_is_passing(err == NULL ? NULL : *err) ? -1 : 1;
     if (out->status == 0)
@@ -104,11 +94,10 @@ try_read(struct cm_step *step, struct cm_host *h, bool become, const char *path,
     return 1;
 }
 
-int
-cm_host_read_file(struct cm_step *step, struct cm_host *h, const char *path, size_t max_bytes, char **data, size_t *bytes,
-                  bool *absent, struct cm_err **err)
+int cm_host_read_file(struct cm_step *step, struct cm_host *h, const char *path, size_t max_bytes, char **data, size_t *bytes,
+                      bool *absent, struct cm_err **err)
 {
-    cm_autoout out = { .status = -1 };
+    cm_autoout out = {.status = -1};
     struct cm_err *first = NULL, *second = NULL;
     *data = NULL;
     *bytes = 0;

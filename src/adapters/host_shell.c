@@ -16,8 +16,7 @@
 #include "base/text.h"
 #include "plan/plan.h"
 
-struct cm_host *
-cm_host_new(const struct cm_plan *plan, const char *name)
+struct cm_host *cm_host_new(const struct cm_plan *plan, const char *name)
 {
     struct cm_host *h = cm_alloc(sizeof *h);
     h->name = cm_strdup(name);
@@ -41,8 +40,7 @@ cm_host_new(const struct cm_plan *plan, const char *name)
     return h;
 }
 
-void
-cm_host_free(struct cm_host *h)
+void cm_host_free(struct cm_host *h)
 {
     if (h == NULL)
         return;
@@ -51,35 +49,29 @@ cm_host_free(struct cm_host *h)
     free(h);
 }
 
-const char *
-cm_host_name(const struct cm_host *h)
-{
-    return h->name;
-}
+const char *cm_host_name(const struct cm_host *h) { return h->name; }
 
-bool
-cm_host_has_become(const struct cm_host *h)
+bool cm_host_has_become(const struct cm_host *h)
 {
     /* Root here needs nobody's leave, and a container may have no sudo. */
     return json_array_size(h->become) > 0 && !(h->way == CM_HOST_HERE && geteuid() == 0);
 }
 
-static void
-add_words(struct cm_str *s, const json_t *words)
+static void add_words(struct cm_str *s, const json_t *words)
 {
     size_t i;
     const json_t *word;
-    json_array_foreach (words, i, word) {
+    json_array_foreach(words, i, word)
+    {
         cm_shell_quote(s, json_string_value(word));
         cm_str_add(s, " ");
     }
 }
 
-char *
-cm_host_line(const struct cm_host *h, bool become, const char *const *argv)
+char *cm_host_line(const struct cm_host *h, bool become, const char *const *argv)
 {
     struct cm_str s = CM_STR(CM_STR_PAGE);
-    cm_str_add(&s, "LC_ALL=C ");      /* what the tools say is read below; sudo keeps LC_* (sudoers, env_check) */
+    cm_str_add(&s, "LC_ALL=C "); /* what the tools say is read below; sudo keeps LC_* (sudoers, env_check) */
     if (become && cm_host_has_become(h))
         add_words(&s, h->become);
     cm_autofree char *command = cm_shell_join(argv);
@@ -90,36 +82,33 @@ cm_host_line(const struct cm_host *h, bool become, const char *const *argv)
 /* ---- ssh ---- */
 
 /* A folder of our own for the sockets: theirs are names of at most 108 bytes (unix(7)), so it must be short. NULL: none. */
-static char *
-control_folder(void)
+static char *control_folder(void)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     char *path = runtime != NULL && runtime[0] == '/' && strlen(runtime) < 32
                      ? cm_fmt("%s/connect-migrate", runtime)
                      : cm_fmt("/tmp/connect-migrate-%lu", (unsigned long)geteuid());
     struct stat st;
-    if ((mkdir(path, 0700) == 0 || errno == EEXIST) && lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
-        st.st_uid == geteuid() && (st.st_mode & 077) == 0)
+    if ((mkdir(path, 0700) == 0 || errno == EEXIST) && lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+        (st.st_mode & 077) == 0)
         return path;
     free(path);
     return NULL;
 }
 
 /* `ssh -G` prints the configuration that would be used, without connecting (ssh(1)). */
-static bool
-user_shares_connections(const struct cm_host *h, struct cm_loop *loop)
+static bool user_shares_connections(const struct cm_host *h, struct cm_loop *loop)
 {
-    const char *const argv[] = { h->ssh, "-G", h->name, NULL };
-    const struct cm_cmd cmd = { .argv = argv, .timeout_ms = 5000 };
-    cm_autoout out = { .status = -1 };
+    const char *const argv[] = {h->ssh, "-G", h->name, NULL};
+    const struct cm_cmd cmd = {.argv = argv, .timeout_ms = 5000};
+    cm_autoout out = {.status = -1};
     if (cm_proc_run(loop, &cmd, &out, NULL) != 0 || out.status != 0)
         return false;
     const char *at = cm_starts(out.out, "controlpath ") ? out.out : strstr(out.out, "\ncontrolpath ");
     return at != NULL && !cm_starts(strchr(at, ' '), " none\n");
 }
 
-static void
-add_ssh(struct cm_host_cmd *c, struct cm_host *h, struct cm_loop *loop)
+static void add_ssh(struct cm_host_cmd *c, struct cm_host *h, struct cm_loop *loop)
 {
     if (!h->control_known) {
         h->control_known = true;
@@ -141,8 +130,7 @@ add_ssh(struct cm_host_cmd *c, struct cm_host *h, struct cm_loop *loop)
 
 /* ---- the plan's own command ---- */
 
-static const char *
-with_host(struct cm_arena *arena, const char *word, const char *host)
+static const char *with_host(struct cm_arena *arena, const char *word, const char *host)
 {
     struct cm_str s = CM_STR(CM_STR_PAGE);
     for (const char *at; (at = strstr(word, "{host}")) != NULL; word = at + strlen("{host}")) {
@@ -155,19 +143,16 @@ with_host(struct cm_arena *arena, const char *word, const char *host)
     return text;
 }
 
-static void
-add_list(struct cm_argv *argv, struct cm_arena *arena, const struct cm_host *h)
+static void add_list(struct cm_argv *argv, struct cm_arena *arena, const struct cm_host *h)
 {
     size_t i;
     const json_t *word;
-    json_array_foreach (h->shell, i, word)
-        cm_argv_add(argv, with_host(arena, json_string_value(word), h->name));
+    json_array_foreach(h->shell, i, word) cm_argv_add(argv, with_host(arena, json_string_value(word), h->name));
 }
 
-void
-cm_host_cmd_begin(struct cm_host_cmd *c, struct cm_host *h, struct cm_loop *loop, const char *line)
+void cm_host_cmd_begin(struct cm_host_cmd *c, struct cm_host *h, struct cm_loop *loop, const char *line)
 {
-    *c = (struct cm_host_cmd){ .arena = cm_arena_new() };
+    *c = (struct cm_host_cmd){.arena = cm_arena_new()};
     if (h->way == CM_HOST_HERE) {
         cm_argv_add(&c->argv, "sh");
         cm_argv_add(&c->argv, "-c");
@@ -180,23 +165,22 @@ cm_host_cmd_begin(struct cm_host_cmd *c, struct cm_host *h, struct cm_loop *loop
     c->cmd.argv = c->argv.list;
 }
 
-void
-cm_host_cmd_fini(struct cm_host_cmd *c)
+void cm_host_cmd_fini(struct cm_host_cmd *c)
 {
     cm_argv_fini(&c->argv);
     cm_arena_free(c->arena);
 }
 
-char *
-cm_host_by_hand(const struct cm_host *h, const char *const *argv)
+char *cm_host_by_hand(const struct cm_host *h, const char *const *argv)
 {
     struct cm_str s = CM_STR(CM_STR_PAGE);
     if (cm_host_has_become(h)) {
         size_t i;
         const json_t *word;
-        json_array_foreach (h->become, i, word) {
+        json_array_foreach(h->become, i, word)
+        {
             if (i > 0 && strcmp(json_string_value(word), "-n") == 0)
-                continue;      /* a person can be asked for a password */
+                continue; /* a person can be asked for a password */
             cm_shell_quote(&s, json_string_value(word));
             cm_str_add(&s, " ");
         }
@@ -206,7 +190,7 @@ cm_host_by_hand(const struct cm_host *h, const char *const *argv)
     if (h->way == CM_HOST_HERE)
         return cm_str_take(&s);
     cm_autoarena arena = cm_arena_new();
-    cm_autoargv words = { 0 };
+    cm_autoargv words = {0};
     cm_autofree char *inner = cm_str_take(&s);
     if (h->way == CM_HOST_LIST)
         add_list(&words, arena, h);
@@ -227,16 +211,12 @@ static const struct {
     const char *text;
     enum blame blame;
 } ssh_says[] = {
-    { "REMOTE HOST IDENTIFICATION HAS CHANGED", KEY_CHANGED },
-    { "Host key verification failed", KEY_UNKNOWN },
-    { "No ED25519 host key is known", KEY_UNKNOWN },
-    { "Permission denied (", REFUSED },
-    { "Too many authentication failures", REFUSED },
-    { "Could not resolve hostname", NO_SUCH_NAME },
+    {"REMOTE HOST IDENTIFICATION HAS CHANGED", KEY_CHANGED}, {"Host key verification failed", KEY_UNKNOWN},
+    {"No ED25519 host key is known", KEY_UNKNOWN},           {"Permission denied (", REFUSED},
+    {"Too many authentication failures", REFUSED},           {"Could not resolve hostname", NO_SUCH_NAME},
 };
 
-static enum blame
-blame(const char *errout)
+static enum blame blame(const char *errout)
 {
     if (strstr(errout, "Temporary failure in name resolution") != NULL)
         return NOT_REACHED;
@@ -246,8 +226,7 @@ blame(const char *errout)
     return NOT_REACHED;
 }
 
-static int
-not_reached(const struct cm_host *h, const struct cm_out *out, struct cm_err **err)
+static int not_reached(const struct cm_host *h, const struct cm_out *out, struct cm_err **err)
 {
     enum blame why = h->way == CM_HOST_SSH ? blame(out->errout) : NOT_REACHED;
     switch (why) {
@@ -262,36 +241,39 @@ not_reached(const struct cm_host *h, const struct cm_out *out, struct cm_err **e
         break;
     case REFUSED:
         cm_fail(err, CM_E_FAILED, "%s: ssh is not let in without a password", h->name);
-        cm_hint(err, "See that this works without a question: %s -o BatchMode=yes %s true (a key in ssh-agent, or a shared "
-                     "connection opened before).", h->ssh, h->name);
+        cm_hint(err,
+                "See that this works without a question: %s -o BatchMode=yes %s true (a key in ssh-agent, or a shared "
+                "connection opened before).",
+                h->ssh, h->name);
         break;
     case NO_SUCH_NAME:
         cm_fail(err, CM_E_FAILED, "%s: no such host", h->name);
         cm_hint(err, "Correct the name under source.hosts in the plan, or add it to ~/.ssh/config.");
         break;
-    case NOT_REACHED:
-        cm_fail_passing(err, "%s: not reached", h->name);
-        break;
+    case NOT_REACHED: cm_fail_passing(err, "%s: not reached", h->name); break;
     }
     cm_autofree char *last = cm_last_lines(out->errout, 10);
     cm_evidence(err, last);
     return -1;
 }
 
-static bool
-sudo_refused(const char *errout)
+static bool sudo_refused(const char *errout)
 {
-    static const char *const texts[] = { "sudo: a password is required", "sudo: a terminal is required", "sudo: no tty present",
-                                         "is not in the sudoers file", "is not allowed to execute", "may not run sudo",
-                                         "sudo: sorry, you must have a tty", NULL };
+    static const char *const texts[] = {"sudo: a password is required",
+                                        "sudo: a terminal is required",
+                                        "sudo: no tty present",
+                                        "is not in the sudoers file",
+                                        "is not allowed to execute",
+                                        "may not run sudo",
+                                        "sudo: sorry, you must have a tty",
+                                        NULL};
     for (size_t i = 0; texts[i] != NULL; i++)
         if (strstr(errout, texts[i]) != NULL)
             return true;
     return false;
 }
 
-int
-cm_host_classify(const struct cm_host *h, bool become, const struct cm_out *out, struct cm_err **err)
+int cm_host_classify(const struct cm_host *h, bool become, const struct cm_out *out, struct cm_err **err)
 {
     if (h->way != CM_HOST_HERE && out->status == 255)
         return not_reached(h, out, err);

@@ -18,17 +18,16 @@
 static const char mark[] = "--connect-migrate--";
 
 /* Connect's own program as the package installs it; content's processes are children of it and end with it. */
-static const char *const pgrep[] = { "pgrep", "-f", "^/opt/rstudio-connect/bin/connect( |$)", NULL };
+static const char *const pgrep[] = {"pgrep", "-f", "^/opt/rstudio-connect/bin/connect( |$)", NULL};
 
 /* What each part printed stands before its mark, its status behind it: systemctl, pgrep with rights (99: there are none to be
  * had), pgrep without them, and whether process 1 can be looked at without them. */
 enum { PARTS = 4 };
 
-static char *
-script(const struct cm_host *h)
+static char *script(const struct cm_host *h)
 {
-    const char *const show[] = { "systemctl", "show", h->service, "-p", "LoadState", "-p", "ActiveState", "-p", "UnitFileState",
-                                 "-p", "DropInPaths", "-p", "Environment", "-p", "EnvironmentFiles", NULL };
+    const char *const show[] = {"systemctl",     "show", h->service,    "-p", "LoadState",   "-p", "ActiveState",      "-p",
+                                "UnitFileState", "-p",   "DropInPaths", "-p", "Environment", "-p", "EnvironmentFiles", NULL};
     cm_autofree char *show_line = cm_host_line(h, false, show);
     cm_autofree char *privileged = cm_host_has_become(h) ? cm_host_line(h, true, pgrep) : cm_strdup("(exit 99)");
     cm_autofree char *plain = cm_host_line(h, false, pgrep);
@@ -37,13 +36,15 @@ script(const struct cm_host *h)
                   show_line, mark, privileged, mark, plain, mark, mark);
 }
 
-struct part { char *text; int status; };      /* status -1: there was no such part */
+struct part {
+    char *text;
+    int status;
+}; /* status -1: there was no such part */
 
-static void
-split(char *text, struct part parts[PARTS])
+static void split(char *text, struct part parts[PARTS])
 {
     for (int i = 0; i < PARTS; i++)
-        parts[i] = (struct part){ NULL, -1 };
+        parts[i] = (struct part){NULL, -1};
     for (int i = 0; i < PARTS; i++) {
         char *at = strstr(text, mark);
         if (at == NULL)
@@ -58,8 +59,7 @@ split(char *text, struct part parts[PARTS])
     }
 }
 
-static int
-count_lines(const char *text)
+static int count_lines(const char *text)
 {
     int n = 0;
     for (; *text != '\0'; text++)
@@ -68,8 +68,7 @@ count_lines(const char *text)
 }
 
 /* pgrep(1): 0 some, 1 none, 2 and 3 failures; 127 no pgrep. sudo's own refusal is a 1 too. */
-static int
-count_processes(const struct part parts[PARTS], const char *errout)
+static int count_processes(const struct part parts[PARTS], const char *errout)
 {
     bool refused = strstr(errout, "sudo:") != NULL || strstr(errout, "doas:") != NULL;
     if (parts[1].status == 0)
@@ -81,8 +80,7 @@ count_processes(const struct part parts[PARTS], const char *errout)
     return parts[2].status == 1 && parts[3].status == 0 ? 0 : -1;
 }
 
-static void
-copy_short(char *to, size_t room, const char *value)
+static void copy_short(char *to, size_t room, const char *value)
 {
     size_t n = strlen(value);
     if (n >= room)
@@ -91,22 +89,16 @@ copy_short(char *to, size_t room, const char *value)
     to[n] = '\0';
 }
 
-static void
-append_line(char **to, const char *value)
+static void append_line(char **to, const char *value)
 {
     cm_autofree char *old = *to;
     *to = old == NULL || *old == '\0' ? cm_strdup(value) : cm_fmt("%s\n%s", old, value);
 }
 
 /* Our drop-in is known by its name: connect-migrate.conf, or with a number before it. */
-static bool
-has_our_drop_in(const char *paths)
-{
-    return strstr(paths, "connect-migrate") != NULL;
-}
+static bool has_our_drop_in(const char *paths) { return strstr(paths, "connect-migrate") != NULL; }
 
-static void
-take_property(struct cm_unit *u, const char *line)
+static void take_property(struct cm_unit *u, const char *line)
 {
     if (cm_starts(line, "LoadState="))
         copy_short(u->load, sizeof u->load, strchr(line, '=') + 1);
@@ -122,8 +114,7 @@ take_property(struct cm_unit *u, const char *line)
         append_line(&u->environment, strchr(line, '=') + 1);
 }
 
-static void
-take_properties(struct cm_unit *u, char *text)
+static void take_properties(struct cm_unit *u, char *text)
 {
     for (char *line = text, *next; line != NULL; line = next) {
         next = strchr(line, '\n');
@@ -137,14 +128,13 @@ take_properties(struct cm_unit *u, char *text)
         u->environment_files = cm_strdup("");
 }
 
-int
-cm_host_unit(struct cm_step *step, struct cm_host *h, struct cm_unit *out, struct cm_err **err)
+int cm_host_unit(struct cm_step *step, struct cm_host *h, struct cm_unit *out, struct cm_err **err)
 {
-    *out = (struct cm_unit){ .processes = -1 };
+    *out = (struct cm_unit){.processes = -1};
     cm_autofree char *line = script(h);
     struct cm_host_cmd c;
     cm_host_cmd_begin(&c, h, cm_step_loop(step), line);
-    cm_autoout got = { .status = -1 };
+    cm_autoout got = {.status = -1};
     int result = cm_run(step, &c.cmd, &got, err);
     cm_host_cmd_fini(&c);
     if (result != 0)
@@ -165,8 +155,7 @@ cm_host_unit(struct cm_step *step, struct cm_host *h, struct cm_unit *out, struc
     return 0;
 }
 
-void
-cm_unit_fini(struct cm_unit *u)
+void cm_unit_fini(struct cm_unit *u)
 {
     free(u->environment);
     free(u->environment_files);

@@ -30,7 +30,7 @@ struct jar {
 
 struct cm_http {
     struct cm_loop *loop;
-    CURLM *multi;                        /* made at first use; made anew after a fork */
+    CURLM *multi; /* made at first use; made anew after a fork */
     struct cm_timer *timer;
     struct cm_http_call *calls;
     struct jar *jars;
@@ -162,7 +162,7 @@ static size_t header_came(char *line, size_t size, size_t count, void *ctx)
 
     if (n > HEADER_MAX)
         return n;
-    if (n > 5 && memcmp(line, "HTTP/", 5) == 0) {        /* also behind a 100 or a proxy's own answer: begin anew */
+    if (n > 5 && memcmp(line, "HTTP/", 5) == 0) { /* also behind a 100 or a proxy's own answer: begin anew */
         free(a->content_type);
         free(a->location);
         free(a->server_date);
@@ -212,7 +212,7 @@ static size_t body_came(char *bytes, size_t size, size_t count, void *ctx)
 static void forget_headers(struct curl_slist *list)
 {
     for (struct curl_slist *s = list; s != NULL; s = s->next)
-        cm_wipe(s->data, strlen(s->data));               /* one of them is the key */
+        cm_wipe(s->data, strlen(s->data)); /* one of them is the key */
     curl_slist_free_all(list);
 }
 
@@ -249,10 +249,8 @@ static bool was_sent(CURL *easy, CURLcode result)
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-        return false;
-    default:
-        break;
+    case CURLE_UNSUPPORTED_PROTOCOL: return false;
+    default: break;
     }
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer_us);
     curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
@@ -337,7 +335,7 @@ static CURLM *multi_of(struct cm_http *h)
 {
     if (h->multi != NULL)
         return h->multi;
-    curl_global_init(CURL_GLOBAL_DEFAULT);               /* counted by libcurl; paired in cm_http_free */
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* counted by libcurl; paired in cm_http_free */
     h->multi = curl_multi_init();
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
@@ -394,7 +392,7 @@ static void set_reach(struct cm_http_call *c, const struct cm_http_request *r)
 
     if (r->ca_file != NULL)
         curl_easy_setopt(e, CURLOPT_CAINFO, r->ca_file);
-    if (r->resolve != NULL) {                            /* not CURLOPT_RESOLVE, which takes no names */
+    if (r->resolve != NULL) { /* not CURLOPT_RESOLVE, which takes no names */
         cm_autofree char *to = cm_fmt("%s:", r->resolve);
         c->resolve = curl_slist_append(NULL, to);
         curl_easy_setopt(e, CURLOPT_CONNECT_TO, c->resolve);
@@ -473,7 +471,10 @@ void cm_http_cancel(struct cm_http_call *c)
     call_free(c);
 }
 
-struct waited { struct cm_http_answer *answer; bool done; };
+struct waited {
+    struct cm_http_answer *answer;
+    bool done;
+};
 
 static void waited_done(void *ctx, struct cm_http_answer *a)
 {
@@ -484,14 +485,11 @@ static void waited_done(void *ctx, struct cm_http_answer *a)
     w->done = true;
 }
 
-static bool waited_ready(void *ctx)
-{
-    return ((struct waited *)ctx)->done;
-}
+static bool waited_ready(void *ctx) { return ((struct waited *)ctx)->done; }
 
 int cm_http_do(struct cm_http *h, const struct cm_http_request *r, struct cm_http_answer *a, struct cm_err **err)
 {
-    struct waited w = { .answer = a, .done = false };
+    struct waited w = {.answer = a, .done = false};
 
     memset(a, 0, sizeof *a);
     struct cm_http_call *c = cm_http_send(h, r, waited_done, &w);
@@ -557,8 +555,7 @@ char *cm_http_escape(const char *text)
 static bool url_part(const char *url, CURLUPart part, char **out)
 {
     CURLU *u = curl_url();
-    bool ok = curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-              curl_url_get(u, part, out, CURLU_DEFAULT_PORT) == CURLUE_OK;
+    bool ok = curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK && curl_url_get(u, part, out, CURLU_DEFAULT_PORT) == CURLUE_OK;
 
     curl_url_cleanup(u);
     return ok;
@@ -578,7 +575,7 @@ char *cm_http_resolve(const char *url, const char *address)
 
 bool cm_http_same_origin(const char *a, const char *b)
 {
-    static const CURLUPart parts[] = { CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT };
+    static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
     bool same = true;
 
     for (size_t i = 0; same && i < sizeof parts / sizeof parts[0]; i++) {

@@ -17,7 +17,7 @@ struct cm_json_split {
     void *ctx;
     enum where where;
     bool in_string, escaped;
-    int depth;                       /* of brackets within the item */
+    int depth; /* of brackets within the item */
     char *item;
     size_t len, cap, max;
     uint64_t count, offset;
@@ -42,15 +42,9 @@ void cm_json_split_free(struct cm_json_split *s)
     free(s);
 }
 
-uint64_t cm_json_split_count(const struct cm_json_split *s)
-{
-    return s->count;
-}
+uint64_t cm_json_split_count(const struct cm_json_split *s) { return s->count; }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 static int bad(const struct cm_json_split *s, const char *what, struct cm_err **err)
 {
@@ -75,8 +69,8 @@ static int hand_out(struct cm_json_split *s, struct cm_err **err)
 
     s->len = 0;
     if (item == NULL)
-        return cm_fail(err, CM_E_FAILED, "item %llu of the answer is not valid JSON: %s",
-                       (unsigned long long)s->count + 1, fault.text);
+        return cm_fail(err, CM_E_FAILED, "item %llu of the answer is not valid JSON: %s", (unsigned long long)s->count + 1,
+                       fault.text);
     s->count++;
     return s->each(s->ctx, item, err);
 }
@@ -134,10 +128,8 @@ static int one_byte(struct cm_json_split *s, char c, struct cm_err **err)
         s->where = BEFORE_FIRST;
         return 0;
     case BEFORE_FIRST:
-    case BEFORE_ITEM:
-        return begin_item(s, c, err);
-    default:
-        return bad(s, "text behind the array", err);
+    case BEFORE_ITEM: return begin_item(s, c, err);
+    default: return bad(s, "text behind the array", err);
     }
 }
 

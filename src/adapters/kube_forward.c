@@ -21,12 +21,12 @@ struct cm_forward {
     struct cm_loop *loop;
     struct cm_argv argv;
     struct cm_arena *arena;
-    char *service, *url, *ports;      /* ports: ":80", then "40123:80" */
-    size_t ports_at;                  /* its place in argv */
+    char *service, *url, *ports; /* ports: ":80", then "40123:80" */
+    size_t ports_at;             /* its place in argv */
     struct cm_proc *proc;
     struct cm_timer *again, *look;
     int64_t pause_ms;
-    char *words;                      /* last words of a start that failed */
+    char *words; /* last words of a start that failed */
     bool ended, ready;
 };
 
@@ -101,7 +101,7 @@ static void look_at_words(void *ctx)
 
 static int start(struct cm_forward *f, struct cm_err **err)
 {
-    struct cm_cmd cmd = { .argv = f->argv.list };
+    struct cm_cmd cmd = {.argv = f->argv.list};
     drop_proc(f);
     f->ended = false;
     f->proc = cm_proc_start(f->loop, &cmd, got_line, stopped, f, err);
@@ -122,7 +122,7 @@ static bool decided(void *ctx)
 static struct cm_forward *forward_new(struct cm_step *step, const char *service)
 {
     struct cm_forward *f = cm_alloc(sizeof *f);
-    struct cm_argv a = { 0 };
+    struct cm_argv a = {0};
     f->loop = cm_step_loop(step);
     f->arena = cm_arena_new();
     f->service = cm_arena_fmt(f->arena, "svc/%s", service);
@@ -132,7 +132,7 @@ static struct cm_forward *forward_new(struct cm_step *step, const char *service)
     f->ports_at = a.n;
     cm_argv_add(&a, ":80");
     cm_argv_add2(&a, "--address", "127.0.0.1");
-    for (size_t i = 0; i < a.n; i++)              /* the plan may end before the outside does */
+    for (size_t i = 0; i < a.n; i++) /* the plan may end before the outside does */
         cm_argv_add(&f->argv, cm_arena_strdup(f->arena, a.list[i]));
     cm_argv_fini(&a);
     return f;
@@ -166,10 +166,7 @@ struct cm_forward *cm_kube_forward(struct cm_step *step, const char *service, st
     return NULL;
 }
 
-const char *cm_forward_url(const struct cm_forward *f)
-{
-    return f->url;
-}
+const char *cm_forward_url(const struct cm_forward *f) { return f->url; }
 
 void cm_forward_stop(struct cm_forward *f)
 {

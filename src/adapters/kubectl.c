@@ -20,7 +20,7 @@
 #include "base/text.h"
 #include "plan/plan.h"
 
-enum { LOOK_MS = 60000 };                      /* no single look at the cluster takes longer */
+enum { LOOK_MS = 60000 }; /* no single look at the cluster takes longer */
 static const size_t OUTPUT_MAX = (size_t)64 << 20;
 
 void cm_kube_argv(struct cm_step *step, struct cm_argv *a, const char *ns)
@@ -49,17 +49,30 @@ static bool says(const char *text, const char *const *words)
 
 enum cm_kube_trouble cm_kube_trouble(const char *errout)
 {
-    static const char *const absent[] = { "(NotFound)", "doesn't have a resource type", "no matches for kind", NULL };
-    static const char *const forbidden[] = { "(Forbidden)", "is forbidden: User", NULL };
-    static const char *const login[] = { "(Unauthorized)", "You must be logged in", "provide credentials",
-                                         "getting credentials", "Unauthorized", NULL };
-    static const char *const context[] = { "context was not found", "does not exist for context", "no configuration has been",
-                                           "error: context", NULL };
-    static const char *const passing[] = { "Unable to connect to the server", "was refused", "i/o timeout", "no such host",
-                                           "TLS handshake timeout", "connection reset", "unexpected EOF", "(ServiceUnavailable)",
-                                           "(Timeout)", "(ServerTimeout)", "(TooManyRequests)", "(InternalError)",
-                                           "etcdserver", "context deadline exceeded", "Client.Timeout", "network is unreachable",
-                                           "http2: client connection lost", NULL };
+    static const char *const absent[] = {"(NotFound)", "doesn't have a resource type", "no matches for kind", NULL};
+    static const char *const forbidden[] = {"(Forbidden)", "is forbidden: User", NULL};
+    static const char *const login[] = {"(Unauthorized)",      "You must be logged in", "provide credentials",
+                                        "getting credentials", "Unauthorized",          NULL};
+    static const char *const context[] = {"context was not found", "does not exist for context", "no configuration has been",
+                                          "error: context", NULL};
+    static const char *const passing[] = {"Unable to connect to the server",
+                                          "was refused",
+                                          "i/o timeout",
+                                          "no such host",
+                                          "TLS handshake timeout",
+                                          "connection reset",
+                                          "unexpected EOF",
+                                          "(ServiceUnavailable)",
+                                          "(Timeout)",
+                                          "(ServerTimeout)",
+                                          "(TooManyRequests)",
+                                          "(InternalError)",
+                                          "etcdserver",
+                                          "context deadline exceeded",
+                                          "Client.Timeout",
+                                          "network is unreachable",
+                                          "http2: client connection lost",
+                                          NULL};
     if (errout == NULL)
         return CM_KT_OTHER;
     return says(errout, absent)      ? CM_KT_ABSENT
@@ -95,9 +108,7 @@ int cm_kube_fail(struct cm_step *step, const struct cm_out *out, const char *wha
         cm_fail(err, CM_E_USAGE, "%s: the kubeconfig has no context \"%s\"", what, context == NULL ? "" : context);
         cm_hint(err, "Put one of the names that `kubectl config get-contexts -o name` prints into the plan's target.context.");
         break;
-    default:
-        cm_fail(err, CM_E_FAILED, "%s: kubectl ended with status %d", what, out->status);
-        break;
+    default: cm_fail(err, CM_E_FAILED, "%s: kubectl ended with status %d", what, out->status); break;
     }
     cm_evidence(err, masked);
     return -1;
@@ -106,8 +117,11 @@ int cm_kube_fail(struct cm_step *step, const struct cm_out *out, const char *wha
 /* A reading call; any status is 0. */
 static int look(struct cm_step *step, const struct cm_argv *a, const char *input, struct cm_out *out, struct cm_err **err)
 {
-    struct cm_cmd cmd = { .argv = a->list, .timeout_ms = look_limit(step), .output_max_bytes = OUTPUT_MAX,
-                          .input = input, .input_bytes = input == NULL ? 0 : strlen(input) };
+    struct cm_cmd cmd = {.argv = a->list,
+                         .timeout_ms = look_limit(step),
+                         .output_max_bytes = OUTPUT_MAX,
+                         .input = input,
+                         .input_bytes = input == NULL ? 0 : strlen(input)};
     return cm_run(step, &cmd, out, err);
 }
 
@@ -116,11 +130,11 @@ static char *what_is_got(const char *kind, const char *name)
     return name == NULL ? cm_fmt("looking at %s", kind) : cm_fmt("looking at %s %s", kind, name);
 }
 
-int cm_kube_get_in(struct cm_step *step, const char *ns, const char *kind, const char *name, const char *selector,
-                   json_t **object, enum cm_seen *seen, struct cm_err **err)
+int cm_kube_get_in(struct cm_step *step, const char *ns, const char *kind, const char *name, const char *selector, json_t **object,
+                   enum cm_seen *seen, struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
-    cm_autoout out = { 0 };
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
     cm_autofree char *what = what_is_got(kind, name);
     *object = NULL;
     *seen = CM_ABSENT;
@@ -140,26 +154,22 @@ int cm_kube_get_in(struct cm_step *step, const char *ns, const char *kind, const
         return *object == NULL ? -1 : 0;
     }
     switch (cm_kube_trouble(out.errout)) {
-    case CM_KT_ABSENT:
-        return 0;
-    case CM_KT_FORBIDDEN:
-        *seen = CM_FORBIDDEN;
-        return 0;
-    default:
-        return cm_kube_fail(step, &out, what, err);
+    case CM_KT_ABSENT: return 0;
+    case CM_KT_FORBIDDEN: *seen = CM_FORBIDDEN; return 0;
+    default: return cm_kube_fail(step, &out, what, err);
     }
 }
 
-int cm_kube_get(struct cm_step *step, const char *kind, const char *name, const char *selector, json_t **object,
-                enum cm_seen *seen, struct cm_err **err)
+int cm_kube_get(struct cm_step *step, const char *kind, const char *name, const char *selector, json_t **object, enum cm_seen *seen,
+                struct cm_err **err)
 {
     return cm_kube_get_in(step, NULL, kind, name, selector, object, seen, err);
 }
 
 int cm_kube_can_i(struct cm_step *step, const char *verb, const char *resource, bool *allowed, struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
-    cm_autoout out = { 0 };
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
     *allowed = false;
     cm_kube_argv(step, &a, NULL);
     cm_argv_add(&a, "auth");
@@ -183,8 +193,8 @@ int cm_kube_can_i(struct cm_step *step, const char *verb, const char *resource, 
 
 int cm_kube_version(struct cm_step *step, json_t **version, struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
-    cm_autoout out = { 0 };
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
     *version = NULL;
     cm_kube_argv(step, &a, NULL);
     cm_argv_add(&a, "version");
@@ -203,8 +213,8 @@ int cm_kube_version(struct cm_step *step, json_t **version, struct cm_err **err)
 
 int cm_kube_dry_run(struct cm_step *step, const char *manifests, char **refused, struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
-    cm_autoout out = { 0 };
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
     *refused = NULL;
     cm_kube_argv(step, &a, NULL);
     cm_argv_add(&a, "apply");
@@ -225,7 +235,7 @@ int cm_kube_dry_run(struct cm_step *step, const char *manifests, char **refused,
 int cm_kube_exec(struct cm_step *step, const char *pod, const char *container, const char *const *argv, struct cm_out *out,
                  struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
+    cm_autoargv a = {0};
     cm_kube_argv(step, &a, NULL);
     cm_argv_add2(&a, "exec", pod);
     cm_argv_add2(&a, "-c", container);
@@ -243,8 +253,8 @@ int cm_kube_exec(struct cm_step *step, const char *pod, const char *container, c
 
 int cm_kube_logs(struct cm_step *step, const char *pod, const char *container, int lines, char **text, struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
-    cm_autoout out = { 0 };
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
     cm_autofree char *tail = cm_fmt("--tail=%d", lines);
     *text = NULL;
     cm_kube_argv(step, &a, NULL);
@@ -258,7 +268,7 @@ int cm_kube_logs(struct cm_step *step, const char *pod, const char *container, i
         cm_autofree char *what = cm_fmt("reading the log of pod %s", pod);
         return cm_kube_fail(step, &out, what, err);
     }
-    *text = cm_strdup(out.status == 0 ? out.out : "");     /* "waiting to start": there is no log yet */
+    *text = cm_strdup(out.status == 0 ? out.out : ""); /* "waiting to start": there is no log yet */
     return 0;
 }
 
@@ -266,9 +276,11 @@ int cm_kube_logs(struct cm_step *step, const char *pod, const char *container, i
 
 static int change(struct cm_intent *intent, const struct cm_argv *a, const char *input, const char *what, struct cm_err **err)
 {
-    cm_autoout out = { 0 };
-    struct cm_cmd cmd = { .argv = a->list, .input = input, .input_bytes = input == NULL ? 0 : strlen(input),
-                          .timeout_ms = look_limit(cm_intent_step(intent)) };
+    cm_autoout out = {0};
+    struct cm_cmd cmd = {.argv = a->list,
+                         .input = input,
+                         .input_bytes = input == NULL ? 0 : strlen(input),
+                         .timeout_ms = look_limit(cm_intent_step(intent))};
     if (cm_run_effect(intent, &cmd, &out, err) < 0)
         return cm_wrap(err, "%s", what);
     return out.status == 0 ? 0 : cm_kube_fail(cm_intent_step(intent), &out, what, err);
@@ -277,7 +289,7 @@ static int change(struct cm_intent *intent, const struct cm_argv *a, const char 
 static int put(struct cm_intent *intent, const char *ns, const char *verb, const char *kind, const char *name, const char *pair,
                struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
+    cm_autoargv a = {0};
     cm_autofree char *what = cm_fmt("%s %s %s %s", verb, kind, name, pair);
     cm_kube_argv(cm_intent_step(intent), &a, ns);
     cm_argv_add(&a, verb);
@@ -312,7 +324,7 @@ int cm_kube_annotate(struct cm_intent *intent, const char *kind, const char *nam
 
 int cm_kube_delete(struct cm_intent *intent, const char *kind, const char *name, struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
+    cm_autoargv a = {0};
     cm_autofree char *what = cm_fmt("deleting %s %s", kind, name);
     cm_kube_argv(cm_intent_step(intent), &a, NULL);
     cm_argv_add(&a, "delete");
@@ -323,7 +335,7 @@ int cm_kube_delete(struct cm_intent *intent, const char *kind, const char *name,
 
 int cm_kube_create(struct cm_intent *intent, const json_t *manifest, struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
+    cm_autoargv a = {0};
     cm_autofree char *text = json_dumps(manifest, JSON_COMPACT);
     cm_autofree char *what =
         cm_fmt("creating %s %s", cm_json_text(manifest, "kind", "?"), cm_json_text(manifest, "metadata.name", "?"));
@@ -336,7 +348,7 @@ int cm_kube_create(struct cm_intent *intent, const json_t *manifest, struct cm_e
 int cm_kube_patch(struct cm_intent *intent, const char *ns, const char *kind, const char *name, const json_t *patch,
                   struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
+    cm_autoargv a = {0};
     cm_autofree char *text = json_dumps(patch, JSON_COMPACT | JSON_SORT_KEYS);
     cm_autofree char *what = cm_fmt("patching %s %s", kind, name);
     cm_kube_argv(cm_intent_step(intent), &a, ns);
@@ -349,7 +361,7 @@ int cm_kube_patch(struct cm_intent *intent, const char *ns, const char *kind, co
 
 char *cm_kube_by_hand(struct cm_step *step, const char *const *argv)
 {
-    cm_autoargv a = { 0 };
+    cm_autoargv a = {0};
     cm_kube_argv(step, &a, NULL);
     cm_argv_add_list(&a, argv);
     return cm_shell_join(a.list);

@@ -21,9 +21,9 @@
 
 struct reader {
     json_t *sections;
-    json_t *values;              /* of the section being read; borrowed */
-    char kind[32];               /* "file", "local", "floating", "" */
-    bool not_in_use;             /* the known floating sentence was there */
+    json_t *values;  /* of the section being read; borrowed */
+    char kind[32];   /* "file", "local", "floating", "" */
+    bool not_in_use; /* the known floating sentence was there */
     struct cm_str floating;
 };
 
@@ -31,12 +31,15 @@ struct reader {
 static char *plain_text(const char *text)
 {
     char *out = cm_alloc(strlen(text) + 1), *to = out;
-    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) text += 3;
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+        text += 3;
     for (; *text; text++) {
         if (*text == '\033' && text[1] == '[') {
             text += 2;
-            while (*text && !isalpha((unsigned char)*text)) text++;
-            if (!*text) break;
+            while (*text && !isalpha((unsigned char)*text))
+                text++;
+            if (!*text)
+                break;
         } else if (*text != '\r') {
             *to++ = *text;
         }
@@ -47,8 +50,10 @@ static char *plain_text(const char *text)
 
 static char *trimmed(const char *from, size_t n)
 {
-    while (n && isspace((unsigned char)*from)) from++, n--;
-    while (n && isspace((unsigned char)from[n - 1])) n--;
+    while (n && isspace((unsigned char)*from))
+        from++, n--;
+    while (n && isspace((unsigned char)from[n - 1]))
+        n--;
     return cm_strndup(from, n);
 }
 
@@ -56,7 +61,8 @@ static bool contains_word(const char *text, const char *word)
 {
     size_t n = strlen(word);
     for (; *text; text++)
-        if (strncasecmp(text, word, n) == 0) return true;
+        if (strncasecmp(text, word, n) == 0)
+            return true;
     return false;
 }
 
@@ -75,9 +81,11 @@ static void begin_section(struct reader *r, const char *title, const char *kind)
 static bool section_header(struct reader *r, const char *line)
 {
     size_t n = strlen(line);
-    if (n < 5 || strncmp(line, "--", 2) != 0 || strcmp(line + n - 2, "--") != 0) return false;
+    if (n < 5 || strncmp(line, "--", 2) != 0 || strcmp(line + n - 2, "--") != 0)
+        return false;
     size_t from = strspn(line, "-"), to = n;
-    while (to > from && line[to - 1] == '-') to--;
+    while (to > from && line[to - 1] == '-')
+        to--;
     cm_autofree char *title = trimmed(line + from, to - from);
     const char *kind = contains_word(title, "floating") || contains_word(title, "server") ? "floating"
                        : contains_word(title, "file")                                     ? "file"
@@ -91,14 +99,19 @@ static bool section_header(struct reader *r, const char *line)
 static bool key_of_line(const char *line, char *key, size_t size, const char **value)
 {
     const char *colon = strchr(line, ':');
-    if (!colon || !isalpha((unsigned char)*line)) return false;
-    if (colon[1] != '\0' && !isspace((unsigned char)colon[1])) return false;
+    if (!colon || !isalpha((unsigned char)*line))
+        return false;
+    if (colon[1] != '\0' && !isspace((unsigned char)colon[1]))
+        return false;
     size_t n = (size_t)(colon - line);
-    while (n && line[n - 1] == ' ') n--;
-    if (n == 0 || n >= size) return false;
+    while (n && line[n - 1] == ' ')
+        n--;
+    if (n == 0 || n >= size)
+        return false;
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)line[i];
-        if (!isalnum(c) && c != '-' && c != '_' && c != ' ') return false;
+        if (!isalnum(c) && c != '-' && c != '_' && c != ' ')
+            return false;
         key[i] = (char)(c == '_' || c == ' ' ? '-' : tolower(c));
     }
     key[n] = '\0';
@@ -120,7 +133,8 @@ static void read_line(struct reader *r, const char *line)
 {
     char key[48];
     const char *value;
-    if (*line == '\0' || section_header(r, line)) return;
+    if (*line == '\0' || section_header(r, line))
+        return;
     bool known_sentence = contains_word(line, "license server not in use");
     if (known_sentence) {
         r->not_in_use = true;
@@ -129,22 +143,27 @@ static void read_line(struct reader *r, const char *line)
     bool in_floating = strcmp(r->kind, "floating") == 0;
     if (key_of_line(line, key, sizeof key, &value)) {
         keep_value(r, key, value);
-        if (!in_floating) return;
+        if (!in_floating)
+            return;
     }
-    if (!in_floating) return;
+    if (!in_floating)
+        return;
     cm_autofree char *masked = cm_mask(line);
-    if (r->floating.len) cm_str_add(&r->floating, "\n");
+    if (r->floating.len)
+        cm_str_add(&r->floating, "\n");
     cm_str_add(&r->floating, masked);
 }
 
 static enum cm_tri tri_of(const char *text)
 {
-    static const char *const yes[] = { "1", "true", "yes", "enabled", "on", NULL };
-    static const char *const no[] = { "0", "false", "no", "disabled", "off", NULL };
+    static const char *const yes[] = {"1", "true", "yes", "enabled", "on", NULL};
+    static const char *const no[] = {"0", "false", "no", "disabled", "off", NULL};
     for (size_t i = 0; text && yes[i]; i++)
-        if (strcasecmp(text, yes[i]) == 0) return CM_YES;
+        if (strcasecmp(text, yes[i]) == 0)
+            return CM_YES;
     for (size_t i = 0; text && no[i]; i++)
-        if (strcasecmp(text, no[i]) == 0) return CM_NO;
+        if (strcasecmp(text, no[i]) == 0)
+            return CM_NO;
     return CM_NOT_SAID;
 }
 
@@ -157,11 +176,13 @@ static const char *value_of(const json_t *section, const char *key)
 static long days_of(const json_t *section)
 {
     const char *text = value_of(section, "days-left");
-    if (!text || !*text) return -1;
+    if (!text || !*text)
+        return -1;
     char *end;
     errno = 0;
     long days = strtol(text, &end, 10);
-    if (errno != 0 || end == text || (*end != '\0' && !isspace((unsigned char)*end))) return -1;
+    if (errno != 0 || end == text || (*end != '\0' && !isspace((unsigned char)*end)))
+        return -1;
     return days < 0 ? 0 : days;
 }
 
@@ -169,9 +190,12 @@ static long days_of(const json_t *section)
 static int rank_of(const json_t *section)
 {
     const char *status = value_of(section, "status");
-    if (!status) return 0;
-    if (strncasecmp(status, "activated", 9) == 0) return 3;
-    if (strncasecmp(status, "evaluation", 10) == 0 && days_of(section) > 0) return 2;
+    if (!status)
+        return 0;
+    if (strncasecmp(status, "activated", 9) == 0)
+        return 3;
+    if (strncasecmp(status, "evaluation", 10) == 0 && days_of(section) > 0)
+        return 2;
     return 1;
 }
 
@@ -181,11 +205,15 @@ static enum cm_tri off_host_of(const json_t *sections, int rank)
     enum cm_tri all = CM_NOT_SAID;
     size_t i;
     const json_t *section;
-    json_array_foreach(sections, i, section) {
-        if (rank_of(section) != rank) continue;
+    json_array_foreach(sections, i, section)
+    {
+        if (rank_of(section) != rank)
+            continue;
         enum cm_tri one = tri_of(value_of(section, "enable-launcher"));
-        if (one == CM_NOT_SAID) continue;
-        if (all != CM_NOT_SAID && all != one) return CM_NOT_SAID;
+        if (one == CM_NOT_SAID)
+            continue;
+        if (all != CM_NOT_SAID && all != one)
+            return CM_NOT_SAID;
         all = one;
     }
     return all;
@@ -196,20 +224,24 @@ static void decide(struct cm_license *out)
     int best = 0;
     const json_t *chosen = NULL, *section;
     size_t i;
-    json_array_foreach(out->sections, i, section) {
+    json_array_foreach(out->sections, i, section)
+    {
         int rank = rank_of(section);
-        if (rank > best) best = rank, chosen = section;
+        if (rank > best)
+            best = rank, chosen = section;
     }
     out->days_left = -1;
     out->off_host = CM_NOT_SAID;
-    if (!chosen) return;
+    if (!chosen)
+        return;
     out->understood = true;
     out->good = best >= 2;
     out->off_host = off_host_of(out->sections, best);
     out->days_left = days_of(chosen);
     snprintf(out->status, sizeof out->status, "%s", value_of(chosen, "status"));
     const char *kind = json_string_value(json_object_get(chosen, "kind"));
-    if (kind && *kind == '\0' && value_of(chosen, "license-file")) kind = "file";
+    if (kind && *kind == '\0' && value_of(chosen, "license-file"))
+        kind = "file";
     snprintf(out->source, sizeof out->source, "%s", kind ? kind : "");
     const char *ends = value_of(chosen, "expiration");
     snprintf(out->expiration, sizeof out->expiration, "%s", ends ? ends : "");
@@ -218,7 +250,7 @@ static void decide(struct cm_license *out)
 void cm_license_parse(const char *text, struct cm_license *out)
 {
     memset(out, 0, sizeof *out);
-    struct reader r = { .sections = json_array(), .floating = CM_STR(4096) };
+    struct reader r = {.sections = json_array(), .floating = CM_STR(4096)};
     cm_autofree char *plain = plain_text(text ? text : "");
     for (const char *at = plain; *at;) {
         const char *end = strchr(at, '\n');

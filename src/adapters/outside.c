@@ -26,11 +26,10 @@ struct cm_outside {
     size_t host_count;
     void *source;
     void (*free_source)(void *);
-    struct slot *slots;        /* the newest first */
+    struct slot *slots; /* the newest first */
 };
 
-struct cm_outside *
-cm_outside_new(struct cm_loop *loop, const struct cm_plan *plan, struct cm_err **err)
+struct cm_outside *cm_outside_new(struct cm_loop *loop, const struct cm_plan *plan, struct cm_err **err)
 {
     struct cm_outside *o = cm_alloc(sizeof *o);
     o->loop = loop;
@@ -50,16 +49,14 @@ cm_outside_new(struct cm_loop *loop, const struct cm_plan *plan, struct cm_err *
     return o;
 }
 
-static void
-free_slot(struct slot *s)
+static void free_slot(struct slot *s)
 {
     if (s->value != NULL && s->free_it != NULL)
         s->free_it(s->value);
     free(s);
 }
 
-void
-cm_outside_free(struct cm_outside *o)
+void cm_outside_free(struct cm_outside *o)
 {
     if (o == NULL)
         return;
@@ -76,53 +73,30 @@ cm_outside_free(struct cm_outside *o)
     free(o);
 }
 
-void
-cm_outside_after_fork(struct cm_outside *o)
+void cm_outside_after_fork(struct cm_outside *o)
 {
     if (o->http != NULL)
         cm_http_after_fork(o->http);
 }
 
-const struct cm_plan *
-cm_outside_plan(const struct cm_outside *o)
-{
-    return o->plan;
-}
+const struct cm_plan *cm_outside_plan(const struct cm_outside *o) { return o->plan; }
 
-struct cm_loop *
-cm_outside_loop(const struct cm_outside *o)
-{
-    return o->loop;
-}
+struct cm_loop *cm_outside_loop(const struct cm_outside *o) { return o->loop; }
 
-struct cm_http *
-cm_outside_http(struct cm_outside *o)
+struct cm_http *cm_outside_http(struct cm_outside *o)
 {
     if (o->http == NULL)
         o->http = cm_http_new(o->loop);
     return o->http;
 }
 
-size_t
-cm_outside_hosts(const struct cm_outside *o)
-{
-    return o->host_count;
-}
+size_t cm_outside_hosts(const struct cm_outside *o) { return o->host_count; }
 
-struct cm_host *
-cm_outside_host(struct cm_outside *o, size_t i)
-{
-    return i < o->host_count ? o->hosts[i] : NULL;
-}
+struct cm_host *cm_outside_host(struct cm_outside *o, size_t i) { return i < o->host_count ? o->hosts[i] : NULL; }
 
-void *
-cm_outside_source(struct cm_outside *o)
-{
-    return o->source;
-}
+void *cm_outside_source(struct cm_outside *o) { return o->source; }
 
-void
-cm_outside_source_set(struct cm_outside *o, void *taken, void (*free_it)(void *))
+void cm_outside_source_set(struct cm_outside *o, void *taken, void (*free_it)(void *))
 {
     if (o->source != NULL && o->free_source != NULL)
         o->free_source(o->source);
@@ -130,8 +104,7 @@ cm_outside_source_set(struct cm_outside *o, void *taken, void (*free_it)(void *)
     o->free_source = free_it;
 }
 
-void *
-cm_outside_slot(const struct cm_outside *o, const char *key)
+void *cm_outside_slot(const struct cm_outside *o, const char *key)
 {
     for (const struct slot *s = o->slots; s != NULL; s = s->next)
         if (strcmp(s->key, key) == 0)
@@ -139,8 +112,7 @@ cm_outside_slot(const struct cm_outside *o, const char *key)
     return NULL;
 }
 
-void
-cm_outside_slot_set(struct cm_outside *o, const char *key, void *taken, void (*free_it)(void *))
+void cm_outside_slot_set(struct cm_outside *o, const char *key, void *taken, void (*free_it)(void *))
 {
     for (struct slot **p = &o->slots; *p != NULL; p = &(*p)->next) {
         struct slot *old = *p;
@@ -151,6 +123,6 @@ cm_outside_slot_set(struct cm_outside *o, const char *key, void *taken, void (*f
         break;
     }
     struct slot *s = cm_alloc(sizeof *s);
-    *s = (struct slot){ o->slots, key, taken, free_it };
+    *s = (struct slot){o->slots, key, taken, free_it};
     o->slots = s;
 }

@@ -23,14 +23,10 @@ static const char sessions_sql[] =
     "ORDER BY a.usename, a.pid";
 
 /* Whoever has the rights of a role sees its sessions; pg_read_all_stats sees all (superusers have its rights). */
-static const char rights_sql[] =
-    "SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS all_stats, "
-    "pg_catalog.pg_has_role(current_user, session_user, 'USAGE') AS own";
+static const char rights_sql[] = "SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS all_stats, "
+                                 "pg_catalog.pg_has_role(current_user, session_user, 'USAGE') AS own";
 
-static char *text_of(const json_t *row, const char *name)
-{
-    return cm_strdup(json_string_value(json_object_get(row, name)));
-}
+static char *text_of(const json_t *row, const char *name) { return cm_strdup(json_string_value(json_object_get(row, name))); }
 
 static bool true_of(const json_t *row, const char *name)
 {

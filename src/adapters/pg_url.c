@@ -156,13 +156,13 @@ static int read_hosts(struct cm_pg_url *u, const char *from, const char *end, st
 /* Parameters that name the place or the sign-in override what stands before the '?'. */
 static void apply_parameter(struct cm_pg_url *u, const char *name, const char *value)
 {
-    char **slot = strcmp(name, "host") == 0      ? &u->host
-                  : strcmp(name, "port") == 0    ? &u->port
-                  : strcmp(name, "user") == 0    ? &u->user
+    char **slot = strcmp(name, "host") == 0                                      ? &u->host
+                  : strcmp(name, "port") == 0                                    ? &u->port
+                  : strcmp(name, "user") == 0                                    ? &u->user
                   : strcmp(name, "dbname") == 0 || strcmp(name, "database") == 0 ? &u->database
-                  : strcmp(name, "sslmode") == 0 ? &u->sslmode
-                  : strcmp(name, "options") == 0 ? &u->options
-                                                 : NULL;
+                  : strcmp(name, "sslmode") == 0                                 ? &u->sslmode
+                  : strcmp(name, "options") == 0                                 ? &u->options
+                                                                                 : NULL;
     if (slot != NULL) {
         free(*slot);
         *slot = cm_strdup(value);
@@ -263,7 +263,7 @@ int cm_pg_url_parse(const char *url, struct cm_pg_url *out, struct cm_err **err)
     else
         got = read_pairs(url, out, err);
     if (got == 0 && (out->database == NULL || *out->database == '\0')) {
-        free(out->database);                     /* as libpq: the user's own */
+        free(out->database); /* as libpq: the user's own */
         out->database = cm_strdup(out->user);
     }
     if (got == 0 && out->host == NULL)
@@ -288,8 +288,7 @@ static bool one_is_local(const char *host)
     if (inet_pton(AF_INET, host, &v4) == 1)
         return (ntohl(v4.s_addr) >> 24) == 127 || v4.s_addr == 0;
     if (inet_pton(AF_INET6, host, &v6) == 1)
-        return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6) ||
-               (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+        return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
     return false;
 }
 

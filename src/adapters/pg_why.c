@@ -49,14 +49,23 @@ static enum cm_pg_why why_of_state(const char *state, const char *message)
 
 enum cm_pg_why cm_pg_why_connect(const char *message)
 {
-    static const struct { const char *words; enum cm_pg_why why; } known[] = {
-        { "no password supplied", CM_PG_PASSWORD },   { "does not support SSL", CM_PG_TLS },
-        { "SSL", CM_PG_TLS },                         { "certificate", CM_PG_TLS },
-        { "Connection refused", CM_PG_UNREACHABLE },  { "could not translate host name", CM_PG_UNREACHABLE },
-        { "No route to host", CM_PG_UNREACHABLE },    { "unreachable", CM_PG_UNREACHABLE },
-        { "No such file or directory", CM_PG_UNREACHABLE },
-        { "timed out", CM_PG_SILENT },                { "timeout expired", CM_PG_SILENT },
-        { "server closed the connection", CM_PG_LOST }, { "Connection reset", CM_PG_LOST },
+    static const struct {
+        const char *words;
+        enum cm_pg_why why;
+    } known[] = {
+        {"no password supplied", CM_PG_PASSWORD},
+        {"does not support SSL", CM_PG_TLS},
+        {"SSL", CM_PG_TLS},
+        {"certificate", CM_PG_TLS},
+        {"Connection refused", CM_PG_UNREACHABLE},
+        {"could not translate host name", CM_PG_UNREACHABLE},
+        {"No route to host", CM_PG_UNREACHABLE},
+        {"unreachable", CM_PG_UNREACHABLE},
+        {"No such file or directory", CM_PG_UNREACHABLE},
+        {"timed out", CM_PG_SILENT},
+        {"timeout expired", CM_PG_SILENT},
+        {"server closed the connection", CM_PG_LOST},
+        {"Connection reset", CM_PG_LOST},
     };
     const char *state = find_state(message);
 
@@ -92,20 +101,16 @@ static void hint(enum cm_pg_why why, struct cm_err **err)
         cm_hint(err, "Say where the password is: database: {password: {env: CONNECT_POSTGRES_PASSWORD}}, or use ~/.pgpass.");
         break;
     case CM_PG_NO_DATABASE:
-    case CM_PG_NO_ROLE:
-        cm_hint(err, "Compare Postgres.URL of the server's configuration with what `psql -l` shows there.");
-        break;
+    case CM_PG_NO_ROLE: cm_hint(err, "Compare Postgres.URL of the server's configuration with what `psql -l` shows there."); break;
     case CM_PG_TLS:
-        cm_hint(err, "Compare sslmode in Postgres.URL with the server's `ssl` setting; a CA file of the server's must exist here too.");
+        cm_hint(err,
+                "Compare sslmode in Postgres.URL with the server's `ssl` setting; a CA file of the server's must exist here too.");
         break;
     case CM_PG_HBA:
         cm_hint(err, "Ask the DBA for a line in pg_hba.conf that lets this machine in, or say database: {via: source}.");
         break;
-    case CM_PG_FULL:
-        cm_hint(err, "All connections of the database are taken; the DBA can see by whom in pg_stat_activity.");
-        break;
-    default:
-        break;
+    case CM_PG_FULL: cm_hint(err, "All connections of the database are taken; the DBA can see by whom in pg_stat_activity."); break;
+    default: break;
     }
 }
 

@@ -35,10 +35,10 @@ struct cm_pg {
     struct cm_loop *loop;
     PGconn *conn;
     struct cm_watch *watch;
-    char *where;                       /* "db.example.com:5432/connect as connect" */
+    char *where; /* "db.example.com:5432/connect as connect" */
     int64_t timeout_ms;
-    bool ready;                        /* something happened on the socket */
-    bool broken;                       /* a limit passed within a query: the connection is of no use any more */
+    bool ready;  /* something happened on the socket */
+    bool broken; /* a limit passed within a query: the connection is of no use any more */
     struct lock_question question;
 };
 
@@ -51,10 +51,7 @@ static void came(void *ctx, int fd, short revents)
     ((struct cm_pg *)ctx)->ready = true;
 }
 
-static bool is_ready(void *ctx)
-{
-    return ((struct cm_pg *)ctx)->ready;
-}
+static bool is_ready(void *ctx) { return ((struct cm_pg *)ctx)->ready; }
 
 /* Wait for the socket. libpq may open another one for the next address: the watch is made anew each time. */
 static enum cm_wait await(struct cm_pg *p, short events, int64_t deadline_ms)
@@ -68,7 +65,10 @@ static enum cm_wait await(struct cm_pg *p, short events, int64_t deadline_ms)
 }
 
 enum { KEYS_MAX = 16 };
-struct keys { const char *name[KEYS_MAX], *value[KEYS_MAX]; size_t n; };
+struct keys {
+    const char *name[KEYS_MAX], *value[KEYS_MAX];
+    size_t n;
+};
 
 static void add_key(struct keys *k, const char *name, const char *value)
 {
@@ -82,7 +82,7 @@ static void add_key(struct keys *k, const char *name, const char *value)
  * exist here too. */
 static void add_parameters(struct keys *k, const struct cm_pg_url *u)
 {
-    static const char *const same[] = { "sslcert", "sslkey", "sslrootcert", "channel_binding" };
+    static const char *const same[] = {"sslcert", "sslkey", "sslrootcert", "channel_binding"};
 
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
         const char *value = json_string_value(json_object_get(u->parameters, same[i]));
@@ -96,9 +96,9 @@ static PGconn *start(const struct cm_pg_target *t)
     const struct cm_pg_url *u = t->url;
     const struct cm_secret *password = t->password != NULL ? t->password : u->password;
     cm_autofree char *name = cm_fmt("connect-migrate %s", t->role != NULL ? t->role : "");
-    struct keys k = { .n = 0 };
+    struct keys k = {.n = 0};
 
-    if (strlen(name) > 63)                        /* NAMEDATALEN: the server would cut it with a notice */
+    if (strlen(name) > 63) /* NAMEDATALEN: the server would cut it with a notice */
         name[63] = '\0';
     add_key(&k, "host", u->host);
     add_key(&k, "hostaddr", t->hostaddr);
@@ -159,7 +159,7 @@ struct cm_pg *cm_pg_open(struct cm_loop *loop, const struct cm_pg_target *t, enu
     struct cm_pg *p = cm_alloc(sizeof *p);
     enum cm_pg_why unused;
     cm_autofree char *limit = cm_fmt("%lld", (long long)t->timeout_ms);
-    const char *const params[] = { limit, NULL };
+    const char *const params[] = {limit, NULL};
 
     why = why != NULL ? why : &unused;
     *why = CM_PG_OK;
@@ -193,10 +193,7 @@ void cm_pg_close(struct cm_pg *p)
     free(p);
 }
 
-int cm_pg_backend(const struct cm_pg *p)
-{
-    return PQbackendPID(p->conn);
-}
+int cm_pg_backend(const struct cm_pg *p) { return PQbackendPID(p->conn); }
 
 /* ---- queries ---- */
 
@@ -207,9 +204,8 @@ static json_t *rows_of(const PGresult *result)
     for (int i = 0; i < PQntuples(result); i++) {
         json_t *row = json_object();
         for (int k = 0; k < PQnfields(result); k++)
-            (void)json_object_set_new(row, PQfname(result, k), PQgetisnull(result, i, k)
-                                                                   ? json_null()
-                                                                   : json_string(PQgetvalue(result, i, k)));
+            (void)json_object_set_new(row, PQfname(result, k),
+                                      PQgetisnull(result, i, k) ? json_null() : json_string(PQgetvalue(result, i, k)));
         (void)json_array_append_new(rows, row);
     }
     return rows;
@@ -268,7 +264,7 @@ static int judge(struct cm_pg *p, PGresult *result, json_t **rows, struct cm_err
         return lost(p, err);
     cm_autofree char *words = cm_pg_words(PQresultErrorMessage(result));
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    if (state != NULL && strcmp(state, "57014") == 0)      /* query_canceled: our statement_timeout, or the DBA */
+    if (state != NULL && strcmp(state, "57014") == 0) /* query_canceled: our statement_timeout, or the DBA */
         return cm_fail_passing(err, "the database %s ended a query of ours: %s", p->where, words);
     return cm_fail(err, CM_E_FAILED, "the database %s refuses a query of ours: %s (%s)", p->where, words,
                    state != NULL ? state : "no SQLSTATE");
@@ -289,10 +285,7 @@ static int send_query(struct cm_pg *p, const char *sql, const char *const *param
 }
 
 /* A question of the lock that is under way has the connection for itself: its end comes first. */
-static bool no_question(void *ctx)
-{
-    return ((struct cm_pg *)ctx)->question.done == NULL;
-}
+static bool no_question(void *ctx) { return ((struct cm_pg *)ctx)->question.done == NULL; }
 
 int cm_pg_query(struct cm_pg *p, const char *sql, const char *const *params, json_t **rows, struct cm_err **err)
 {
@@ -313,10 +306,7 @@ int cm_pg_query(struct cm_pg *p, const char *sql, const char *const *params, jso
     return judged;
 }
 
-bool cm_pg_alive(struct cm_pg *p)
-{
-    return cm_pg_query(p, "SELECT 1", NULL, NULL, NULL) == 0;
-}
+bool cm_pg_alive(struct cm_pg *p) { return cm_pg_query(p, "SELECT 1", NULL, NULL, NULL) == 0; }
 
 bool cm_pg_lost(struct cm_pg *p)
 {
@@ -329,9 +319,9 @@ bool cm_pg_lost(struct cm_pg *p)
 
 /* ---- the lock ---- */
 
-#define HELD_SQL                                                                                                       \
-    "SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() AND granted " \
-    "AND classid = " LOCK_CLASS " AND objid = " LOCK_OBJECT " AND objsubid = 2 AND database = "                         \
+#define HELD_SQL                                                                                                                   \
+    "SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() AND granted "             \
+    "AND classid = " LOCK_CLASS " AND objid = " LOCK_OBJECT " AND objsubid = 2 AND database = "                                    \
     "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
 
 static int holder_of(struct cm_pg *p, char **holder, struct cm_err **err)
@@ -356,7 +346,7 @@ int cm_pg_lock(struct cm_pg *p, bool *got, char **holder, struct cm_err **err)
 
     *got = false;
     *holder = NULL;
-    if (cm_pg_lock_held(p)) {                     /* a second pg_try_advisory_lock would only count up */
+    if (cm_pg_lock_held(p)) { /* a second pg_try_advisory_lock would only count up */
         *got = true;
         return 0;
     }
@@ -434,7 +424,7 @@ void cm_pg_lock_held_soon(struct cm_pg *p, void (*done)(void *ctx, bool held), v
 
     if (p->question.done != NULL)
         return;
-    p->question = (struct lock_question){ .done = done, .ctx = ctx };
+    p->question = (struct lock_question){.done = done, .ctx = ctx};
     /* While a query is under way the session lives, and the lock with it. */
     p->question.held = p->watch != NULL && !p->broken;
     if (p->watch != NULL || send_query(p, HELD_SQL, NULL, NULL) != 0) {

@@ -23,33 +23,29 @@
 #include "base/text.h"
 #include "base/time.h"
 
-void
-cm_out_fini(struct cm_out *out)
+void cm_out_fini(struct cm_out *out)
 {
     free(out->out);
     free(out->errout);
     out->out = out->errout = NULL;
 }
 
-void
-cm_process_begin_out(struct cm_out *out)
+void cm_process_begin_out(struct cm_out *out)
 {
-    *out = (struct cm_out){ .status = -1 };
+    *out = (struct cm_out){.status = -1};
     out->out = cm_strdup("");
     out->errout = cm_strdup("");
 }
 
-size_t
-cm_process_output_limit(const struct cm_cmd *cmd)
+size_t cm_process_output_limit(const struct cm_cmd *cmd)
 {
     return cmd->output_max_bytes > 0 ? cmd->output_max_bytes : (size_t)16 << 20;
 }
 
 /* ---- waiting with a tick ---- */
 
-enum cm_wait
-cm_process_wait(struct cm_loop *loop, const struct cm_cmd *cmd, bool (*ready)(void *), void *ctx, int64_t deadline,
-                bool heed_cancel, struct cm_err **tick_err)
+enum cm_wait cm_process_wait(struct cm_loop *loop, const struct cm_cmd *cmd, bool (*ready)(void *), void *ctx, int64_t deadline,
+                             bool heed_cancel, struct cm_err **tick_err)
 {
     enum cm_wait (*wait)(struct cm_loop *, bool (*)(void *), void *, int64_t) = heed_cancel ? cm_loop_until : cm_loop_drain;
     int64_t next = CM_NEVER;
@@ -74,12 +70,11 @@ cm_process_wait(struct cm_loop *loop, const struct cm_cmd *cmd, bool (*ready)(vo
 
 struct stream {
     struct cm_watch *watch;
-    int fd;                    /* -1: at its end */
+    int fd; /* -1: at its end */
     struct cm_str text;
 };
 
-static bool
-read_some(struct stream *s)
+static bool read_some(struct stream *s)
 {
     char piece[65536];
     ssize_t n = read(s->fd, piece, sizeof piece);
@@ -96,8 +91,7 @@ read_some(struct stream *s)
     return false;
 }
 
-static void
-readable(void *ctx, int fd, short revents)
+static void readable(void *ctx, int fd, short revents)
 {
     (void)fd;
     (void)revents;
@@ -105,16 +99,14 @@ readable(void *ctx, int fd, short revents)
 }
 
 /* A pipe whose reading end is ours and does not block. */
-static int
-open_pipe(int fds[2], const struct cm_cmd *cmd, struct cm_err **err)
+static int open_pipe(int fds[2], const struct cm_cmd *cmd, struct cm_err **err)
 {
     if (pipe2(fds, O_CLOEXEC) != 0 || fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0)
         return cm_fail_errno(err, CM_E_FAILED, "cannot make a pipe for %s", cmd->argv[0]);
     return 0;
 }
 
-static void
-close_fds(const int *fds, size_t n)
+static void close_fds(const int *fds, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (fds[i] >= 0)
@@ -130,8 +122,7 @@ struct reading {
     int status;
 };
 
-static void
-child_ended(void *ctx, pid_t pid, int status)
+static void child_ended(void *ctx, pid_t pid, int status)
 {
     struct reading *r = ctx;
     (void)pid;
@@ -139,28 +130,23 @@ child_ended(void *ctx, pid_t pid, int status)
     r->status = status;
 }
 
-static bool
-has_ended(void *ctx)
-{
-    return ((struct reading *)ctx)->ended;
-}
+static bool has_ended(void *ctx) { return ((struct reading *)ctx)->ended; }
 
-static int
-start_reading(struct reading *r, const struct cm_cmd *cmd, struct cm_err **err)
+static int start_reading(struct reading *r, const struct cm_cmd *cmd, struct cm_err **err)
 {
-    int in = cm_spawn_input(cmd, err), out[2] = { -1, -1 }, errout[2] = { -1, -1 };
+    int in = cm_spawn_input(cmd, err), out[2] = {-1, -1}, errout[2] = {-1, -1};
     if (in < 0)
         return -1;
     int result = open_pipe(out, cmd, err);
     if (result == 0)
         result = open_pipe(errout, cmd, err);
     if (result == 0) {
-        r->child = (struct cm_spawn){ .in = in, .out = out[1], .errout = errout[1], .dies_with_us = true };
+        r->child = (struct cm_spawn){.in = in, .out = out[1], .errout = errout[1], .dies_with_us = true};
         result = cm_spawn(&r->child, cmd, err);
     }
-    close_fds((const int[]){ in, out[1], errout[1] }, 3);
+    close_fds((const int[]){in, out[1], errout[1]}, 3);
     if (result != 0) {
-        close_fds((const int[]){ out[0], errout[0] }, 2);
+        close_fds((const int[]){out[0], errout[0]}, 2);
         return -1;
     }
     r->out.fd = out[0];
@@ -168,15 +154,10 @@ start_reading(struct reading *r, const struct cm_cmd *cmd, struct cm_err **err)
     return 0;
 }
 
-static void
-watch_stream(struct cm_loop *loop, struct stream *s)
-{
-    s->watch = cm_loop_fd(loop, s->fd, POLLIN, readable, s);
-}
+static void watch_stream(struct cm_loop *loop, struct stream *s) { s->watch = cm_loop_fd(loop, s->fd, POLLIN, readable, s); }
 
 /* Take what is still in the pipe, and let it go. */
-static void
-end_stream(struct stream *s)
+static void end_stream(struct stream *s)
 {
     while (s->fd >= 0 && read_some(s))
         continue;
@@ -187,17 +168,15 @@ end_stream(struct stream *s)
     s->fd = -1;
 }
 
-static void
-kill_reading(struct cm_loop *loop, struct reading *r)
+static void kill_reading(struct cm_loop *loop, struct reading *r)
 {
     kill(-r->child.pid, SIGKILL);
-    kill(r->child.pid, SIGKILL);      /* it may not have come to its setsid */
+    kill(r->child.pid, SIGKILL); /* it may not have come to its setsid */
     if (cm_loop_drain(loop, has_ended, r, cm_loop_now_ms(loop) + 5000) != CM_WAIT_READY)
-        cm_loop_child_forget(loop, r->child.pid);      /* stuck in the kernel; the death signal is on its way */
+        cm_loop_child_forget(loop, r->child.pid); /* stuck in the kernel; the death signal is on its way */
 }
 
-static void
-hand_over(struct stream *s, char **text, size_t *bytes, bool *truncated)
+static void hand_over(struct stream *s, char **text, size_t *bytes, bool *truncated)
 {
     end_stream(s);
     free(*text);
@@ -207,8 +186,7 @@ hand_over(struct stream *s, char **text, size_t *bytes, bool *truncated)
 }
 
 /* The end of a command in words. 0: it ran and ended. */
-static int
-judge(enum cm_wait w, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err)
+static int judge(enum cm_wait w, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err)
 {
     if (w == CM_WAIT_CANCELLED)
         return cm_fail(err, CM_E_INTERRUPTED, "%s was interrupted", cmd->argv[0]);
@@ -218,8 +196,7 @@ judge(enum cm_wait w, const struct cm_cmd *cmd, struct cm_out *out, struct cm_er
     return cm_process_late(cmd, out, err);
 }
 
-int
-cm_process_late(const struct cm_cmd *cmd, const struct cm_out *out, struct cm_err **err)
+int cm_process_late(const struct cm_cmd *cmd, const struct cm_out *out, struct cm_err **err)
 {
     cm_autofree char *took = cm_duration_text(out->took_ms);
     cm_autofree char *last = cm_last_lines(out->errout, 10);
@@ -228,11 +205,10 @@ cm_process_late(const struct cm_cmd *cmd, const struct cm_out *out, struct cm_er
     return -1;
 }
 
-static int
-run_reading(struct cm_loop *loop, const struct cm_cmd *cmd, int64_t deadline, struct cm_out *out, struct cm_err **err)
+static int run_reading(struct cm_loop *loop, const struct cm_cmd *cmd, int64_t deadline, struct cm_out *out, struct cm_err **err)
 {
     size_t limit = cm_process_output_limit(cmd);
-    struct reading r = { .out = { .fd = -1, .text = CM_STR(limit) }, .errout = { .fd = -1, .text = CM_STR(limit) } };
+    struct reading r = {.out = {.fd = -1, .text = CM_STR(limit)}, .errout = {.fd = -1, .text = CM_STR(limit)}};
     cm_process_begin_out(out);
     if (cm_loop_cancelled(loop))
         return cm_fail(err, CM_E_INTERRUPTED, "%s was not started: interrupted", cmd->argv[0]);
@@ -263,8 +239,7 @@ run_reading(struct cm_loop *loop, const struct cm_cmd *cmd, int64_t deadline, st
 
 /* ---- the runner ---- */
 
-void
-cm_process_log(struct cm_step *step, const struct cm_cmd *cmd, const struct cm_out *out, const char *note)
+void cm_process_log(struct cm_step *step, const struct cm_cmd *cmd, const struct cm_out *out, const char *note)
 {
     cm_autofree char *line = cm_shell_join(cmd->argv);
     if (out->status < 0)
@@ -275,8 +250,7 @@ cm_process_log(struct cm_step *step, const struct cm_cmd *cmd, const struct cm_o
 }
 
 /* Its lines, each with a mark, so that a log shows what is the tool's own. */
-void
-cm_process_log_lines(struct cm_step *step, const char *mark, const char *text, int n)
+void cm_process_log_lines(struct cm_step *step, const char *mark, const char *text, int n)
 {
     cm_autofree char *last = cm_last_lines(text, n);
     for (char *line = last, *next; line != NULL && *line != '\0'; line = next) {
@@ -287,8 +261,7 @@ cm_process_log_lines(struct cm_step *step, const char *mark, const char *text, i
     }
 }
 
-int64_t
-cm_process_deadline(struct cm_loop *loop, const struct cm_cmd *cmd, int64_t outer)
+int64_t cm_process_deadline(struct cm_loop *loop, const struct cm_cmd *cmd, int64_t outer)
 {
     if (cmd->timeout_ms <= 0)
         return outer;
@@ -296,8 +269,7 @@ cm_process_deadline(struct cm_loop *loop, const struct cm_cmd *cmd, int64_t oute
     return own < outer ? own : outer;
 }
 
-int
-cm_run(struct cm_step *step, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err)
+int cm_run(struct cm_step *step, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err)
 {
     struct cm_loop *loop = cm_step_loop(step);
     int result = run_reading(loop, cmd, cm_process_deadline(loop, cmd, cm_step_deadline(step)), out, err);
@@ -308,16 +280,14 @@ cm_run(struct cm_step *step, const struct cm_cmd *cmd, struct cm_out *out, struc
     return result;
 }
 
-int
-cm_run_ok(struct cm_step *step, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err)
+int cm_run_ok(struct cm_step *step, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err)
 {
     if (cm_run(step, cmd, out, err) != 0)
         return -1;
     return out->status == 0 ? 0 : cm_process_failed(cmd, out, err);
 }
 
-int
-cm_process_failed(const struct cm_cmd *cmd, const struct cm_out *out, struct cm_err **err)
+int cm_process_failed(const struct cm_cmd *cmd, const struct cm_out *out, struct cm_err **err)
 {
     cm_autofree char *last = cm_last_lines(out->errout, 10);
     cm_autofree char *printed = cm_last_lines(out->out, 10);
@@ -329,8 +299,7 @@ cm_process_failed(const struct cm_cmd *cmd, const struct cm_out *out, struct cm_
     return -1;
 }
 
-int
-cm_proc_run(struct cm_loop *loop, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err)
+int cm_proc_run(struct cm_loop *loop, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err)
 {
     return run_reading(loop, cmd, cm_process_deadline(loop, cmd, CM_NEVER), out, err);
 }

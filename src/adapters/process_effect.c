@@ -27,7 +27,7 @@
 enum { GRACE_MS = 30000 };
 
 struct effect {
-    struct effect *outer;      /* a tick may run an effect of its own while this one runs */
+    struct effect *outer; /* a tick may run an effect of its own while this one runs */
     struct cm_spawn child;
     int out, errout;
     bool ended;
@@ -37,8 +37,7 @@ struct effect {
 /* Those that run, for cm_run_escalate, which is called where no context is at hand. */
 static struct effect *running;
 
-void
-cm_run_escalate(int nth_signal)
+void cm_run_escalate(int nth_signal)
 {
     if (nth_signal < 2)
         return;
@@ -48,8 +47,7 @@ cm_run_escalate(int nth_signal)
 }
 
 /* A file without a name; memory where no folder can be written to. */
-static int
-open_nameless(void)
+static int open_nameless(void)
 {
     const char *dir = getenv("TMPDIR");
     if (dir == NULL || *dir == '\0')
@@ -67,8 +65,7 @@ open_nameless(void)
     return fd >= 0 ? fd : memfd_create("output", MFD_CLOEXEC);
 }
 
-static void
-child_ended(void *ctx, pid_t pid, int status)
+static void child_ended(void *ctx, pid_t pid, int status)
 {
     struct effect *e = ctx;
     (void)pid;
@@ -76,14 +73,9 @@ child_ended(void *ctx, pid_t pid, int status)
     e->status = status;
 }
 
-static bool
-has_ended(void *ctx)
-{
-    return ((struct effect *)ctx)->ended;
-}
+static bool has_ended(void *ctx) { return ((struct effect *)ctx)->ended; }
 
-static int
-start_held(struct effect *e, const struct cm_cmd *cmd, struct cm_err **err)
+static int start_held(struct effect *e, const struct cm_cmd *cmd, struct cm_err **err)
 {
     e->out = open_nameless();
     e->errout = open_nameless();
@@ -92,15 +84,14 @@ start_held(struct effect *e, const struct cm_cmd *cmd, struct cm_err **err)
     int in = cm_spawn_input(cmd, err);
     if (in < 0)
         return -1;
-    e->child = (struct cm_spawn){ .in = in, .out = e->out, .errout = e->errout, .held = true };
+    e->child = (struct cm_spawn){.in = in, .out = e->out, .errout = e->errout, .held = true};
     int result = cm_spawn(&e->child, cmd, err);
     close(in);
     return result;
 }
 
 /* On record, then let go. When that fails the child ends without having done anything. */
-static int
-put_on_record(struct cm_intent *intent, struct effect *e, struct cm_err **err)
+static int put_on_record(struct cm_intent *intent, struct effect *e, struct cm_err **err)
 {
     json_t *note = json_pack("{s:{s:I, s:I, s:s}}", "child", "pid", (json_int_t)e->child.pid, "start",
                              (json_int_t)cm_pid_start(e->child.pid), "boot", cm_boot_id());
@@ -114,9 +105,8 @@ put_on_record(struct cm_intent *intent, struct effect *e, struct cm_err **err)
     return -1;
 }
 
-static void
-wait_to_the_end(struct cm_loop *loop, struct effect *e, const struct cm_cmd *cmd, int64_t deadline, struct cm_out *out,
-                struct cm_err **tick_err)
+static void wait_to_the_end(struct cm_loop *loop, struct effect *e, const struct cm_cmd *cmd, int64_t deadline, struct cm_out *out,
+                            struct cm_err **tick_err)
 {
     if (cm_process_wait(loop, cmd, has_ended, e, deadline, false, tick_err) == CM_WAIT_READY)
         return;
@@ -128,8 +118,7 @@ wait_to_the_end(struct cm_loop *loop, struct effect *e, const struct cm_cmd *cmd
     cm_process_wait(loop, cmd, has_ended, e, CM_NEVER, false, tick_err);
 }
 
-static void
-read_back(int fd, size_t limit, char **text, size_t *bytes, bool *truncated)
+static void read_back(int fd, size_t limit, char **text, size_t *bytes, bool *truncated)
 {
     struct cm_str s = CM_STR(limit);
     off_t at = 0;
@@ -147,9 +136,8 @@ read_back(int fd, size_t limit, char **text, size_t *bytes, bool *truncated)
 }
 
 /* The child runs: to its end. */
-static int
-follow(struct cm_loop *loop, struct effect *e, const struct cm_cmd *cmd, int64_t deadline, struct cm_out *out,
-       struct cm_err **err)
+static int follow(struct cm_loop *loop, struct effect *e, const struct cm_cmd *cmd, int64_t deadline, struct cm_out *out,
+                  struct cm_err **err)
 {
     int64_t began = cm_loop_now_ms(loop);
     cm_autoerr tick_err = NULL;
@@ -173,8 +161,7 @@ follow(struct cm_loop *loop, struct effect *e, const struct cm_cmd *cmd, int64_t
     return result;
 }
 
-static const char *
-status_path(struct cm_intent *intent)
+static const char *status_path(struct cm_intent *intent)
 {
     struct cm_step *step = cm_intent_step(intent);
     const char *dir = cm_step_log_dir(step);
@@ -182,8 +169,7 @@ status_path(struct cm_intent *intent)
                        : cm_arena_fmt(cm_step_arena(step), "%s/intent-%llu.status", dir, (unsigned long long)cm_intent_id(intent));
 }
 
-bool
-cm_run_effect_left(struct cm_intent *intent, int *status)
+bool cm_run_effect_left(struct cm_intent *intent, int *status)
 {
     const char *path = status_path(intent);
     char text[8] = "";
@@ -196,8 +182,7 @@ cm_run_effect_left(struct cm_intent *intent, int *status)
     return n == 4;
 }
 
-int
-cm_run_effect(struct cm_intent *intent, const struct cm_cmd *given, struct cm_out *out, struct cm_err **err)
+int cm_run_effect(struct cm_intent *intent, const struct cm_cmd *given, struct cm_out *out, struct cm_err **err)
 {
     struct cm_cmd own = *given;
     const struct cm_cmd *cmd = &own;
@@ -206,7 +191,7 @@ cm_run_effect(struct cm_intent *intent, const struct cm_cmd *given, struct cm_ou
         unlink(own.status_path);
     struct cm_step *step = cm_intent_step(intent);
     struct cm_loop *loop = cm_step_loop(step);
-    struct effect e = { .out = -1, .errout = -1, .child = { .hold_fd = -1, .failed_fd = -1 } };
+    struct effect e = {.out = -1, .errout = -1, .child = {.hold_fd = -1, .failed_fd = -1}};
     cm_process_begin_out(out);
     if (cm_loop_cancelled(loop))
         return cm_fail(err, CM_E_INTERRUPTED, "%s was not started: interrupted", cmd->argv[0]);

@@ -21,7 +21,7 @@ enum { LONGEST_LINE = 65536, ERROUT_MAX = 65536 };
 
 struct cm_proc {
     struct cm_loop *loop;
-    pid_t owner;               /* a forked worker that inherits this must not end its parent's child */
+    pid_t owner; /* a forked worker that inherits this must not end its parent's child */
     struct cm_spawn child;
     int out, errout;
     struct cm_watch *out_watch, *errout_watch;
@@ -32,8 +32,7 @@ struct cm_proc {
     bool ended, calling, stopped;
 };
 
-static void
-end_watch(struct cm_watch **w, int *fd)
+static void end_watch(struct cm_watch **w, int *fd)
 {
     cm_watch_drop(*w);
     *w = NULL;
@@ -42,8 +41,7 @@ end_watch(struct cm_watch **w, int *fd)
     *fd = -1;
 }
 
-static void
-free_proc(struct cm_proc *p)
+static void free_proc(struct cm_proc *p)
 {
     end_watch(&p->out_watch, &p->out);
     end_watch(&p->errout_watch, &p->errout);
@@ -54,8 +52,7 @@ free_proc(struct cm_proc *p)
 }
 
 /* Hand out the lines of these bytes. A longer line than LONGEST_LINE is handed out cut. */
-static void
-take_lines(struct cm_proc *p, const char *bytes, size_t n)
+static void take_lines(struct cm_proc *p, const char *bytes, size_t n)
 {
     const char *end = bytes + n;
     while (bytes < end && !p->stopped) {
@@ -71,8 +68,7 @@ take_lines(struct cm_proc *p, const char *bytes, size_t n)
 }
 
 /* True: there may be more. */
-static bool
-read_out(struct cm_proc *p)
+static bool read_out(struct cm_proc *p)
 {
     char piece[16384];
     ssize_t n = read(p->out, piece, sizeof piece);
@@ -83,8 +79,7 @@ read_out(struct cm_proc *p)
     return n > 0;
 }
 
-static bool
-read_errout(struct cm_proc *p)
+static bool read_errout(struct cm_proc *p)
 {
     char piece[16384];
     ssize_t n = read(p->errout, piece, sizeof piece);
@@ -96,16 +91,14 @@ read_errout(struct cm_proc *p)
 }
 
 /* Callbacks may stop the process; it is freed when they are through. */
-static void
-leave(struct cm_proc *p)
+static void leave(struct cm_proc *p)
 {
     p->calling = false;
     if (p->stopped)
         free_proc(p);
 }
 
-static void
-readable(void *ctx, int fd, short revents)
+static void readable(void *ctx, int fd, short revents)
 {
     struct cm_proc *p = ctx;
     (void)revents;
@@ -117,8 +110,7 @@ readable(void *ctx, int fd, short revents)
     leave(p);
 }
 
-static void
-child_ended(void *ctx, pid_t pid, int status)
+static void child_ended(void *ctx, pid_t pid, int status)
 {
     struct cm_proc *p = ctx;
     (void)pid;
@@ -136,10 +128,9 @@ child_ended(void *ctx, pid_t pid, int status)
     leave(p);
 }
 
-static int
-start(struct cm_proc *p, const struct cm_cmd *cmd, struct cm_err **err)
+static int start(struct cm_proc *p, const struct cm_cmd *cmd, struct cm_err **err)
 {
-    int out[2] = { -1, -1 }, errout[2] = { -1, -1 }, result = -1;
+    int out[2] = {-1, -1}, errout[2] = {-1, -1}, result = -1;
     int in = cm_spawn_input(cmd, err);
     if (in < 0)
         return -1;
@@ -147,10 +138,10 @@ start(struct cm_proc *p, const struct cm_cmd *cmd, struct cm_err **err)
         fcntl(errout[0], F_SETFL, O_NONBLOCK) != 0) {
         cm_fail_errno(err, CM_E_FAILED, "cannot make a pipe for %s", cmd->argv[0]);
     } else {
-        p->child = (struct cm_spawn){ .in = in, .out = out[1], .errout = errout[1], .dies_with_us = true };
+        p->child = (struct cm_spawn){.in = in, .out = out[1], .errout = errout[1], .dies_with_us = true};
         result = cm_spawn(&p->child, cmd, err);
     }
-    const int theirs[] = { in, out[1], errout[1] };
+    const int theirs[] = {in, out[1], errout[1]};
     for (size_t i = 0; i < 3; i++)
         if (theirs[i] >= 0)
             close(theirs[i]);
@@ -166,14 +157,20 @@ start(struct cm_proc *p, const struct cm_cmd *cmd, struct cm_err **err)
     return 0;
 }
 
-struct cm_proc *
-cm_proc_start(struct cm_loop *loop, const struct cm_cmd *cmd, void (*line)(void *ctx, const char *text),
-              void (*ended)(void *ctx, int status), void *ctx, struct cm_err **err)
+struct cm_proc *cm_proc_start(struct cm_loop *loop, const struct cm_cmd *cmd, void (*line)(void *ctx, const char *text),
+                              void (*ended)(void *ctx, int status), void *ctx, struct cm_err **err)
 {
     struct cm_proc *p = cm_alloc(sizeof *p);
-    *p = (struct cm_proc){ .loop = loop, .owner = getpid(), .out = -1, .errout = -1, .line = CM_STR(LONGEST_LINE),
-                           .errors = CM_STR(ERROUT_MAX), .on_line = line, .on_end = ended, .ctx = ctx,
-                           .child = { .hold_fd = -1, .failed_fd = -1 } };
+    *p = (struct cm_proc){.loop = loop,
+                          .owner = getpid(),
+                          .out = -1,
+                          .errout = -1,
+                          .line = CM_STR(LONGEST_LINE),
+                          .errors = CM_STR(ERROUT_MAX),
+                          .on_line = line,
+                          .on_end = ended,
+                          .ctx = ctx,
+                          .child = {.hold_fd = -1, .failed_fd = -1}};
     if (start(p, cmd, err) != 0) {
         free_proc(p);
         return NULL;
@@ -184,15 +181,14 @@ cm_proc_start(struct cm_loop *loop, const struct cm_cmd *cmd, void (*line)(void 
     return p;
 }
 
-void
-cm_proc_stop(struct cm_proc *taken)
+void cm_proc_stop(struct cm_proc *taken)
 {
     struct cm_proc *p = taken;
     if (p == NULL || p->stopped)
         return;
     p->stopped = true;
     if (getpid() != p->owner) {
-        p->out_watch = p->errout_watch = NULL;      /* the worker's loop has forgotten them */
+        p->out_watch = p->errout_watch = NULL; /* the worker's loop has forgotten them */
     } else if (!p->ended) {
         cm_loop_child_forget(p->loop, p->child.pid);
         kill(-p->child.pid, SIGKILL);
@@ -204,8 +200,4 @@ cm_proc_stop(struct cm_proc *taken)
         free_proc(p);
 }
 
-const char *
-cm_proc_errout(const struct cm_proc *p)
-{
-    return cm_str_text(&p->errors);
-}
+const char *cm_proc_errout(const struct cm_proc *p) { return cm_str_text(&p->errors); }

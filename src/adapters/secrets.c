@@ -14,8 +14,7 @@
 
 enum { MOST_BYTES = 65536, LIMIT_MS = 30000 };
 
-static struct cm_secret *
-from_text(const char *text, const char *what, const char *source, struct cm_err **err)
+static struct cm_secret *from_text(const char *text, const char *what, const char *source, struct cm_err **err)
 {
     struct cm_secret *s = cm_secret_new(text);
     if (cm_secret_reveal(s)[0] != '\0')
@@ -25,8 +24,7 @@ from_text(const char *text, const char *what, const char *source, struct cm_err 
     return NULL;
 }
 
-static struct cm_secret *
-from_env(const char *name, const char *what, struct cm_err **err)
+static struct cm_secret *from_env(const char *name, const char *what, struct cm_err **err)
 {
     const char *value = getenv(name);
     if (value != NULL) {
@@ -38,8 +36,7 @@ from_env(const char *name, const char *what, struct cm_err **err)
     return NULL;
 }
 
-static struct cm_secret *
-from_file(const char *path, const char *what, struct cm_err **err)
+static struct cm_secret *from_file(const char *path, const char *what, struct cm_err **err)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -53,17 +50,16 @@ from_file(const char *path, const char *what, struct cm_err **err)
     return s;
 }
 
-static struct cm_secret *
-from_command(struct cm_loop *loop, const json_t *list, const char *what, struct cm_err **err)
+static struct cm_secret *from_command(struct cm_loop *loop, const json_t *list, const char *what, struct cm_err **err)
 {
     size_t n = json_array_size(list);
     cm_autofree const char **argv = cm_alloc((n + 1) * sizeof *argv);
     for (size_t i = 0; i < n; i++)
         argv[i] = json_string_value(json_array_get(list, i));
-    const struct cm_cmd cmd = { .argv = argv, .timeout_ms = LIMIT_MS, .output_max_bytes = MOST_BYTES };
+    const struct cm_cmd cmd = {.argv = argv, .timeout_ms = LIMIT_MS, .output_max_bytes = MOST_BYTES};
     cm_autofree char *line = cm_shell_join(argv);
     cm_autofree char *source = cm_fmt("what `%s` printed", line);
-    cm_autoout out = { .status = -1 };
+    cm_autoout out = {.status = -1};
     struct cm_secret *s = NULL;
     if (cm_proc_run(loop, &cmd, &out, err) != 0) {
         cm_wrap(err, "%s", what);
@@ -78,8 +74,7 @@ from_command(struct cm_loop *loop, const json_t *list, const char *what, struct 
     return s;
 }
 
-int
-cm_secret_resolve(struct cm_loop *loop, const json_t *ref, const char *what, struct cm_secret **out, struct cm_err **err)
+int cm_secret_resolve(struct cm_loop *loop, const json_t *ref, const char *what, struct cm_secret **out, struct cm_err **err)
 {
     *out = NULL;
     if (ref == NULL || json_is_null(ref))

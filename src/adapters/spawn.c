@@ -20,14 +20,16 @@
 extern char **environ;
 
 enum stage { AT_NONE, AT_SETUP, AT_FOLDER, AT_EXEC };
-struct failure { enum stage stage; int error; };
+struct failure {
+    enum stage stage;
+    int error;
+};
 
 /* Descriptors that the child keeps for itself until exec. */
 enum { FAILED_FD = 3, HOLD_FD = 4, FIRST_OTHER_FD = 5 };
 
 /* Our environment with cmd->env put over it. The strings stay where they are: they may be secrets. */
-static char **
-merged_environment(const struct cm_cmd *cmd)
+static char **merged_environment(const struct cm_cmd *cmd)
 {
     size_t ours = 0, added = 0, n = 0;
     while (environ[ours] != NULL)
@@ -48,20 +50,18 @@ merged_environment(const struct cm_cmd *cmd)
     return (char **)(void *)merged;
 }
 
-static _Noreturn void
-give_up(enum stage stage)
+static _Noreturn void give_up(enum stage stage)
 {
-    struct failure f = { stage, errno };
+    struct failure f = {stage, errno};
     ssize_t ignored = write(FAILED_FD, &f, sizeof f);
     (void)ignored;
     _exit(127);
 }
 
 /* Put the five descriptors where they belong, whatever numbers they have now; close all others. */
-static void
-arrange_descriptors(const struct cm_spawn *s, int failed_fd, int hold_fd)
+static void arrange_descriptors(const struct cm_spawn *s, int failed_fd, int hold_fd)
 {
-    int high[5] = { s->in, s->out, s->errout, failed_fd, hold_fd };
+    int high[5] = {s->in, s->out, s->errout, failed_fd, hold_fd};
     for (int i = 0; i < 5; i++)
         if (high[i] >= 0)
             high[i] = fcntl(high[i], F_DUPFD_CLOEXEC, 16);
@@ -76,22 +76,20 @@ arrange_descriptors(const struct cm_spawn *s, int failed_fd, int hold_fd)
 #endif
 }
 
-static void
-default_signals(void)
+static void default_signals(void)
 {
     struct sigaction sa;
     memset(&sa, 0, sizeof sa);
     sa.sa_handler = SIG_DFL;
     for (int signo = 1; signo < NSIG; signo++)
         if (signo != SIGHUP)
-            sigaction(signo, &sa, NULL);      /* fails for SIGKILL and SIGSTOP, which cannot be ignored */
+            sigaction(signo, &sa, NULL); /* fails for SIGKILL and SIGSTOP, which cannot be ignored */
     struct sigaction hup;
-    if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)      /* nohup is for the children too */
+    if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN) /* nohup is for the children too */
         sigaction(SIGHUP, &sa, NULL);
 }
 
-static void
-wait_for_go(void)
+static void wait_for_go(void)
 {
     char byte;
     ssize_t n;
@@ -99,14 +97,13 @@ wait_for_go(void)
         n = read(HOLD_FD, &byte, 1);
     while (n < 0 && errno == EINTR);
     if (n != 1)
-        _exit(126);      /* nobody let it go: it is not on record and must do nothing */
+        _exit(126); /* nobody let it go: it is not on record and must do nothing */
 }
 
 /* Leave the status where a later start finds it; only calls that are safe after fork. */
-static void
-leave_status(const char *path, int status)
+static void leave_status(const char *path, int status)
 {
-    char text[4] = { (char)('0' + status / 100), (char)('0' + status / 10 % 10), (char)('0' + status % 10), '\n' };
+    char text[4] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10), (char)('0' + status % 10), '\n'};
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return;
@@ -116,15 +113,14 @@ leave_status(const char *path, int status)
 }
 
 /* Returns in the process that becomes the command; the other one waits for it. */
-static void
-stand_between(const struct cm_cmd *cmd)
+static void stand_between(const struct cm_cmd *cmd)
 {
     pid_t pid = fork();
     if (pid == 0)
         return;
     if (pid < 0)
         give_up(AT_SETUP);
-    signal(SIGTERM, SIG_IGN);      /* it is for the command, which is in the same group; we must live to see how it ends */
+    signal(SIGTERM, SIG_IGN); /* it is for the command, which is in the same group; we must live to see how it ends */
     close(FAILED_FD);
     int status;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -134,11 +130,11 @@ stand_between(const struct cm_cmd *cmd)
     _exit(code);
 }
 
-static _Noreturn void
-child_main(const struct cm_spawn *s, const struct cm_cmd *cmd, int failed_fd, int hold_fd, pid_t parent, char **env)
+static _Noreturn void child_main(const struct cm_spawn *s, const struct cm_cmd *cmd, int failed_fd, int hold_fd, pid_t parent,
+                                 char **env)
 {
     if (s->hold_fd >= 0)
-        close(s->hold_fd);      /* or its own copy would keep the pipe from ever ending */
+        close(s->hold_fd); /* or its own copy would keep the pipe from ever ending */
     arrange_descriptors(s, failed_fd, hold_fd);
     if (setsid() < 0)
         give_up(AT_SETUP);
@@ -158,18 +154,16 @@ child_main(const struct cm_spawn *s, const struct cm_cmd *cmd, int failed_fd, in
     give_up(AT_EXEC);
 }
 
-static void
-close_pair(int fds[2])
+static void close_pair(int fds[2])
 {
     for (int i = 0; i < 2; i++)
         if (fds[i] >= 0)
             close(fds[i]);
 }
 
-int
-cm_spawn(struct cm_spawn *s, const struct cm_cmd *cmd, struct cm_err **err)
+int cm_spawn(struct cm_spawn *s, const struct cm_cmd *cmd, struct cm_err **err)
 {
-    int failed[2] = { -1, -1 }, hold[2] = { -1, -1 };
+    int failed[2] = {-1, -1}, hold[2] = {-1, -1};
     s->hold_fd = s->failed_fd = -1;
     if (pipe2(failed, O_CLOEXEC) != 0 || (s->held && pipe2(hold, O_CLOEXEC) != 0)) {
         cm_fail_errno(err, CM_E_FAILED, "cannot make a pipe for %s", cmd->argv[0]);
@@ -182,7 +176,7 @@ cm_spawn(struct cm_spawn *s, const struct cm_cmd *cmd, struct cm_err **err)
     pid_t parent = getpid();
     sigset_t all, old;
     sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &old);      /* our handlers must not run in the child */
+    sigprocmask(SIG_SETMASK, &all, &old); /* our handlers must not run in the child */
     s->pid = fork();
     if (s->pid == 0)
         child_main(s, cmd, failed[1], hold[0], parent, env);
@@ -200,8 +194,7 @@ cm_spawn(struct cm_spawn *s, const struct cm_cmd *cmd, struct cm_err **err)
     return 0;
 }
 
-void
-cm_spawn_go(struct cm_spawn *s)
+void cm_spawn_go(struct cm_spawn *s)
 {
     ssize_t n;
     do
@@ -211,8 +204,7 @@ cm_spawn_go(struct cm_spawn *s)
     s->hold_fd = -1;
 }
 
-void
-cm_spawn_close(struct cm_spawn *s)
+void cm_spawn_close(struct cm_spawn *s)
 {
     if (s->hold_fd >= 0)
         close(s->hold_fd);
@@ -221,8 +213,7 @@ cm_spawn_close(struct cm_spawn *s)
     s->hold_fd = s->failed_fd = -1;
 }
 
-static int
-explain(const struct failure *f, const struct cm_cmd *cmd, struct cm_err **err)
+static int explain(const struct failure *f, const struct cm_cmd *cmd, struct cm_err **err)
 {
     errno = f->error;
     if (f->stage == AT_FOLDER)
@@ -238,12 +229,11 @@ explain(const struct failure *f, const struct cm_cmd *cmd, struct cm_err **err)
     return cm_fail_errno(err, CM_E_FAILED, "cannot run %s", cmd->argv[0]);
 }
 
-int
-cm_spawn_started(struct cm_spawn *s, const struct cm_cmd *cmd, struct cm_err **err)
+int cm_spawn_started(struct cm_spawn *s, const struct cm_cmd *cmd, struct cm_err **err)
 {
     if (s->failed_fd < 0)
         return 0;
-    struct failure f = { AT_NONE, 0 };
+    struct failure f = {AT_NONE, 0};
     ssize_t n;
     do
         n = read(s->failed_fd, &f, sizeof f);
@@ -253,8 +243,7 @@ cm_spawn_started(struct cm_spawn *s, const struct cm_cmd *cmd, struct cm_err **e
     return n == (ssize_t)sizeof f ? explain(&f, cmd, err) : 0;
 }
 
-int
-cm_spawn_input(const struct cm_cmd *cmd, struct cm_err **err)
+int cm_spawn_input(const struct cm_cmd *cmd, struct cm_err **err)
 {
     if (cmd->input == NULL) {
         int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -282,8 +271,4 @@ cm_spawn_input(const struct cm_cmd *cmd, struct cm_err **err)
     return fd;
 }
 
-int
-cm_spawn_status(int wait_status)
-{
-    return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
-}
+int cm_spawn_status(int wait_status) { return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status); }

@@ -32,7 +32,7 @@ struct cm_tunnel {
 
 static struct sockaddr_in loopback(int port)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return a;
 }
@@ -43,9 +43,12 @@ static int free_port(struct cm_err **err)
     struct sockaddr_in a = loopback(0);
     socklen_t n = sizeof a;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = -1;
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0) port = ntohs(a.sin_port);
-    if (port < 0) cm_fail_errno(err, CM_E_FAILED, "no free port on loopback");
-    if (fd >= 0) close(fd);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0)
+        port = ntohs(a.sin_port);
+    if (port < 0)
+        cm_fail_errno(err, CM_E_FAILED, "no free port on loopback");
+    if (fd >= 0)
+        close(fd);
     return port;
 }
 
@@ -54,7 +57,8 @@ static bool listens(const struct cm_tunnel *t)
     struct sockaddr_in a = loopback(t->port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool yes = fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0;
-    if (fd >= 0) close(fd);
+    if (fd >= 0)
+        close(fd);
     return yes;
 }
 
@@ -75,9 +79,9 @@ static bool over(void *ctx) { return ((struct cm_tunnel *)ctx)->ended; }
 
 static int start(struct cm_tunnel *t, struct cm_host *node, const char *host, const char *port, struct cm_err **err)
 {
-    cm_autoargv a = { 0 };
-    cm_autofree char *forward = strchr(host, ':') ? cm_fmt("127.0.0.1:%d:[%s]:%s", t->port, host, port)
-                                                  : cm_fmt("127.0.0.1:%d:%s:%s", t->port, host, port);
+    cm_autoargv a = {0};
+    cm_autofree char *forward =
+        strchr(host, ':') ? cm_fmt("127.0.0.1:%d:[%s]:%s", t->port, host, port) : cm_fmt("127.0.0.1:%d:%s:%s", t->port, host, port);
     cm_argv_add(&a, node->ssh);
     cm_argv_add(&a, "-N");
     cm_argv_add2(&a, "-o", "BatchMode=yes");
@@ -87,7 +91,7 @@ static int start(struct cm_tunnel *t, struct cm_host *node, const char *host, co
     cm_argv_add2(&a, "-o", "ServerAliveInterval=15");
     cm_argv_add2(&a, "-L", forward);
     cm_argv_add(&a, node->name);
-    struct cm_cmd cmd = { .argv = a.list };
+    struct cm_cmd cmd = {.argv = a.list};
     t->ssh = cm_proc_start(t->loop, &cmd, line, ended, t, err);
     return t->ssh ? 0 : -1;
 }
@@ -97,12 +101,15 @@ static int wait_for_it(struct cm_tunnel *t, struct cm_host *node, int64_t timeou
     int64_t until = cm_loop_now_ms(t->loop) + timeout_ms;
     while (!t->ended && !listens(t)) {
         int64_t now = cm_loop_now_ms(t->loop), next = now + LOOK_EVERY_MS < until ? now + LOOK_EVERY_MS : until;
-        if (now >= until) return cm_fail_passing(err, "%s: ssh was not let in within %lld s", node->name, (long long)(timeout_ms / 1000));
-        if (cm_loop_until(t->loop, over, t, next) == CM_WAIT_CANCELLED) return cm_fail(err, CM_E_INTERRUPTED, "cancelled");
+        if (now >= until)
+            return cm_fail_passing(err, "%s: ssh was not let in within %lld s", node->name, (long long)(timeout_ms / 1000));
+        if (cm_loop_until(t->loop, over, t, next) == CM_WAIT_CANCELLED)
+            return cm_fail(err, CM_E_INTERRUPTED, "cancelled");
     }
-    if (!t->ended) return 0;
+    if (!t->ended)
+        return 0;
     cm_autofree char *words = cm_strdup(cm_proc_errout(t->ssh));
-    struct cm_out out = { .status = 255, .out = NULL, .errout = words };
+    struct cm_out out = {.status = 255, .out = NULL, .errout = words};
     return cm_host_classify(node, false, &out, err);
 }
 
@@ -115,12 +122,14 @@ struct cm_tunnel *cm_tunnel_open(struct cm_loop *loop, struct cm_host *node, con
         return NULL;
     }
     int free_one = free_port(err);
-    if (free_one < 0) return NULL;
+    if (free_one < 0)
+        return NULL;
     struct cm_tunnel *t = cm_alloc(sizeof *t);
     t->loop = loop;
     t->port = free_one;
     snprintf(t->text, sizeof t->text, "%d", t->port);
-    if (start(t, node, host, port, err) == 0 && wait_for_it(t, node, timeout_ms, err) == 0) return t;
+    if (start(t, node, host, port, err) == 0 && wait_for_it(t, node, timeout_ms, err) == 0)
+        return t;
     cm_tunnel_close(t);
     return NULL;
 }
@@ -131,7 +140,9 @@ bool cm_tunnel_alive(const struct cm_tunnel *t) { return !t->ended; }
 
 void cm_tunnel_close(struct cm_tunnel *t)
 {
-    if (!t) return;
-    if (t->ssh) cm_proc_stop(t->ssh);
+    if (!t)
+        return;
+    if (t->ssh)
+        cm_proc_stop(t->ssh);
     free(t);
 }

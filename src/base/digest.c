@@ -15,11 +15,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-struct cm_sha { EVP_MD_CTX *ctx; };
+struct cm_sha {
+    EVP_MD_CTX *ctx;
+};
 
 /* libcrypto fails here only without memory (or with SHA-256 forbidden, where nothing of ours can work). */
-static void
-must(int ok)
+static void must(int ok)
 {
     if (ok != 1) {
         fputs("connect-migrate-run: SHA-256 is not available in libcrypto\n", stderr);
@@ -27,8 +28,7 @@ must(int ok)
     }
 }
 
-struct cm_sha *
-cm_sha_new(void)
+struct cm_sha *cm_sha_new(void)
 {
     struct cm_sha *s = cm_alloc(sizeof *s);
     s->ctx = EVP_MD_CTX_new();
@@ -37,28 +37,18 @@ cm_sha_new(void)
     return s;
 }
 
-void
-cm_sha_add(struct cm_sha *s, const void *data, size_t n)
-{
-    must(EVP_DigestUpdate(s->ctx, data, n));
-}
+void cm_sha_add(struct cm_sha *s, const void *data, size_t n) { must(EVP_DigestUpdate(s->ctx, data, n)); }
 
-void
-cm_sha_end(struct cm_sha *taken, unsigned char out[32])
+void cm_sha_end(struct cm_sha *taken, unsigned char out[32])
 {
     must(EVP_DigestFinal_ex(taken->ctx, out, NULL));
     EVP_MD_CTX_free(taken->ctx);
     free(taken);
 }
 
-void
-cm_sha256(const void *data, size_t n, unsigned char out[32])
-{
-    must(EVP_Digest(data, n, out, NULL, EVP_sha256(), NULL));
-}
+void cm_sha256(const void *data, size_t n, unsigned char out[32]) { must(EVP_Digest(data, n, out, NULL, EVP_sha256(), NULL)); }
 
-int
-cm_sha256_file(const char *path, unsigned char out[32], struct cm_err **err)
+int cm_sha256_file(const char *path, unsigned char out[32], struct cm_err **err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -81,15 +71,13 @@ cm_sha256_file(const char *path, unsigned char out[32], struct cm_err **err)
     return result;
 }
 
-void
-cm_sha256_json(const json_t *j, unsigned char out[32])
+void cm_sha256_json(const json_t *j, unsigned char out[32])
 {
     cm_autofree char *text = cm_json_canonical(j);
     cm_sha256(text, strlen(text), out);
 }
 
-void
-cm_hex(const unsigned char *bytes, size_t n, char *out)
+void cm_hex(const unsigned char *bytes, size_t n, char *out)
 {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < n; i++) {
@@ -99,8 +87,4 @@ cm_hex(const unsigned char *bytes, size_t n, char *out)
     *out = '\0';
 }
 
-uint32_t
-cm_crc32(uint32_t crc, const void *data, size_t n)
-{
-    return (uint32_t)crc32_z(crc, data, n);
-}
+uint32_t cm_crc32(uint32_t crc, const void *data, size_t n) { return (uint32_t)crc32_z(crc, data, n); }

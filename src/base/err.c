@@ -21,8 +21,7 @@ struct cm_err {
 
 static char *format(const char *fmt, va_list ap) CM_PRINTF(1, 0);
 
-static char *
-format(const char *fmt, va_list ap)
+static char *format(const char *fmt, va_list ap)
 {
     struct cm_str s = CM_STR(CM_STR_PAGE);
     cm_str_vaddf(&s, fmt, ap);
@@ -30,8 +29,7 @@ format(const char *fmt, va_list ap)
 }
 
 /* Takes `message`. The first cause wins. */
-static int
-make(struct cm_err **err, enum cm_code code, bool passing, char *message)
+static int make(struct cm_err **err, enum cm_code code, bool passing, char *message)
 {
     if (err == NULL || *err != NULL) {
         free(message);
@@ -45,8 +43,7 @@ make(struct cm_err **err, enum cm_code code, bool passing, char *message)
     return -1;
 }
 
-int
-cm_fail(struct cm_err **err, enum cm_code code, const char *fmt, ...)
+int cm_fail(struct cm_err **err, enum cm_code code, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -55,8 +52,7 @@ cm_fail(struct cm_err **err, enum cm_code code, const char *fmt, ...)
     return make(err, code, false, message);
 }
 
-int
-cm_fail_errno(struct cm_err **err, enum cm_code code, const char *fmt, ...)
+int cm_fail_errno(struct cm_err **err, enum cm_code code, const char *fmt, ...)
 {
     int saved = errno;
     va_list ap;
@@ -68,8 +64,7 @@ cm_fail_errno(struct cm_err **err, enum cm_code code, const char *fmt, ...)
     return -1;
 }
 
-int
-cm_fail_passing(struct cm_err **err, const char *fmt, ...)
+int cm_fail_passing(struct cm_err **err, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -78,8 +73,7 @@ cm_fail_passing(struct cm_err **err, const char *fmt, ...)
     return make(err, CM_E_FAILED, true, message);
 }
 
-int
-cm_wrap(struct cm_err **err, const char *fmt, ...)
+int cm_wrap(struct cm_err **err, const char *fmt, ...)
 {
     if (err == NULL || *err == NULL)
         return -1;
@@ -92,8 +86,7 @@ cm_wrap(struct cm_err **err, const char *fmt, ...)
     return -1;
 }
 
-void
-cm_hint(struct cm_err **err, const char *fmt, ...)
+void cm_hint(struct cm_err **err, const char *fmt, ...)
 {
     if (err == NULL || *err == NULL || (*err)->hint != NULL)
         return;
@@ -103,8 +96,7 @@ cm_hint(struct cm_err **err, const char *fmt, ...)
     va_end(ap);
 }
 
-void
-cm_evidence(struct cm_err **err, const char *text)
+void cm_evidence(struct cm_err **err, const char *text)
 {
     if (err == NULL || *err == NULL || text == NULL || *text == '\0')
         return;
@@ -115,38 +107,17 @@ cm_evidence(struct cm_err **err, const char *text)
         (*err)->evidence = cm_fmt("%s%s%s", old, old[strlen(old) - 1] == '\n' ? "" : "\n", text);
 }
 
-enum cm_code
-cm_err_code(const struct cm_err *err)
-{
-    return err == NULL ? CM_E_OK : err->code;
-}
+enum cm_code cm_err_code(const struct cm_err *err) { return err == NULL ? CM_E_OK : err->code; }
 
-bool
-cm_err_is_passing(const struct cm_err *err)
-{
-    return err != NULL && err->passing;
-}
+bool cm_err_is_passing(const struct cm_err *err) { return err != NULL && err->passing; }
 
-const char *
-cm_err_message(const struct cm_err *err)
-{
-    return err == NULL ? "" : err->message;
-}
+const char *cm_err_message(const struct cm_err *err) { return err == NULL ? "" : err->message; }
 
-const char *
-cm_err_hint(const struct cm_err *err)
-{
-    return err == NULL ? NULL : err->hint;
-}
+const char *cm_err_hint(const struct cm_err *err) { return err == NULL ? NULL : err->hint; }
 
-const char *
-cm_err_evidence(const struct cm_err *err)
-{
-    return err == NULL ? NULL : err->evidence;
-}
+const char *cm_err_evidence(const struct cm_err *err) { return err == NULL ? NULL : err->evidence; }
 
-void
-cm_err_free(struct cm_err *err)
+void cm_err_free(struct cm_err *err)
 {
     if (err == NULL)
         return;
@@ -156,8 +127,7 @@ cm_err_free(struct cm_err *err)
     free(err);
 }
 
-void
-cm_err_clear(struct cm_err **err)
+void cm_err_clear(struct cm_err **err)
 {
     if (err == NULL)
         return;
@@ -165,8 +135,7 @@ cm_err_clear(struct cm_err **err)
     *err = NULL;
 }
 
-int
-cm_err_move(struct cm_err **dst, struct cm_err *src)
+int cm_err_move(struct cm_err **dst, struct cm_err *src)
 {
     if (dst != NULL && *dst == NULL)
         *dst = src;
@@ -175,22 +144,22 @@ cm_err_move(struct cm_err **dst, struct cm_err *src)
     return -1;
 }
 
-const char *
-cm_code_word(int code)
+const char *cm_code_word(int code)
 {
     switch (code) {
-#define X(id, status, word, meaning) case status: return word;
+#define X(id, status, word, meaning)                                                                                               \
+    case status: return word;
         CM_CODES(X)
 #undef X
     default: return NULL;
     }
 }
 
-const char *
-cm_code_meaning(int code)
+const char *cm_code_meaning(int code)
 {
     switch (code) {
-#define X(id, status, word, meaning) case status: return meaning;
+#define X(id, status, word, meaning)                                                                                               \
+    case status: return meaning;
         CM_CODES(X)
 #undef X
     default: return NULL;

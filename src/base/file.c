@@ -18,8 +18,7 @@
 
 #include "base/mem.h"
 
-static int
-read_fd(int fd, const char *path, size_t max_bytes, char **data, size_t *bytes, struct cm_err **err)
+static int read_fd(int fd, const char *path, size_t max_bytes, char **data, size_t *bytes, struct cm_err **err)
 {
     struct stat st;
     size_t cap = 4096;
@@ -54,8 +53,7 @@ read_fd(int fd, const char *path, size_t max_bytes, char **data, size_t *bytes, 
     return 0;
 }
 
-int
-cm_file_read(const char *path, size_t max_bytes, char **data, size_t *bytes, struct cm_err **err)
+int cm_file_read(const char *path, size_t max_bytes, char **data, size_t *bytes, struct cm_err **err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
@@ -65,8 +63,7 @@ cm_file_read(const char *path, size_t max_bytes, char **data, size_t *bytes, str
     return result;
 }
 
-bool
-cm_file_exists(const char *path)
+bool cm_file_exists(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0;
@@ -79,8 +76,7 @@ struct cm_file_new {
     FILE *stream;
 };
 
-static int
-open_temporary(struct cm_file_new *f, mode_t mode)
+static int open_temporary(struct cm_file_new *f, mode_t mode)
 {
     cm_autofree char *dir = cm_path_dir(f->path);
     for (unsigned n = 0; n < 1000; n++) {
@@ -98,8 +94,7 @@ open_temporary(struct cm_file_new *f, mode_t mode)
     return -1;
 }
 
-struct cm_file_new *
-cm_file_begin(const char *path, mode_t mode, struct cm_err **err)
+struct cm_file_new *cm_file_begin(const char *path, mode_t mode, struct cm_err **err)
 {
     struct cm_file_new *f = cm_alloc(sizeof *f);
     struct stat st;
@@ -120,14 +115,9 @@ cm_file_begin(const char *path, mode_t mode, struct cm_err **err)
     return NULL;
 }
 
-FILE *
-cm_file_stream(struct cm_file_new *f)
-{
-    return f->stream;
-}
+FILE *cm_file_stream(struct cm_file_new *f) { return f->stream; }
 
-void
-cm_file_drop(struct cm_file_new *taken)
+void cm_file_drop(struct cm_file_new *taken)
 {
     if (taken == NULL)
         return;
@@ -141,8 +131,7 @@ cm_file_drop(struct cm_file_new *taken)
     free(taken);
 }
 
-int
-cm_file_keep(struct cm_file_new *taken, struct cm_err **err)
+int cm_file_keep(struct cm_file_new *taken, struct cm_err **err)
 {
     struct cm_file_new *f = taken;
     int result = 0;
@@ -164,8 +153,7 @@ cm_file_keep(struct cm_file_new *taken, struct cm_err **err)
     return result;
 }
 
-int
-cm_file_write(const char *path, const void *data, size_t bytes, mode_t mode, struct cm_err **err)
+int cm_file_write(const char *path, const void *data, size_t bytes, mode_t mode, struct cm_err **err)
 {
     struct cm_file_new *f = cm_file_begin(path, mode, err);
     if (f == NULL)
@@ -180,8 +168,7 @@ cm_file_write(const char *path, const void *data, size_t bytes, mode_t mode, str
 
 /* ---- folders and paths ---- */
 
-int
-cm_dir_make(const char *path, mode_t mode, struct cm_err **err)
+int cm_dir_make(const char *path, mode_t mode, struct cm_err **err)
 {
     struct stat st;
     if (mkdir(path, mode) == 0)
@@ -203,8 +190,7 @@ cm_dir_make(const char *path, mode_t mode, struct cm_err **err)
     return cm_fail_errno(err, CM_E_FAILED, "cannot make the folder %s", path);
 }
 
-int
-cm_dir_sync(const char *path, struct cm_err **err)
+int cm_dir_sync(const char *path, struct cm_err **err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -217,8 +203,7 @@ cm_dir_sync(const char *path, struct cm_err **err)
     return result;
 }
 
-char *
-cm_path_join(const char *dir, const char *name)
+char *cm_path_join(const char *dir, const char *name)
 {
     if (name[0] == '/' || dir[0] == '\0')
         return cm_strdup(name);
@@ -227,8 +212,7 @@ cm_path_join(const char *dir, const char *name)
 }
 
 /* Length of path without its trailing slashes ("/" keeps its one). */
-static size_t
-trimmed(const char *path)
+static size_t trimmed(const char *path)
 {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/')
@@ -236,8 +220,7 @@ trimmed(const char *path)
     return n;
 }
 
-char *
-cm_path_dir(const char *path)
+char *cm_path_dir(const char *path)
 {
     size_t n = trimmed(path);
     while (n > 0 && path[n - 1] != '/')
@@ -249,8 +232,7 @@ cm_path_dir(const char *path)
     return cm_strndup(path, n);
 }
 
-const char *
-cm_path_base(const char *path)
+const char *cm_path_base(const char *path)
 {
     size_t n = trimmed(path);
     while (n > 0 && path[n - 1] != '/')
@@ -258,8 +240,7 @@ cm_path_base(const char *path)
     return path + n;
 }
 
-char *
-cm_path_absolute(const char *path)
+char *cm_path_absolute(const char *path)
 {
     if (path[0] == '/')
         return cm_strdup(path);
@@ -276,15 +257,13 @@ cm_path_absolute(const char *path)
 /* ---- locks ---- */
 
 /* Is path still the file behind fd? The holder before us may have removed it. */
-static bool
-same_file(int fd, const char *path)
+static bool same_file(int fd, const char *path)
 {
     struct stat a, b;
     return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-int
-cm_lock_file(const char *path, char **body, struct cm_err **err)
+int cm_lock_file(const char *path, char **body, struct cm_err **err)
 {
     if (body != NULL)
         *body = NULL;

@@ -9,15 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool
-cm_fault(const char *name)
+bool cm_fault(const char *name)
 {
     const char *wanted = getenv("CM_FAULT");
     return wanted != NULL && strcmp(wanted, name) == 0;
 }
 
-enum cm_crash
-cm_crash_at(uint64_t seq)
+enum cm_crash cm_crash_at(uint64_t seq)
 {
     const char *wanted = getenv("CM_CRASH");
     if (wanted == NULL || *wanted < '0' || *wanted > '9')

@@ -8,8 +8,7 @@
 
 #include "base/mem.h"
 
-const json_t *
-cm_json_at(const json_t *j, const char *path)
+const json_t *cm_json_at(const json_t *j, const char *path)
 {
     while (j != NULL && *path != '\0') {
         size_t n = strcspn(path, ".");
@@ -22,15 +21,13 @@ cm_json_at(const json_t *j, const char *path)
     return j;
 }
 
-const char *
-cm_json_text(const json_t *j, const char *path, const char *otherwise)
+const char *cm_json_text(const json_t *j, const char *path, const char *otherwise)
 {
     const char *text = json_string_value(cm_json_at(j, path));
     return text == NULL ? otherwise : text;
 }
 
-int64_t
-cm_json_int(const json_t *j, const char *path, int64_t otherwise)
+int64_t cm_json_int(const json_t *j, const char *path, int64_t otherwise)
 {
     const json_t *v = cm_json_at(j, path);
     if (json_is_integer(v))
@@ -43,8 +40,7 @@ cm_json_int(const json_t *j, const char *path, int64_t otherwise)
     return otherwise;
 }
 
-bool
-cm_json_bool(const json_t *j, const char *path, bool otherwise)
+bool cm_json_bool(const json_t *j, const char *path, bool otherwise)
 {
     const json_t *v = cm_json_at(j, path);
     if (json_is_boolean(v))
@@ -58,8 +54,7 @@ cm_json_bool(const json_t *j, const char *path, bool otherwise)
     return otherwise;
 }
 
-char *
-cm_json_canonical(const json_t *j)
+char *cm_json_canonical(const json_t *j)
 {
     if (j == NULL)
         return cm_strdup("null");
@@ -67,8 +62,7 @@ cm_json_canonical(const json_t *j)
     return text == NULL ? cm_strdup("null") : text;
 }
 
-json_t *
-cm_json_parse(const char *text, size_t n, const char *what, struct cm_err **err)
+json_t *cm_json_parse(const char *text, size_t n, const char *what, struct cm_err **err)
 {
     json_error_t e;
     json_t *j = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
@@ -77,8 +71,7 @@ cm_json_parse(const char *text, size_t n, const char *what, struct cm_err **err)
     return j;
 }
 
-json_t *
-cm_json_strings(const char *const *list)
+json_t *cm_json_strings(const char *const *list)
 {
     json_t *array = json_array();
     for (size_t i = 0; list != NULL && list[i] != NULL; i++)

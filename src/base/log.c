@@ -13,14 +13,9 @@
 /* Set once by cli from -v and -q; read by everything that has no context to carry it. */
 static enum cm_level shown = CM_NORMAL;
 
-void
-cm_log_level(enum cm_level level)
-{
-    shown = level;
-}
+void cm_log_level(enum cm_level level) { shown = level; }
 
-void
-cm_log(enum cm_level level, const char *fmt, ...)
+void cm_log(enum cm_level level, const char *fmt, ...)
 {
     if (level > shown)
         return;

@@ -61,9 +61,9 @@ struct cm_loop {
     size_t polled_cap, polled_watch_cap;
     void (*got)(void *ctx, int signo);
     void *got_ctx;
-    bool look_at_children;      /* one was added or SIGCHLD came */
+    bool look_at_children; /* one was added or SIGCHLD came */
     bool cancelled;
-    bool serving;               /* inside callbacks: sleeping again is an error */
+    bool serving; /* inside callbacks: sleeping again is an error */
 };
 
 /* ---- the signal pipe ---- */
@@ -73,10 +73,9 @@ static struct {
     pid_t owner;
     unsigned users;
     volatile sig_atomic_t child_pending;
-} sig = { .read_fd = -1, .write_fd = -1 };
+} sig = {.read_fd = -1, .write_fd = -1};
 
-static void
-handle(int signo)
+static void handle(int signo)
 {
     int saved = errno;
     unsigned char byte = (unsigned char)signo;
@@ -90,8 +89,7 @@ handle(int signo)
     errno = saved;
 }
 
-static void
-route(int signo, void (*handler)(int))
+static void route(int signo, void (*handler)(int))
 {
     struct sigaction sa;
     memset(&sa, 0, sizeof sa);
@@ -101,8 +99,7 @@ route(int signo, void (*handler)(int))
     sigaction(signo, &sa, NULL);
 }
 
-static void
-open_signal_pipe(void)
+static void open_signal_pipe(void)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) {
@@ -116,8 +113,7 @@ open_signal_pipe(void)
     route(SIGCHLD, handle);
 }
 
-static void
-close_signal_pipe(void)
+static void close_signal_pipe(void)
 {
     sig.owner = 0;
     close(sig.read_fd);
@@ -127,8 +123,7 @@ close_signal_pipe(void)
 
 /* ---- the loop ---- */
 
-struct cm_loop *
-cm_loop_new(const struct cm_clock *clock)
+struct cm_loop *cm_loop_new(const struct cm_clock *clock)
 {
     struct cm_loop *loop = cm_alloc(sizeof *loop);
     loop->clock = clock;
@@ -137,8 +132,7 @@ cm_loop_new(const struct cm_clock *clock)
     return loop;
 }
 
-static void
-forget_everything(struct cm_loop *loop)
+static void forget_everything(struct cm_loop *loop)
 {
     for (struct cm_watch *w = loop->watches, *next; w != NULL; w = next) {
         next = w->next;
@@ -158,8 +152,7 @@ forget_everything(struct cm_loop *loop)
     loop->hook_count = 0;
 }
 
-void
-cm_loop_free(struct cm_loop *loop)
+void cm_loop_free(struct cm_loop *loop)
 {
     if (loop == NULL)
         return;
@@ -179,20 +172,11 @@ cm_loop_free(struct cm_loop *loop)
     free(loop);
 }
 
-int64_t
-cm_loop_now_ms(const struct cm_loop *loop)
-{
-    return cm_clock_boot(loop->clock);
-}
+int64_t cm_loop_now_ms(const struct cm_loop *loop) { return cm_clock_boot(loop->clock); }
 
-const struct cm_clock *
-cm_loop_clock(const struct cm_loop *loop)
-{
-    return loop->clock;
-}
+const struct cm_clock *cm_loop_clock(const struct cm_loop *loop) { return loop->clock; }
 
-struct cm_watch *
-cm_loop_fd(struct cm_loop *loop, int fd, short events, void (*ready)(void *ctx, int fd, short revents), void *ctx)
+struct cm_watch *cm_loop_fd(struct cm_loop *loop, int fd, short events, void (*ready)(void *ctx, int fd, short revents), void *ctx)
 {
     struct cm_watch *w = cm_alloc(sizeof *w);
     w->fd = fd;
@@ -204,21 +188,15 @@ cm_loop_fd(struct cm_loop *loop, int fd, short events, void (*ready)(void *ctx, 
     return w;
 }
 
-void
-cm_watch_events(struct cm_watch *w, short events)
-{
-    w->events = events;
-}
+void cm_watch_events(struct cm_watch *w, short events) { w->events = events; }
 
-void
-cm_watch_drop(struct cm_watch *w)
+void cm_watch_drop(struct cm_watch *w)
 {
     if (w != NULL)
         w->dropped = true;
 }
 
-struct cm_timer *
-cm_loop_timer(struct cm_loop *loop, int64_t at_ms, int64_t period_ms, void (*due)(void *ctx), void *ctx)
+struct cm_timer *cm_loop_timer(struct cm_loop *loop, int64_t at_ms, int64_t period_ms, void (*due)(void *ctx), void *ctx)
 {
     struct cm_timer *t = cm_alloc(sizeof *t);
     t->at_ms = at_ms;
@@ -230,15 +208,13 @@ cm_loop_timer(struct cm_loop *loop, int64_t at_ms, int64_t period_ms, void (*due
     return t;
 }
 
-void
-cm_timer_drop(struct cm_timer *t)
+void cm_timer_drop(struct cm_timer *t)
 {
     if (t != NULL)
         t->dropped = true;
 }
 
-void
-cm_loop_child(struct cm_loop *loop, pid_t pid, void (*ended)(void *ctx, pid_t pid, int status), void *ctx)
+void cm_loop_child(struct cm_loop *loop, pid_t pid, void (*ended)(void *ctx, pid_t pid, int status), void *ctx)
 {
     struct child *c = cm_alloc(sizeof *c);
     c->pid = pid;
@@ -246,34 +222,30 @@ cm_loop_child(struct cm_loop *loop, pid_t pid, void (*ended)(void *ctx, pid_t pi
     c->ctx = ctx;
     c->next = loop->children;
     loop->children = c;
-    loop->look_at_children = true;      /* it may have ended already, and its SIGCHLD been read */
+    loop->look_at_children = true; /* it may have ended already, and its SIGCHLD been read */
 }
 
-void
-cm_loop_child_forget(struct cm_loop *loop, pid_t pid)
+void cm_loop_child_forget(struct cm_loop *loop, pid_t pid)
 {
     for (struct child *c = loop->children; c != NULL; c = c->next)
         if (c->pid == pid)
             c->dropped = true;
 }
 
-void
-cm_loop_each_turn(struct cm_loop *loop, void (*fn)(void *ctx), void *ctx)
+void cm_loop_each_turn(struct cm_loop *loop, void (*fn)(void *ctx), void *ctx)
 {
     loop->hooks = cm_grow(loop->hooks, &loop->hook_cap, loop->hook_count + 1, sizeof *loop->hooks);
-    loop->hooks[loop->hook_count++] = (struct turn_hook){ fn, ctx };
+    loop->hooks[loop->hook_count++] = (struct turn_hook){fn, ctx};
 }
 
-void
-cm_loop_each_turn_drop(struct cm_loop *loop, void (*fn)(void *ctx), void *ctx)
+void cm_loop_each_turn_drop(struct cm_loop *loop, void (*fn)(void *ctx), void *ctx)
 {
     for (size_t i = 0; i < loop->hook_count; i++)
         if (loop->hooks[i].fn == fn && loop->hooks[i].ctx == ctx)
             loop->hooks[i].fn = NULL;
 }
 
-void
-cm_loop_signals(struct cm_loop *loop, void (*got)(void *ctx, int signo), void *ctx)
+void cm_loop_signals(struct cm_loop *loop, void (*got)(void *ctx, int signo), void *ctx)
 {
     loop->got = got;
     loop->got_ctx = ctx;
@@ -285,8 +257,7 @@ cm_loop_signals(struct cm_loop *loop, void (*got)(void *ctx, int signo), void *c
         route(SIGHUP, handle);
 }
 
-void
-cm_loop_after_fork(struct cm_loop *loop)
+void cm_loop_after_fork(struct cm_loop *loop)
 {
     bool had_signals = loop->got != NULL;
     close_signal_pipe();
@@ -305,44 +276,40 @@ cm_loop_after_fork(struct cm_loop *loop)
     open_signal_pipe();
 }
 
-void
-cm_loop_cancel(struct cm_loop *loop)
-{
-    loop->cancelled = true;
-}
+void cm_loop_cancel(struct cm_loop *loop) { loop->cancelled = true; }
 
-void
-cm_loop_resume(struct cm_loop *loop)
-{
-    loop->cancelled = false;
-}
+void cm_loop_resume(struct cm_loop *loop) { loop->cancelled = false; }
 
-bool
-cm_loop_cancelled(const struct cm_loop *loop)
-{
-    return loop->cancelled;
-}
+bool cm_loop_cancelled(const struct cm_loop *loop) { return loop->cancelled; }
 
 /* ---- a turn ---- */
 
-static void
-sweep(struct cm_loop *loop)
+static void sweep(struct cm_loop *loop)
 {
     for (struct cm_watch **p = &loop->watches; *p != NULL;) {
         struct cm_watch *w = *p;
-        if (!w->dropped) { p = &w->next; continue; }
+        if (!w->dropped) {
+            p = &w->next;
+            continue;
+        }
         *p = w->next;
         free(w);
     }
     for (struct cm_timer **p = &loop->timers; *p != NULL;) {
         struct cm_timer *t = *p;
-        if (!t->dropped) { p = &t->next; continue; }
+        if (!t->dropped) {
+            p = &t->next;
+            continue;
+        }
         *p = t->next;
         free(t);
     }
     for (struct child **p = &loop->children; *p != NULL;) {
         struct child *c = *p;
-        if (!c->dropped) { p = &c->next; continue; }
+        if (!c->dropped) {
+            p = &c->next;
+            continue;
+        }
         *p = c->next;
         free(c);
     }
@@ -354,8 +321,7 @@ sweep(struct cm_loop *loop)
 }
 
 /* Milliseconds for poll until the nearest timer or the deadline; -1: nothing is due. */
-static int
-sleep_ms(const struct cm_loop *loop, int64_t deadline_ms)
+static int sleep_ms(const struct cm_loop *loop, int64_t deadline_ms)
 {
     if (loop->look_at_children)
         return 0;
@@ -371,33 +337,31 @@ sleep_ms(const struct cm_loop *loop, int64_t deadline_ms)
     return at - now > INT_MAX ? INT_MAX : (int)(at - now);
 }
 
-static size_t
-fill_polled(struct cm_loop *loop)
+static size_t fill_polled(struct cm_loop *loop)
 {
     size_t n = 1;
     for (const struct cm_watch *w = loop->watches; w != NULL; w = w->next)
         n++;
     loop->polled = cm_grow(loop->polled, &loop->polled_cap, n, sizeof *loop->polled);
     loop->polled_watch = cm_grow(loop->polled_watch, &loop->polled_watch_cap, n, sizeof *loop->polled_watch);
-    loop->polled[0] = (struct pollfd){ .fd = sig.read_fd, .events = POLLIN };
+    loop->polled[0] = (struct pollfd){.fd = sig.read_fd, .events = POLLIN};
     size_t i = 1;
     for (struct cm_watch *w = loop->watches; w != NULL; w = w->next, i++) {
         /* With no events wanted poll would still report a hang-up, over and over. */
-        loop->polled[i] = (struct pollfd){ .fd = w->events == 0 ? -1 : w->fd, .events = w->events };
+        loop->polled[i] = (struct pollfd){.fd = w->events == 0 ? -1 : w->fd, .events = w->events};
         loop->polled_watch[i] = w;
     }
     return n;
 }
 
-static void
-serve_signals(struct cm_loop *loop)
+static void serve_signals(struct cm_loop *loop)
 {
     unsigned char bytes[256];
     ssize_t n;
     while ((n = read(sig.read_fd, bytes, sizeof bytes)) > 0) {
         for (ssize_t i = 0; i < n; i++) {
             if (bytes[i] == SIGCHLD) {
-                sig.child_pending = 0;      /* before waitpid looks: a later one writes again */
+                sig.child_pending = 0; /* before waitpid looks: a later one writes again */
                 loop->look_at_children = true;
             } else if (loop->got != NULL) {
                 loop->got(loop->got_ctx, bytes[i]);
@@ -406,8 +370,7 @@ serve_signals(struct cm_loop *loop)
     }
 }
 
-static void
-serve_children(struct cm_loop *loop)
+static void serve_children(struct cm_loop *loop)
 {
     if (!loop->look_at_children)
         return;
@@ -425,23 +388,21 @@ serve_children(struct cm_loop *loop)
     }
 }
 
-static void
-serve_timers(struct cm_loop *loop)
+static void serve_timers(struct cm_loop *loop)
 {
     int64_t now = cm_loop_now_ms(loop);
     for (struct cm_timer *t = loop->timers; t != NULL; t = t->next) {
         if (t->dropped || t->at_ms > now)
             continue;
         if (t->period_ms > 0)
-            t->at_ms = now + t->period_ms;      /* after a long turn: once, not once for each period missed */
+            t->at_ms = now + t->period_ms; /* after a long turn: once, not once for each period missed */
         else
             t->dropped = true;
         t->due(t->ctx);
     }
 }
 
-static void
-run_hooks(struct cm_loop *loop)
+static void run_hooks(struct cm_loop *loop)
 {
     loop->serving = true;
     for (size_t i = 0; i < loop->hook_count; i++)
@@ -450,8 +411,7 @@ run_hooks(struct cm_loop *loop)
     loop->serving = false;
 }
 
-static void
-turn(struct cm_loop *loop, int64_t deadline_ms)
+static void turn(struct cm_loop *loop, int64_t deadline_ms)
 {
     sweep(loop);
     size_t n = fill_polled(loop);
@@ -476,8 +436,7 @@ turn(struct cm_loop *loop, int64_t deadline_ms)
     loop->serving = false;
 }
 
-static bool
-ask(struct cm_loop *loop, bool (*ready)(void *ctx), void *ctx)
+static bool ask(struct cm_loop *loop, bool (*ready)(void *ctx), void *ctx)
 {
     if (ready == NULL)
         return false;
@@ -488,8 +447,7 @@ ask(struct cm_loop *loop, bool (*ready)(void *ctx), void *ctx)
 }
 
 /* The one function that sleeps. */
-static enum cm_wait
-wait_for(struct cm_loop *loop, bool (*ready)(void *ctx), void *ctx, int64_t deadline_ms, bool heed_cancel)
+static enum cm_wait wait_for(struct cm_loop *loop, bool (*ready)(void *ctx), void *ctx, int64_t deadline_ms, bool heed_cancel)
 {
     if (loop->serving) {
         fputs("connect-migrate-run: internal error: a callback of the loop waits for the loop\n", stderr);
@@ -512,14 +470,12 @@ wait_for(struct cm_loop *loop, bool (*ready)(void *ctx), void *ctx, int64_t dead
     }
 }
 
-enum cm_wait
-cm_loop_until(struct cm_loop *loop, bool (*ready)(void *ctx), void *ctx, int64_t deadline_ms)
+enum cm_wait cm_loop_until(struct cm_loop *loop, bool (*ready)(void *ctx), void *ctx, int64_t deadline_ms)
 {
     return wait_for(loop, ready, ctx, deadline_ms, true);
 }
 
-enum cm_wait
-cm_loop_drain(struct cm_loop *loop, bool (*ready)(void *ctx), void *ctx, int64_t deadline_ms)
+enum cm_wait cm_loop_drain(struct cm_loop *loop, bool (*ready)(void *ctx), void *ctx, int64_t deadline_ms)
 {
     return wait_for(loop, ready, ctx, deadline_ms, false);
 }

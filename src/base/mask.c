@@ -24,8 +24,7 @@ static struct {
     size_t count, cap;
 } known;
 
-void
-cm_mask_add(const char *secret)
+void cm_mask_add(const char *secret)
 {
     if (secret == NULL || strlen(secret) < SHORTEST)
         return;
@@ -36,23 +35,21 @@ cm_mask_add(const char *secret)
     known.texts[known.count++] = cm_strdup(secret);
 }
 
-static void
-wipe_str(struct cm_str *s)
+static void wipe_str(struct cm_str *s)
 {
     if (s->data != NULL)
         cm_wipe(s->data, s->cap);
     cm_str_fini(s);
 }
 
-static void
-add_percent(const char *secret, const char *digits)
+static void add_percent(const char *secret, const char *digits)
 {
     struct cm_str s = CM_STR(CM_STR_PAGE);
     for (const unsigned char *p = (const unsigned char *)secret; *p != '\0'; p++) {
         if (isalnum(*p) || strchr("-._~", *p) != NULL) {
             cm_str_add_bytes(&s, p, 1);
         } else {
-            const char triple[3] = { '%', digits[*p >> 4], digits[*p & 15] };
+            const char triple[3] = {'%', digits[*p >> 4], digits[*p & 15]};
             cm_str_add_bytes(&s, triple, 3);
         }
     }
@@ -60,15 +57,14 @@ add_percent(const char *secret, const char *digits)
     wipe_str(&s);
 }
 
-static void
-add_json(const char *secret)
+static void add_json(const char *secret)
 {
     struct cm_str s = CM_STR(CM_STR_PAGE);
     for (const unsigned char *p = (const unsigned char *)secret; *p != '\0'; p++) {
         static const char escaped[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
         const char *at = strchr(escaped, *p);
         if (at != NULL) {
-            const char pair[2] = { '\\', letters[at - escaped] };
+            const char pair[2] = {'\\', letters[at - escaped]};
             cm_str_add_bytes(&s, pair, 2);
         } else if (*p < 0x20) {
             cm_str_addf(&s, "\\u%04x", *p);
@@ -81,8 +77,7 @@ add_json(const char *secret)
 }
 
 /* As a Kubernetes Secret shows it; without padding, since a longer value may go on there. */
-static void
-add_base64(const char *secret)
+static void add_base64(const char *secret)
 {
     size_t n = strlen(secret);
     if (n > CM_STR_PAGE)
@@ -97,8 +92,7 @@ add_base64(const char *secret)
 }
 
 /* A secret of several lines may be shown a line at a time. */
-static void
-add_lines(const char *secret)
+static void add_lines(const char *secret)
 {
     while (*secret != '\0') {
         size_t n = strcspn(secret, "\r\n");
@@ -113,8 +107,7 @@ add_lines(const char *secret)
     }
 }
 
-void
-cm_mask_add_encoded(const char *secret)
+void cm_mask_add_encoded(const char *secret)
 {
     if (secret == NULL || strlen(secret) < SHORTEST)
         return;
@@ -128,8 +121,7 @@ cm_mask_add_encoded(const char *secret)
 }
 
 /* Length of a product key at p (seven groups of four capitals or digits, joined by "-"); 0: none. */
-static size_t
-product_key(const char *text, const char *p)
+static size_t product_key(const char *text, const char *p)
 {
     enum { GROUPS = 7, LENGTH = GROUPS * 5 - 1 };
     if (p > text && isalnum((unsigned char)p[-1]))
@@ -142,8 +134,7 @@ product_key(const char *text, const char *p)
     return isalnum((unsigned char)p[LENGTH]) ? 0 : LENGTH;
 }
 
-char *
-cm_mask(const char *text)
+char *cm_mask(const char *text)
 {
     if (text == NULL)
         return cm_strdup("");
@@ -172,8 +163,7 @@ cm_mask(const char *text)
     return cm_str_take(&s);
 }
 
-void
-cm_mask_fini(void)
+void cm_mask_fini(void)
 {
     for (size_t i = 0; i < known.count; i++) {
         cm_wipe(known.texts[i], strlen(known.texts[i]));

@@ -12,8 +12,7 @@
 
 #include <cm/str.h>
 
-static _Noreturn void
-out_of_memory(void)
+static _Noreturn void out_of_memory(void)
 {
     static const char text[] =
         "connect-migrate-run: out of memory; what is on record is safe, run the same command again to go on\n";
@@ -22,8 +21,7 @@ out_of_memory(void)
     _exit(CM_E_INTERNAL);
 }
 
-static void *
-json_alloc(size_t n)
+static void *json_alloc(size_t n)
 {
     void *p = malloc(n == 0 ? 1 : n);
     if (p == NULL)
@@ -31,14 +29,9 @@ json_alloc(size_t n)
     return p;
 }
 
-void
-cm_mem_init(void)
-{
-    json_set_alloc_funcs(json_alloc, free);
-}
+void cm_mem_init(void) { json_set_alloc_funcs(json_alloc, free); }
 
-void *
-cm_alloc(size_t n)
+void *cm_alloc(size_t n)
 {
     void *p = calloc(1, n == 0 ? 1 : n);
     if (p == NULL)
@@ -46,8 +39,7 @@ cm_alloc(size_t n)
     return p;
 }
 
-void *
-cm_realloc(void *p, size_t n)
+void *cm_realloc(void *p, size_t n)
 {
     void *q = realloc(p, n == 0 ? 1 : n);
     if (q == NULL)
@@ -55,8 +47,7 @@ cm_realloc(void *p, size_t n)
     return q;
 }
 
-void *
-cm_grow(void *array, size_t *cap, size_t want, size_t item_bytes)
+void *cm_grow(void *array, size_t *cap, size_t want, size_t item_bytes)
 {
     if (want <= *cap)
         return array;
@@ -74,8 +65,7 @@ cm_grow(void *array, size_t *cap, size_t want, size_t item_bytes)
     return p;
 }
 
-char *
-cm_strndup(const char *s, size_t n)
+char *cm_strndup(const char *s, size_t n)
 {
     size_t len = strnlen(s, n);
     char *copy = cm_alloc(len + 1);
@@ -83,11 +73,7 @@ cm_strndup(const char *s, size_t n)
     return copy;
 }
 
-char *
-cm_strdup(const char *s)
-{
-    return s == NULL ? NULL : cm_strndup(s, strlen(s));
-}
+char *cm_strdup(const char *s) { return s == NULL ? NULL : cm_strndup(s, strlen(s)); }
 
 /* ---- arenas ---- */
 
@@ -103,14 +89,9 @@ struct cm_arena {
     size_t count, cap;
 };
 
-struct cm_arena *
-cm_arena_new(void)
-{
-    return cm_alloc(sizeof(struct cm_arena));
-}
+struct cm_arena *cm_arena_new(void) { return cm_alloc(sizeof(struct cm_arena)); }
 
-void
-cm_arena_free(struct cm_arena *a)
+void cm_arena_free(struct cm_arena *a)
 {
     if (a == NULL)
         return;
@@ -124,8 +105,7 @@ cm_arena_free(struct cm_arena *a)
     free(a);
 }
 
-void *
-cm_arena_alloc(struct cm_arena *a, size_t n)
+void *cm_arena_alloc(struct cm_arena *a, size_t n)
 {
     const size_t align = alignof(max_align_t);
     if (n > SIZE_MAX / 2)
@@ -144,8 +124,7 @@ cm_arena_alloc(struct cm_arena *a, size_t n)
     return p;
 }
 
-char *
-cm_arena_strdup(struct cm_arena *a, const char *s)
+char *cm_arena_strdup(struct cm_arena *a, const char *s)
 {
     if (s == NULL)
         return NULL;
@@ -153,8 +132,7 @@ cm_arena_strdup(struct cm_arena *a, const char *s)
     return memcpy(cm_arena_alloc(a, n), s, n);
 }
 
-char *
-cm_arena_fmt(struct cm_arena *a, const char *fmt, ...)
+char *cm_arena_fmt(struct cm_arena *a, const char *fmt, ...)
 {
     struct cm_str s = CM_STR(CM_STR_BIG);
     va_list ap;
@@ -166,8 +144,7 @@ cm_arena_fmt(struct cm_arena *a, const char *fmt, ...)
     return text;
 }
 
-json_t *
-cm_arena_json(struct cm_arena *a, json_t *taken)
+json_t *cm_arena_json(struct cm_arena *a, json_t *taken)
 {
     if (taken == NULL)
         return NULL;

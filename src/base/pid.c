@@ -17,8 +17,7 @@
 static char boot_id[64];
 static char who[256];
 
-const char *
-cm_boot_id(void)
+const char *cm_boot_id(void)
 {
     if (boot_id[0] == '\0') {
         cm_autofree char *text = NULL;
@@ -32,8 +31,7 @@ cm_boot_id(void)
 
 /* State letter and start time of a process; -1: gone. The name in field 2 may hold blanks and brackets: count from the
  * last bracket (proc(5)). */
-static int
-read_stat(pid_t pid, char *state, int64_t *start)
+static int read_stat(pid_t pid, char *state, int64_t *start)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
@@ -59,16 +57,14 @@ read_stat(pid_t pid, char *state, int64_t *start)
     return 0;
 }
 
-int64_t
-cm_pid_start(pid_t pid)
+int64_t cm_pid_start(pid_t pid)
 {
     char state;
     int64_t start;
     return read_stat(pid, &state, &start) == 0 ? start : -1;
 }
 
-bool
-cm_pid_alive(pid_t pid, int64_t start, const char *recorded_boot_id)
+bool cm_pid_alive(pid_t pid, int64_t start, const char *recorded_boot_id)
 {
     char state;
     int64_t now;
@@ -79,11 +75,10 @@ cm_pid_alive(pid_t pid, int64_t start, const char *recorded_boot_id)
     return now == start && state != 'Z' && state != 'X' && state != 'x';
 }
 
-const char *
-cm_who(void)
+const char *cm_who(void)
 {
     if (who[0] == '\0') {
-        const char *user = getuid() == 0 ? getenv("SUDO_USER") : NULL;      /* the person behind root */
+        const char *user = getuid() == 0 ? getenv("SUDO_USER") : NULL; /* the person behind root */
         if (user == NULL || *user == '\0') {
             const struct passwd *pw = getpwuid(getuid());
             user = pw != NULL ? pw->pw_name : getenv("USER");

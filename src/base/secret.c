@@ -15,15 +15,13 @@ struct cm_secret {
     char text[];
 };
 
-void
-cm_wipe(void *p, size_t n)
+void cm_wipe(void *p, size_t n)
 {
     if (p != NULL && n > 0)
         explicit_bzero(p, n);
 }
 
-struct cm_secret *
-cm_secret_new_bytes(const char *bytes, size_t n)
+struct cm_secret *cm_secret_new_bytes(const char *bytes, size_t n)
 {
     struct cm_secret *s = cm_alloc(sizeof *s + n + 1);
     s->bytes = n;
@@ -33,8 +31,7 @@ cm_secret_new_bytes(const char *bytes, size_t n)
     return s;
 }
 
-struct cm_secret *
-cm_secret_new(const char *text)
+struct cm_secret *cm_secret_new(const char *text)
 {
     size_t n = strlen(text);
     if (n > 0 && text[n - 1] == '\n')
@@ -44,14 +41,9 @@ cm_secret_new(const char *text)
     return cm_secret_new_bytes(text, n);
 }
 
-const char *
-cm_secret_reveal(const struct cm_secret *s)
-{
-    return s == NULL ? NULL : s->text;
-}
+const char *cm_secret_reveal(const struct cm_secret *s) { return s == NULL ? NULL : s->text; }
 
-void
-cm_secret_free(struct cm_secret *s)
+void cm_secret_free(struct cm_secret *s)
 {
     if (s == NULL)
         return;

@@ -10,8 +10,7 @@
 #include "base/mem.h"
 
 /* Room for n more bytes and the NUL; returns how many of the n may be added. */
-static size_t
-room(struct cm_str *s, size_t n)
+static size_t room(struct cm_str *s, size_t n)
 {
     size_t left = s->max > s->len ? s->max - s->len : 0;
     if (n > left) {
@@ -28,8 +27,7 @@ room(struct cm_str *s, size_t n)
     return n;
 }
 
-bool
-cm_str_add_bytes(struct cm_str *s, const void *bytes, size_t n)
+bool cm_str_add_bytes(struct cm_str *s, const void *bytes, size_t n)
 {
     size_t fits = room(s, n);
     if (fits > 0)
@@ -39,14 +37,9 @@ cm_str_add_bytes(struct cm_str *s, const void *bytes, size_t n)
     return fits == n;
 }
 
-bool
-cm_str_add(struct cm_str *s, const char *text)
-{
-    return cm_str_add_bytes(s, text, strlen(text));
-}
+bool cm_str_add(struct cm_str *s, const char *text) { return cm_str_add_bytes(s, text, strlen(text)); }
 
-bool
-cm_str_vaddf(struct cm_str *s, const char *fmt, va_list ap)
+bool cm_str_vaddf(struct cm_str *s, const char *fmt, va_list ap)
 {
     char small[512];
     va_list again;
@@ -60,14 +53,13 @@ cm_str_vaddf(struct cm_str *s, const char *fmt, va_list ap)
         vsnprintf(big, (size_t)n + 1, fmt, again);
         fits = cm_str_add_bytes(s, big, (size_t)n);
     } else {
-        s->full = true;      /* an encoding error in a %ls: nothing of ours */
+        s->full = true; /* an encoding error in a %ls: nothing of ours */
     }
     va_end(again);
     return fits;
 }
 
-bool
-cm_str_addf(struct cm_str *s, const char *fmt, ...)
+bool cm_str_addf(struct cm_str *s, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -76,8 +68,7 @@ cm_str_addf(struct cm_str *s, const char *fmt, ...)
     return fits;
 }
 
-void
-cm_str_reset(struct cm_str *s)
+void cm_str_reset(struct cm_str *s)
 {
     s->len = 0;
     s->full = false;
@@ -85,14 +76,9 @@ cm_str_reset(struct cm_str *s)
         s->data[0] = '\0';
 }
 
-const char *
-cm_str_text(const struct cm_str *s)
-{
-    return s->data == NULL ? "" : s->data;
-}
+const char *cm_str_text(const struct cm_str *s) { return s->data == NULL ? "" : s->data; }
 
-char *
-cm_str_take(struct cm_str *s)
+char *cm_str_take(struct cm_str *s)
 {
     char *text = s->data == NULL ? cm_strdup("") : s->data;
     s->data = NULL;
@@ -101,16 +87,14 @@ cm_str_take(struct cm_str *s)
     return text;
 }
 
-void
-cm_str_fini(struct cm_str *s)
+void cm_str_fini(struct cm_str *s)
 {
     free(s->data);
     s->data = NULL;
     s->len = s->cap = 0;
 }
 
-char *
-cm_fmt(const char *fmt, ...)
+char *cm_fmt(const char *fmt, ...)
 {
     struct cm_str s = CM_STR(CM_STR_BIG);
     va_list ap;

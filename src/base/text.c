@@ -9,21 +9,12 @@
 
 #include "base/mem.h"
 
-static size_t
-smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-static bool
-same_letter(char a, char b)
-{
-    return tolower((unsigned char)a) == tolower((unsigned char)b);
-}
+static bool same_letter(char a, char b) { return tolower((unsigned char)a) == tolower((unsigned char)b); }
 
 /* Edits (insert, delete, replace, swap of neighbours) from a to b: Damerau-Levenshtein, restricted form. */
-static size_t
-distance(const char *a, const char *b)
+static size_t distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b), w = m + 1;
     cm_autofree size_t *d = cm_alloc(3 * w * sizeof *d);
@@ -46,8 +37,7 @@ distance(const char *a, const char *b)
     return last[m];
 }
 
-const char *
-cm_nearest(const char *name, const char *const *known)
+const char *cm_nearest(const char *name, const char *const *known)
 {
     const char *best = NULL;
     size_t best_distance = 0, n = strlen(name);
@@ -66,8 +56,7 @@ cm_nearest(const char *name, const char *const *known)
     return best;
 }
 
-void
-cm_shell_quote(struct cm_str *out, const char *word)
+void cm_shell_quote(struct cm_str *out, const char *word)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
     if (*word != '\0' && word[strspn(word, plain)] == '\0') {
@@ -87,8 +76,7 @@ cm_shell_quote(struct cm_str *out, const char *word)
     cm_str_add(out, "'");
 }
 
-char *
-cm_shell_join(const char *const *argv)
+char *cm_shell_join(const char *const *argv)
 {
     struct cm_str s = CM_STR(CM_STR_BIG);
     for (size_t i = 0; argv != NULL && argv[i] != NULL; i++) {
@@ -99,16 +87,14 @@ cm_shell_join(const char *const *argv)
     return cm_str_take(&s);
 }
 
-static bool
-blank(const char *from, const char *to)
+static bool blank(const char *from, const char *to)
 {
     while (from < to && isspace((unsigned char)*from))
         from++;
     return from == to;
 }
 
-char *
-cm_last_lines(const char *text, int n)
+char *cm_last_lines(const char *text, int n)
 {
     if (text == NULL)
         return cm_strdup("");
@@ -139,22 +125,16 @@ cm_last_lines(const char *text, int n)
     return cm_str_take(&s);
 }
 
-bool
-cm_starts(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
+bool cm_starts(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
 
-bool
-cm_ends(const char *text, const char *suffix)
+bool cm_ends(const char *text, const char *suffix)
 {
     size_t n = strlen(text), m = strlen(suffix);
     return n >= m && strcmp(text + n - m, suffix) == 0;
 }
 
 /* The next number of a version; advances over it and over one dot that a digit follows. False: no more. */
-static bool
-next_number(const char **p, unsigned long *value)
+static bool next_number(const char **p, unsigned long *value)
 {
     const char *s = *p;
     if (!isdigit((unsigned char)*s))
@@ -170,8 +150,7 @@ next_number(const char **p, unsigned long *value)
     return true;
 }
 
-int
-cm_version_compare(const char *a, const char *b)
+int cm_version_compare(const char *a, const char *b)
 {
     if (*a == 'v' || *a == 'V')
         a++;
@@ -187,8 +166,7 @@ cm_version_compare(const char *a, const char *b)
     }
 }
 
-static size_t
-digits(const char *s)
+static size_t digits(const char *s)
 {
     size_t n = 0;
     while (isdigit((unsigned char)s[n]))
@@ -196,8 +174,7 @@ digits(const char *s)
     return n;
 }
 
-char *
-cm_version_find(const char *text)
+char *cm_version_find(const char *text)
 {
     for (const char *p = text; *p != '\0'; p++) {
         if (!isdigit((unsigned char)*p) || (p > text && (isdigit((unsigned char)p[-1]) || p[-1] == '.')))
@@ -208,8 +185,7 @@ cm_version_find(const char *text)
     return NULL;
 }
 
-size_t
-cm_utf8_span(const char *text, size_t n)
+size_t cm_utf8_span(const char *text, size_t n)
 {
     const unsigned char *s = (const unsigned char *)text;
     size_t i = 0;
@@ -230,8 +206,4 @@ cm_utf8_span(const char *text, size_t n)
     return n;
 }
 
-bool
-cm_utf8_valid(const char *text, size_t n)
-{
-    return cm_utf8_span(text, n) == n;
-}
+bool cm_utf8_valid(const char *text, size_t n) { return cm_utf8_span(text, n) == n; }

@@ -19,11 +19,10 @@ static const int64_t longest_ms = INT64_C(10) * 366 * 86400 * 1000;
 static const struct unit {
     const char *name;
     int64_t ms;
-} units[] = { { "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 } };
+} units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 
 /* Units come in falling order, each at most once: "5m2h" is more likely a slip than a wish. */
-bool
-cm_duration_parse(const char *text, int64_t *ms)
+bool cm_duration_parse(const char *text, int64_t *ms)
 {
     int64_t total = 0;
     size_t next_unit = 0;
@@ -42,7 +41,7 @@ cm_duration_parse(const char *text, int64_t *ms)
             len++;
         size_t u = next_unit;
         if (len == 0 && *p == '\0' && total == 0 && next_unit == 0)
-            u = 3;      /* a bare number: seconds */
+            u = 3; /* a bare number: seconds */
         else
             while (u < sizeof units / sizeof *units && (strlen(units[u].name) != len || strncmp(units[u].name, p, len) != 0))
                 u++;
@@ -58,8 +57,7 @@ cm_duration_parse(const char *text, int64_t *ms)
     return true;
 }
 
-char *
-cm_duration_text(int64_t ms)
+char *cm_duration_text(int64_t ms)
 {
     const char *minus = ms < 0 ? "-" : "";
     uint64_t v = ms < 0 ? (uint64_t)0 - (uint64_t)ms : (uint64_t)ms;
@@ -75,14 +73,9 @@ cm_duration_text(int64_t ms)
     return cm_fmt("%s%llud %02lluh %02llum", minus, s / 86400, s / 3600 % 24, s / 60 % 60);
 }
 
-static int64_t
-floor_seconds(int64_t ms)
-{
-    return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
-}
+static int64_t floor_seconds(int64_t ms) { return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000); }
 
-char *
-cm_time_text(int64_t wall_ms)
+char *cm_time_text(int64_t wall_ms)
 {
     int64_t s = floor_seconds(wall_ms);
     struct tm tm = cm_civil(s);
@@ -91,8 +84,7 @@ cm_time_text(int64_t wall_ms)
 }
 
 /* Exactly `count` digits at *p. */
-static bool
-number(const char **p, int count, int *value)
+static bool number(const char **p, int count, int *value)
 {
     *value = 0;
     for (int i = 0; i < count; i++, (*p)++) {
@@ -103,8 +95,7 @@ number(const char **p, int count, int *value)
     return true;
 }
 
-static bool
-literal(const char **p, const char *chars)
+static bool literal(const char **p, const char *chars)
 {
     if (**p == '\0' || strchr(chars, **p) == NULL)
         return false;
@@ -112,13 +103,12 @@ literal(const char **p, const char *chars)
     return true;
 }
 
-static bool
-parse_date(const char **p, struct tm *tm)
+static bool parse_date(const char **p, struct tm *tm)
 {
     if (!number(p, 4, &tm->tm_year) || !literal(p, "-") || !number(p, 2, &tm->tm_mon) || !literal(p, "-") ||
         !number(p, 2, &tm->tm_mday))
         return false;
-    static const int days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int y = tm->tm_year;
     bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
     if (y < 1900 || tm->tm_mon < 1 || tm->tm_mon > 12 || tm->tm_mday < 1 || tm->tm_mday > days[tm->tm_mon - 1] ||
@@ -130,8 +120,7 @@ parse_date(const char **p, struct tm *tm)
 }
 
 /* "22:00" or, with seconds, "22:00:30" (60 for a leap second). */
-static bool
-parse_clock(const char **p, struct tm *tm, bool need_seconds)
+static bool parse_clock(const char **p, struct tm *tm, bool need_seconds)
 {
     if (!number(p, 2, &tm->tm_hour) || !literal(p, ":") || !number(p, 2, &tm->tm_min))
         return false;
@@ -141,8 +130,7 @@ parse_clock(const char **p, struct tm *tm, bool need_seconds)
     return tm->tm_hour <= 23 && tm->tm_min <= 59 && tm->tm_sec <= 60;
 }
 
-static bool
-parse_offset(const char **p, int *seconds)
+static bool parse_offset(const char **p, int *seconds)
 {
     *seconds = 0;
     if (literal(p, "Zz"))
@@ -158,10 +146,9 @@ parse_offset(const char **p, int *seconds)
     return true;
 }
 
-bool
-cm_time_parse(const char *rfc3339, int64_t *wall_ms)
+bool cm_time_parse(const char *rfc3339, int64_t *wall_ms)
 {
-    struct tm tm = { 0 };
+    struct tm tm = {0};
     const char *p = rfc3339;
     int ms = 0, offset = 0;
     if (!parse_date(&p, &tm) || !literal(&p, "Tt ") || !parse_clock(&p, &tm, true))
@@ -179,10 +166,9 @@ cm_time_parse(const char *rfc3339, int64_t *wall_ms)
     return true;
 }
 
-int
-cm_time_in_zone(const char *text, const char *zone, int64_t *wall_ms, struct cm_err **err)
+int cm_time_in_zone(const char *text, const char *zone, int64_t *wall_ms, struct cm_err **err)
 {
-    struct tm tm = { 0 };
+    struct tm tm = {0};
     const char *p = text;
     if (!parse_date(&p, &tm) || !literal(&p, "Tt ") || !parse_clock(&p, &tm, false) || *p != '\0' || tm.tm_sec > 59) {
         cm_fail(err, CM_E_USAGE, "\"%s\" is not a time", text);
@@ -204,8 +190,7 @@ cm_time_in_zone(const char *text, const char *zone, int64_t *wall_ms, struct cm_
     return 0;
 }
 
-char *
-cm_time_for_people(int64_t wall_ms, const char *zone)
+char *cm_time_for_people(int64_t wall_ms, const char *zone)
 {
     int64_t s = floor_seconds(wall_ms);
     struct cm_zone *z = cm_zone_open(zone, NULL);

@@ -20,14 +20,14 @@
 
 enum { DEEPEST = 64, MARK_STRIDE = 64 };
 static const size_t most_bytes = (size_t)64 << 20;
-static const size_t most_repeated = 1000000;      /* nodes that aliases add when they are written out */
+static const size_t most_repeated = 1000000; /* nodes that aliases add when they are written out */
 
 /* A node and what only the parser needs of it. */
 struct node {
-    struct cm_yaml y;          /* first: a struct cm_yaml * from here is a struct node * too */
-    size_t expanded;           /* nodes below and with it, aliases written out */
-    unsigned height;           /* levels of collections below and with it, aliases written out */
-    bool open;                 /* its end has not been seen */
+    struct cm_yaml y; /* first: a struct cm_yaml * from here is a struct node * too */
+    size_t expanded;  /* nodes below and with it, aliases written out */
+    unsigned height;  /* levels of collections below and with it, aliases written out */
+    bool open;        /* its end has not been seen */
 };
 
 struct cm_yaml_doc {
@@ -37,35 +37,36 @@ struct cm_yaml_doc {
     struct cm_yaml *root;
 };
 
-struct frame {                 /* an open collection */
+struct frame { /* an open collection */
     struct node *node;
     struct cm_yaml **keys, **items;
     size_t key_cap, item_cap, count;
-    struct cm_yaml *key;       /* map: read, its value is still to come */
+    struct cm_yaml *key; /* map: read, its value is still to come */
 };
 
-struct anchor { const char *name; struct node *node; };
+struct anchor {
+    const char *name;
+    struct node *node;
+};
 
 struct parse {
     struct cm_yaml_doc *doc;
     yaml_parser_t parser;
-    size_t skip;               /* bytes of a byte order mark */
+    size_t skip; /* bytes of a byte order mark */
     bool ascii;
-    size_t *marks;             /* byte offset of every MARK_STRIDE-th code point */
+    size_t *marks; /* byte offset of every MARK_STRIDE-th code point */
     size_t mark_count, points;
     struct frame frames[DEEPEST];
     size_t depth, nodes;
-    void *anchors;             /* tsearch(3) tree */
+    void *anchors; /* tsearch(3) tree */
     struct cm_err **err;
 };
 
 /* ---- places ---- */
 
-static int
-fault(struct parse *p, size_t line, size_t column, const char *fmt, ...) CM_PRINTF(4, 5);
+static int fault(struct parse *p, size_t line, size_t column, const char *fmt, ...) CM_PRINTF(4, 5);
 
-static int
-fault(struct parse *p, size_t line, size_t column, const char *fmt, ...)
+static int fault(struct parse *p, size_t line, size_t column, const char *fmt, ...)
 {
     struct cm_str s = CM_STR(CM_STR_LINE);
     va_list ap;
@@ -77,14 +78,9 @@ fault(struct parse *p, size_t line, size_t column, const char *fmt, ...)
     return -1;
 }
 
-static bool
-begins_point(char c)
-{
-    return ((unsigned char)c & 0xc0) != 0x80;
-}
+static bool begins_point(char c) { return ((unsigned char)c & 0xc0) != 0x80; }
 
-static int
-fault_at_byte(struct parse *p, size_t at, const char *what)
+static int fault_at_byte(struct parse *p, size_t at, const char *what)
 {
     const char *s = p->doc->source;
     size_t line = 1, column = 1;
@@ -99,8 +95,7 @@ fault_at_byte(struct parse *p, size_t at, const char *what)
     return fault(p, line, column, "%s", what);
 }
 
-static void
-index_points(struct parse *p)
+static void index_points(struct parse *p)
 {
     const char *s = p->doc->source;
     size_t n = p->doc->bytes;
@@ -119,8 +114,7 @@ index_points(struct parse *p)
     }
 }
 
-static size_t
-byte_of(const struct parse *p, const yaml_mark_t *m)
+static size_t byte_of(const struct parse *p, const yaml_mark_t *m)
 {
     size_t n = p->doc->bytes;
     if (p->ascii)
@@ -136,8 +130,7 @@ byte_of(const struct parse *p, const yaml_mark_t *m)
 }
 
 /* The first byte behind anchor and tag. */
-static size_t
-behind_properties(const char *s, size_t from, size_t end)
+static size_t behind_properties(const char *s, size_t from, size_t end)
 {
     while (from < end && (s[from] == '&' || s[from] == '!')) {
         bool verbatim = s[from] == '!' && from + 1 < end && s[from + 1] == '<';
@@ -159,8 +152,8 @@ behind_properties(const char *s, size_t from, size_t end)
 
 /* ---- building the tree ---- */
 
-static struct node *
-new_node(struct parse *p, enum cm_yaml_type type, const yaml_event_t *e, const yaml_char_t *anchor, const yaml_char_t *tag)
+static struct node *new_node(struct parse *p, enum cm_yaml_type type, const yaml_event_t *e, const yaml_char_t *anchor,
+                             const yaml_char_t *tag)
 {
     struct node *n = cm_arena_alloc(p->doc->arena, sizeof *n);
     n->y.type = type;
@@ -178,14 +171,12 @@ new_node(struct parse *p, enum cm_yaml_type type, const yaml_event_t *e, const y
     return n;
 }
 
-static int
-by_anchor(const void *a, const void *b)
+static int by_anchor(const void *a, const void *b)
 {
     return strcmp(((const struct anchor *)a)->name, ((const struct anchor *)b)->name);
 }
 
-static void
-remember_anchor(struct parse *p, struct node *n)
+static void remember_anchor(struct parse *p, struct node *n)
 {
     if (n->y.anchor == NULL)
         return;
@@ -194,12 +185,11 @@ remember_anchor(struct parse *p, struct node *n)
     a->node = n;
     struct anchor **slot = tsearch(a, &p->anchors, by_anchor);
     if (slot == NULL)
-        abort();               /* out of memory inside tsearch; nothing of ours can go on either */
-    (*slot)->node = n;         /* a later anchor of the same name wins (YAML 1.1, 3.2.2.2) */
+        abort();       /* out of memory inside tsearch; nothing of ours can go on either */
+    (*slot)->node = n; /* a later anchor of the same name wins (YAML 1.1, 3.2.2.2) */
 }
 
-static int
-add_to_parent(struct parse *p, struct node *n)
+static int add_to_parent(struct parse *p, struct node *n)
 {
     if (p->depth == 0) {
         p->doc->root = &n->y;
@@ -227,8 +217,7 @@ add_to_parent(struct parse *p, struct node *n)
     return 0;
 }
 
-static int
-add_scalar(struct parse *p, const yaml_event_t *e)
+static int add_scalar(struct parse *p, const yaml_event_t *e)
 {
     struct node *n = new_node(p, CM_YAML_SCALAR, e, e->data.scalar.anchor, e->data.scalar.tag);
     n->y.text_bytes = e->data.scalar.length;
@@ -241,13 +230,12 @@ add_scalar(struct parse *p, const yaml_event_t *e)
     return add_to_parent(p, n);
 }
 
-static int
-add_alias(struct parse *p, const yaml_event_t *e)
+static int add_alias(struct parse *p, const yaml_event_t *e)
 {
     struct node *n = new_node(p, CM_YAML_ALIAS, e, NULL, NULL);
     n->y.text = cm_arena_strdup(p->doc->arena, (const char *)e->data.alias.anchor);
     n->y.text_bytes = strlen(n->y.text);
-    struct anchor wanted = { n->y.text, NULL };
+    struct anchor wanted = {n->y.text, NULL};
     struct anchor **slot = tfind(&wanted, &p->anchors, by_anchor);
     if (slot == NULL)
         return fault(p, n->y.line, n->y.column, "the alias *%s has no anchor before it", n->y.text);
@@ -267,15 +255,14 @@ add_alias(struct parse *p, const yaml_event_t *e)
     return add_to_parent(p, n);
 }
 
-static int
-begin_collection(struct parse *p, const yaml_event_t *e)
+static int begin_collection(struct parse *p, const yaml_event_t *e)
 {
     bool map = e->type == YAML_MAPPING_START_EVENT;
-    struct node *n = new_node(p, map ? CM_YAML_MAP : CM_YAML_LIST, e,
-                              map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor,
-                              map ? e->data.mapping_start.tag : e->data.sequence_start.tag);
-    n->y.flow = map ? e->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE
-                    : e->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
+    struct node *n =
+        new_node(p, map ? CM_YAML_MAP : CM_YAML_LIST, e, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor,
+                 map ? e->data.mapping_start.tag : e->data.sequence_start.tag);
+    n->y.flow =
+        map ? e->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE : e->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
     if (n->y.anchor != NULL || n->y.tag != NULL)
         n->y.body = behind_properties(p->doc->source, n->y.begin, p->doc->bytes);
     if (p->depth == DEEPEST)
@@ -283,20 +270,18 @@ begin_collection(struct parse *p, const yaml_event_t *e)
     n->open = true;
     n->height = 1;
     remember_anchor(p, n);
-    p->frames[p->depth++] = (struct frame){ .node = n };
+    p->frames[p->depth++] = (struct frame){.node = n};
     return 0;
 }
 
-static int
-by_text(const void *a, const void *b)
+static int by_text(const void *a, const void *b)
 {
     const struct cm_yaml *x = *(struct cm_yaml *const *)a, *y = *(struct cm_yaml *const *)b;
     int d = strcmp(x->text, y->text);
     return d != 0 ? d : x->begin < y->begin ? -1 : x->begin > y->begin;
 }
 
-static int
-refuse_duplicates(struct parse *p, const struct cm_yaml *map)
+static int refuse_duplicates(struct parse *p, const struct cm_yaml *map)
 {
     if (map->count < 2)
         return 0;
@@ -313,8 +298,7 @@ refuse_duplicates(struct parse *p, const struct cm_yaml *map)
     return 0;
 }
 
-static struct cm_yaml **
-settle_array(struct parse *p, struct cm_yaml **from, size_t count)
+static struct cm_yaml **settle_array(struct parse *p, struct cm_yaml **from, size_t count)
 {
     if (from == NULL)
         return NULL;
@@ -324,8 +308,7 @@ settle_array(struct parse *p, struct cm_yaml **from, size_t count)
     return to;
 }
 
-static int
-end_collection(struct parse *p, const yaml_event_t *e)
+static int end_collection(struct parse *p, const yaml_event_t *e)
 {
     struct frame *f = &p->frames[--p->depth];
     struct cm_yaml *y = &f->node->y;
@@ -348,8 +331,7 @@ end_collection(struct parse *p, const yaml_event_t *e)
 
 /* ---- reading ---- */
 
-static int
-libyaml_fault(struct parse *p)
+static int libyaml_fault(struct parse *p)
 {
     const yaml_parser_t *y = &p->parser;
     const char *what = y->problem == NULL ? "not YAML" : y->problem;
@@ -367,8 +349,7 @@ libyaml_fault(struct parse *p)
 }
 
 /* 1: the stream has ended. */
-static int
-take_event(struct parse *p, const yaml_event_t *e, size_t *documents)
+static int take_event(struct parse *p, const yaml_event_t *e, size_t *documents)
 {
     switch (e->type) {
     case YAML_DOCUMENT_START_EVENT:
@@ -389,8 +370,7 @@ take_event(struct parse *p, const yaml_event_t *e, size_t *documents)
     }
 }
 
-static int
-read_events(struct parse *p)
+static int read_events(struct parse *p)
 {
     size_t documents = 0;
     int result = 0;
@@ -404,14 +384,9 @@ read_events(struct parse *p)
     return result < 0 ? -1 : 0;
 }
 
-static void
-nothing(void *p)
-{
-    (void)p;
-}
+static void nothing(void *p) { (void)p; }
 
-static int
-parse_source(struct cm_yaml_doc *doc, struct cm_err **err)
+static int parse_source(struct cm_yaml_doc *doc, struct cm_err **err)
 {
     cm_autofree struct parse *p = cm_alloc(sizeof *p);
     p->doc = doc;
@@ -442,8 +417,7 @@ parse_source(struct cm_yaml_doc *doc, struct cm_err **err)
     return result;
 }
 
-struct cm_yaml_doc *
-cm_yaml_parse(const char *text, size_t bytes, const char *name, struct cm_err **err)
+struct cm_yaml_doc *cm_yaml_parse(const char *text, size_t bytes, const char *name, struct cm_err **err)
 {
     struct cm_yaml_doc *doc = cm_alloc(sizeof *doc);
     doc->arena = cm_arena_new();
@@ -458,8 +432,7 @@ cm_yaml_parse(const char *text, size_t bytes, const char *name, struct cm_err **
     return NULL;
 }
 
-struct cm_yaml_doc *
-cm_yaml_load(const char *path, struct cm_err **err)
+struct cm_yaml_doc *cm_yaml_load(const char *path, struct cm_err **err)
 {
     cm_autofree char *text = NULL;
     size_t bytes = 0;
@@ -472,8 +445,7 @@ cm_yaml_load(const char *path, struct cm_err **err)
     return cm_yaml_parse(text, bytes, path, err);
 }
 
-void
-cm_yaml_free(struct cm_yaml_doc *doc)
+void cm_yaml_free(struct cm_yaml_doc *doc)
 {
     if (doc == NULL)
         return;
@@ -485,28 +457,18 @@ cm_yaml_free(struct cm_yaml_doc *doc)
 
 /* ---- looking at it ---- */
 
-const char *
-cm_yaml_name(const struct cm_yaml_doc *doc)
-{
-    return doc->name;
-}
+const char *cm_yaml_name(const struct cm_yaml_doc *doc) { return doc->name; }
 
-const char *
-cm_yaml_source(const struct cm_yaml_doc *doc, size_t *bytes)
+const char *cm_yaml_source(const struct cm_yaml_doc *doc, size_t *bytes)
 {
     if (bytes != NULL)
         *bytes = doc->bytes;
     return doc->source;
 }
 
-struct cm_yaml *
-cm_yaml_root(const struct cm_yaml_doc *doc)
-{
-    return doc->root;
-}
+struct cm_yaml *cm_yaml_root(const struct cm_yaml_doc *doc) { return doc->root; }
 
-static size_t
-find_key(const struct cm_yaml *map, const char *key)
+static size_t find_key(const struct cm_yaml *map, const char *key)
 {
     if (map == NULL || map->type != CM_YAML_MAP)
         return SIZE_MAX;
@@ -516,22 +478,19 @@ find_key(const struct cm_yaml *map, const char *key)
     return SIZE_MAX;
 }
 
-struct cm_yaml *
-cm_yaml_get(const struct cm_yaml *map, const char *key)
+struct cm_yaml *cm_yaml_get(const struct cm_yaml *map, const char *key)
 {
     size_t i = find_key(map, key);
     return i == SIZE_MAX ? NULL : map->items[i];
 }
 
-struct cm_yaml *
-cm_yaml_key(const struct cm_yaml *map, const char *key)
+struct cm_yaml *cm_yaml_key(const struct cm_yaml *map, const char *key)
 {
     size_t i = find_key(map, key);
     return i == SIZE_MAX ? NULL : map->keys[i];
 }
 
-void
-cm_problem(struct cm_problems *p, const struct cm_yaml_doc *doc, const struct cm_yaml *node, const char *fmt, ...)
+void cm_problem(struct cm_problems *p, const struct cm_yaml_doc *doc, const struct cm_yaml *node, const char *fmt, ...)
 {
     if (p->count++ > 0)
         cm_str_add(&p->text, "\n");
@@ -545,8 +504,7 @@ cm_problem(struct cm_problems *p, const struct cm_yaml_doc *doc, const struct cm
     va_end(ap);
 }
 
-int
-cm_problems_end(struct cm_problems *p, struct cm_err **err)
+int cm_problems_end(struct cm_problems *p, struct cm_err **err)
 {
     int result = p->count == 0 ? 0 : cm_fail(err, CM_E_USAGE, "%s", cm_str_text(&p->text));
     cm_str_fini(&p->text);

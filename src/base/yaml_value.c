@@ -16,8 +16,7 @@
 
 #include "base/mem.h"
 
-static bool
-one_of(const char *text, const char *const *words)
+static bool one_of(const char *text, const char *const *words)
 {
     for (; *words != NULL; words++)
         if (strcmp(text, *words) == 0)
@@ -26,15 +25,15 @@ one_of(const char *text, const char *const *words)
 }
 
 /* Digits of one base; ends at the NUL. False: no digits, another character, or too large. */
-static bool
-read_digits(const char *s, unsigned base, uint64_t *value)
+static bool read_digits(const char *s, unsigned base, uint64_t *value)
 {
     *value = 0;
     if (*s == '\0')
         return false;
     for (; *s != '\0'; s++) {
-        unsigned d = isdigit((unsigned char)*s) ? (unsigned)(*s - '0')
-                     : isalpha((unsigned char)*s) ? (unsigned)(tolower((unsigned char)*s) - 'a') + 10 : 99;
+        unsigned d = isdigit((unsigned char)*s)   ? (unsigned)(*s - '0')
+                     : isalpha((unsigned char)*s) ? (unsigned)(tolower((unsigned char)*s) - 'a') + 10
+                                                  : 99;
         if (d >= base || *value > (UINT64_MAX - d) / base)
             return false;
         *value = *value * base + d;
@@ -43,8 +42,7 @@ read_digits(const char *s, unsigned base, uint64_t *value)
 }
 
 /* Go's ParseInt with base 0. */
-static bool
-read_int(const char *s, bool *minus, uint64_t *value)
+static bool read_int(const char *s, bool *minus, uint64_t *value)
 {
     *minus = *s == '-';
     if (*s == '-' || *s == '+')
@@ -61,8 +59,7 @@ read_int(const char *s, bool *minus, uint64_t *value)
 }
 
 /* go-yaml: ^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$ */
-static bool
-looks_like_float(const char *s)
+static bool looks_like_float(const char *s)
 {
     if (*s == '-' || *s == '+')
         s++;
@@ -87,8 +84,7 @@ looks_like_float(const char *s)
     return *s == '\0';
 }
 
-static json_t *
-number_json(const char *text)
+static json_t *number_json(const char *text)
 {
     cm_autofree char *plain = cm_strdup(text);
     char *to = plain;
@@ -106,17 +102,16 @@ number_json(const char *text)
     }
     if (!looks_like_float(plain))
         return NULL;
-    double d = strtod(plain, NULL);      /* the program runs in the C locale for numbers */
+    double d = strtod(plain, NULL); /* the program runs in the C locale for numbers */
     return isfinite(d) ? json_real(d) : NULL;
 }
 
 /* NULL: text. */
-static json_t *
-typed(const char *text)
+static json_t *typed(const char *text)
 {
-    static const char *const yes[] = { "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", NULL };
-    static const char *const no[] = { "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", NULL };
-    static const char *const null[] = { "", "~", "null", "Null", "NULL", NULL };
+    static const char *const yes[] = {"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", NULL};
+    static const char *const no[] = {"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", NULL};
+    static const char *const null[] = {"", "~", "null", "Null", "NULL", NULL};
     if (isdigit((unsigned char)*text) || *text == '-' || *text == '+' || *text == '.')
         return number_json(text);
     if (one_of(text, yes))
@@ -126,8 +121,7 @@ typed(const char *text)
     return one_of(text, null) ? json_null() : NULL;
 }
 
-static json_t *
-scalar_json(const struct cm_yaml *y)
+static json_t *scalar_json(const struct cm_yaml *y)
 {
     bool typable = y->plain && y->tag == NULL;
     if (y->tag != NULL)
@@ -138,8 +132,7 @@ scalar_json(const struct cm_yaml *y)
 }
 
 /* The text of a key; caller frees. */
-static char *
-key_text(const struct cm_yaml *key)
+static char *key_text(const struct cm_yaml *key)
 {
     cm_autojson j = scalar_json(key);
     if (json_is_string(j))
@@ -149,15 +142,10 @@ key_text(const struct cm_yaml *key)
 
 static json_t *value_json(const struct cm_yaml *y);
 
-static bool
-is_merge(const struct cm_yaml *key)
-{
-    return key->plain && key->tag == NULL && strcmp(key->text, "<<") == 0;
-}
+static bool is_merge(const struct cm_yaml *key) { return key->plain && key->tag == NULL && strcmp(key->text, "<<") == 0; }
 
 /* Own keys win over merged ones, an earlier merged map over a later one (YAML 1.1 merge type). */
-static void
-merge_into(json_t *object, const struct cm_yaml *value)
+static void merge_into(json_t *object, const struct cm_yaml *value)
 {
     if (value->type == CM_YAML_ALIAS)
         value = value->target;
@@ -170,8 +158,7 @@ merge_into(json_t *object, const struct cm_yaml *value)
     }
 }
 
-static json_t *
-map_json(const struct cm_yaml *y)
+static json_t *map_json(const struct cm_yaml *y)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < y->count; i++) {
@@ -187,8 +174,7 @@ map_json(const struct cm_yaml *y)
 }
 
 /* Depth is at most 64, aliases written out included: the parser saw to it. */
-static json_t *
-value_json(const struct cm_yaml *y)
+static json_t *value_json(const struct cm_yaml *y)
 {
     if (y->type == CM_YAML_ALIAS)
         y = y->target;
@@ -202,8 +188,7 @@ value_json(const struct cm_yaml *y)
     return array;
 }
 
-json_t *
-cm_yaml_json(const struct cm_yaml_doc *doc, const struct cm_yaml *node)
+json_t *cm_yaml_json(const struct cm_yaml_doc *doc, const struct cm_yaml *node)
 {
     (void)doc;
     return node == NULL ? json_null() : value_json(node);

@@ -15,24 +15,31 @@
 #include "base/mem.h"
 
 /* When a rule's switch takes place: Mm.w.d, Jn or n, at `time` seconds of that day. */
-struct switch_day { char kind; int month, week, day; int time; };
+struct switch_day {
+    char kind;
+    int month, week, day;
+    int time;
+};
 
 struct rule {
     char name[16], summer_name[16];
-    int offset, summer_offset;      /* east of UTC */
+    int offset, summer_offset; /* east of UTC */
     bool has_summer;
     struct switch_day begin, end;
 };
 
-struct kind { int offset; char name[16]; };
+struct kind {
+    int offset;
+    char name[16];
+};
 
 struct cm_zone {
-    size_t count;                   /* transitions */
+    size_t count; /* transitions */
     int64_t *at;
-    unsigned char *index;           /* into kinds */
+    unsigned char *index; /* into kinds */
     size_t kind_count;
     struct kind *kinds;
-    size_t first;                   /* the kind before the first transition */
+    size_t first; /* the kind before the first transition */
     bool has_rule;
     struct rule rule;
 };
@@ -40,8 +47,7 @@ struct cm_zone {
 /* ---- the calendar ---- */
 
 /* Days since 1970-01-01, proleptic Gregorian. */
-static int64_t
-days_of(int64_t year, int month, int day)
+static int64_t days_of(int64_t year, int month, int day)
 {
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -50,26 +56,23 @@ days_of(int64_t year, int month, int day)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-int64_t
-cm_civil_seconds(const struct tm *tm)
+int64_t cm_civil_seconds(const struct tm *tm)
 {
     return ((days_of((int64_t)tm->tm_year + 1900, tm->tm_mon + 1, tm->tm_mday) * 24 + tm->tm_hour) * 60 + tm->tm_min) * 60 +
            tm->tm_sec;
 }
 
-struct tm
-cm_civil(int64_t seconds)
+struct tm cm_civil(int64_t seconds)
 {
     time_t t = (time_t)seconds;
-    struct tm tm = { 0 };
+    struct tm tm = {0};
     gmtime_r(&t, &tm);
     return tm;
 }
 
 /* ---- the POSIX TZ string ---- */
 
-static bool
-rule_name(const char **p, char out[16])
+static bool rule_name(const char **p, char out[16])
 {
     const char *s = *p;
     bool quoted = *s == '<';
@@ -89,8 +92,7 @@ rule_name(const char **p, char out[16])
 }
 
 /* [+-]hh[:mm[:ss]] in seconds */
-static bool
-rule_time(const char **p, int *seconds)
+static bool rule_time(const char **p, int *seconds)
 {
     const char *s = *p;
     int sign = *s == '-' ? -1 : 1, scale = 3600, total = 0;
@@ -112,8 +114,7 @@ rule_time(const char **p, int *seconds)
     return true;
 }
 
-static bool
-rule_int(const char **p, char before, int *value)
+static bool rule_int(const char **p, char before, int *value)
 {
     const char *s = *p;
     if (before != '\0' && *s++ != before)
@@ -127,8 +128,7 @@ rule_int(const char **p, char before, int *value)
     return true;
 }
 
-static bool
-rule_day(const char **p, struct switch_day *d)
+static bool rule_day(const char **p, struct switch_day *d)
 {
     if (*(*p)++ != ',')
         return false;
@@ -147,8 +147,7 @@ rule_day(const char **p, struct switch_day *d)
     return rule_time(p, &d->time);
 }
 
-static bool
-parse_rule(const char *text, struct rule *r)
+static bool parse_rule(const char *text, struct rule *r)
 {
     const char *p = text;
     int west;
@@ -167,26 +166,25 @@ parse_rule(const char *text, struct rule *r)
         r->summer_offset = -west;
     }
     if (*p == '\0')
-        p = ",M3.2.0,M11.1.0";      /* what the C library takes when nothing is said */
+        p = ",M3.2.0,M11.1.0"; /* what the C library takes when nothing is said */
     r->has_summer = rule_day(&p, &r->begin) && rule_day(&p, &r->end) && *p == '\0';
     return r->has_summer;
 }
 
 /* Local seconds of a rule's switch in a year. */
-static int64_t
-switch_at(const struct switch_day *d, int64_t year)
+static int64_t switch_at(const struct switch_day *d, int64_t year)
 {
     int64_t day;
     if (d->kind == 'M') {
         int64_t first = days_of(year, d->month, 1);
         int64_t next = d->month == 12 ? days_of(year + 1, 1, 1) : days_of(year, d->month + 1, 1);
-        int weekday = (int)(((first + 4) % 7 + 7) % 7);      /* 1970-01-01 was a Thursday */
+        int weekday = (int)(((first + 4) % 7 + 7) % 7); /* 1970-01-01 was a Thursday */
         day = first + (d->day - weekday + 7) % 7 + (int64_t)(d->week - 1) * 7;
         if (day >= next)
             day -= 7;
     } else {
         day = days_of(year, 1, 1) + d->day;
-        if (d->kind == 'J') {       /* 1..365, the 29th of February is never counted */
+        if (d->kind == 'J') { /* 1..365, the 29th of February is never counted */
             bool leap = days_of(year, 3, 1) - days_of(year, 2, 1) == 29;
             day += leap && d->day >= 60 ? 0 : -1;
         }
@@ -194,8 +192,7 @@ switch_at(const struct switch_day *d, int64_t year)
     return day * 86400 + d->time;
 }
 
-static void
-rule_at(const struct rule *r, int64_t seconds, int *offset, char name[16])
+static void rule_at(const struct rule *r, int64_t seconds, int *offset, char name[16])
 {
     bool summer = false;
     if (r->has_summer) {
@@ -209,8 +206,7 @@ rule_at(const struct rule *r, int64_t seconds, int *offset, char name[16])
 
 /* ---- TZif ---- */
 
-static int64_t
-big_endian(const unsigned char *p, int bytes)
+static int64_t big_endian(const unsigned char *p, int bytes)
 {
     uint64_t v = p[0] & 0x80 ? UINT64_MAX : 0;
     for (int i = 0; i < bytes; i++)
@@ -218,14 +214,15 @@ big_endian(const unsigned char *p, int bytes)
     return (int64_t)v;
 }
 
-struct counts { size_t isut, isstd, leap, time, type, chars; };
+struct counts {
+    size_t isut, isstd, leap, time, type, chars;
+};
 
-static bool
-read_header(const unsigned char *p, const unsigned char *end, struct counts *c)
+static bool read_header(const unsigned char *p, const unsigned char *end, struct counts *c)
 {
     if (end - p < 44 || memcmp(p, "TZif", 4) != 0)
         return false;
-    size_t *const fields[] = { &c->isut, &c->isstd, &c->leap, &c->time, &c->type, &c->chars };
+    size_t *const fields[] = {&c->isut, &c->isstd, &c->leap, &c->time, &c->type, &c->chars};
     for (size_t i = 0; i < 6; i++) {
         int64_t n = big_endian(p + 20 + 4 * i, 4);
         if (n < 0 || n > 1000000)
@@ -235,14 +232,12 @@ read_header(const unsigned char *p, const unsigned char *end, struct counts *c)
     return c->type > 0 && c->type <= 256;
 }
 
-static size_t
-body_bytes(const struct counts *c, size_t time_bytes)
+static size_t body_bytes(const struct counts *c, size_t time_bytes)
 {
     return c->time * (time_bytes + 1) + c->type * 6 + c->chars + c->leap * (time_bytes + 4) + c->isstd + c->isut;
 }
 
-static bool
-read_body(struct cm_zone *z, const unsigned char *p, const struct counts *c, int time_bytes)
+static bool read_body(struct cm_zone *z, const unsigned char *p, const struct counts *c, int time_bytes)
 {
     const unsigned char *index = p + c->time * (size_t)time_bytes, *types = index + c->time;
     const char *chars = (const char *)types + c->type * 6;
@@ -268,8 +263,7 @@ read_body(struct cm_zone *z, const unsigned char *p, const struct counts *c, int
     return true;
 }
 
-static bool
-read_tzif(struct cm_zone *z, const unsigned char *p, size_t bytes)
+static bool read_tzif(struct cm_zone *z, const unsigned char *p, size_t bytes)
 {
     const unsigned char *end = p + bytes;
     struct counts c;
@@ -293,8 +287,7 @@ read_tzif(struct cm_zone *z, const unsigned char *p, size_t bytes)
     return true;
 }
 
-static bool
-load_zone_file(struct cm_zone *z, const char *path)
+static bool load_zone_file(struct cm_zone *z, const char *path)
 {
     cm_autofree char *data = NULL;
     size_t bytes = 0;
@@ -303,14 +296,13 @@ load_zone_file(struct cm_zone *z, const char *path)
     return read_tzif(z, (const unsigned char *)data, bytes);
 }
 
-static bool
-load_named(struct cm_zone *z, const char *name)
+static bool load_named(struct cm_zone *z, const char *name)
 {
     if (name[0] == '/')
         return load_zone_file(z, name);
     if (name[0] == '\0' || strstr(name, "..") != NULL)
         return false;
-    static const char *const folders[] = { "/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/etc/zoneinfo" };
+    static const char *const folders[] = {"/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/etc/zoneinfo"};
     const char *own = getenv("TZDIR");
     for (size_t i = 0; i <= sizeof folders / sizeof *folders; i++) {
         const char *folder = i == 0 ? own : folders[i - 1];
@@ -323,8 +315,7 @@ load_named(struct cm_zone *z, const char *name)
     return false;
 }
 
-static void
-load_local(struct cm_zone *z)
+static void load_local(struct cm_zone *z)
 {
     const char *tz = getenv("TZ");
     if (tz != NULL && *tz == ':')
@@ -334,14 +325,13 @@ load_local(struct cm_zone *z)
     z->has_rule = parse_rule(tz != NULL && *tz != '\0' ? tz : "UTC0", &z->rule) || parse_rule("UTC0", &z->rule);
 }
 
-struct cm_zone *
-cm_zone_open(const char *name, struct cm_err **err)
+struct cm_zone *cm_zone_open(const char *name, struct cm_err **err)
 {
     struct cm_zone *z = cm_alloc(sizeof *z);
     if (name == NULL) {
         load_local(z);
     } else if (strcmp(name, "UTC") == 0) {
-        z->has_rule = parse_rule("UTC0", &z->rule);      /* also where no zone files are installed */
+        z->has_rule = parse_rule("UTC0", &z->rule); /* also where no zone files are installed */
     } else if (!load_named(z, name)) {
         cm_zone_free(z);
         cm_fail(err, CM_E_USAGE, "no time zone \"%s\" is known here", name);
@@ -354,8 +344,7 @@ cm_zone_open(const char *name, struct cm_err **err)
     return z;
 }
 
-void
-cm_zone_free(struct cm_zone *z)
+void cm_zone_free(struct cm_zone *z)
 {
     if (z == NULL)
         return;
@@ -365,14 +354,13 @@ cm_zone_free(struct cm_zone *z)
     free(z);
 }
 
-void
-cm_zone_at(const struct cm_zone *z, int64_t seconds, int *offset, char name[16])
+void cm_zone_at(const struct cm_zone *z, int64_t seconds, int *offset, char name[16])
 {
     if (z->kind_count == 0 || (z->has_rule && (z->count == 0 || seconds >= z->at[z->count - 1]))) {
         rule_at(&z->rule, seconds, offset, name);
         return;
     }
-    size_t low = 0, high = z->count;      /* the number of transitions at or before `seconds` */
+    size_t low = 0, high = z->count; /* the number of transitions at or before `seconds` */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (z->at[middle] <= seconds)
@@ -385,8 +373,7 @@ cm_zone_at(const struct cm_zone *z, int64_t seconds, int *offset, char name[16])
     memcpy(name, k->name, 16);
 }
 
-bool
-cm_zone_to_utc(const struct cm_zone *z, int64_t local_seconds, int64_t *seconds)
+bool cm_zone_to_utc(const struct cm_zone *z, int64_t local_seconds, int64_t *seconds)
 {
     /* The offsets a day before and after are all that can be in force around the reading; the larger one gives the
      * earlier time. */
@@ -394,7 +381,7 @@ cm_zone_to_utc(const struct cm_zone *z, int64_t local_seconds, int64_t *seconds)
     char name[16];
     cm_zone_at(z, local_seconds - 86400, &before, name);
     cm_zone_at(z, local_seconds + 86400, &after, name);
-    const int tries[] = { before > after ? before : after, before > after ? after : before };
+    const int tries[] = {before > after ? before : after, before > after ? after : before};
     for (size_t i = 0; i < 2; i++) {
         int offset;
         cm_zone_at(z, local_seconds - tries[i], &offset, name);

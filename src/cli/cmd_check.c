@@ -17,10 +17,13 @@ enum { COLUMN = 29 };
 /* What was said about it, or what to do. */
 static void print_remark(const json_t *f, const char *verdict)
 {
-    const char *answer = cm_json_text(f, "answer", NULL), *waiver = cm_json_text(f, "waiver", NULL), *remedy = cm_json_text(f, "remedy", "");
+    const char *answer = cm_json_text(f, "answer", NULL), *waiver = cm_json_text(f, "waiver", NULL),
+               *remedy = cm_json_text(f, "remedy", "");
     if (!answer && !waiver && (strcmp(verdict, "ok") == 0 || !*remedy))
         return;
-    cm_autofree char *text = answer ? cm_fmt("answered: %s", answer) : waiver ? cm_fmt("waived: %s", waiver) : cm_fmt("→ %s", remedy);
+    cm_autofree char *text = answer   ? cm_fmt("answered: %s", answer)
+                             : waiver ? cm_fmt("waived: %s", waiver)
+                                      : cm_fmt("→ %s", remedy);
     cm_print_entry(stdout, 2, "", COLUMN, text);
 }
 
@@ -28,7 +31,8 @@ static void print_group(const json_t *findings, const char *verdict, const char 
 {
     size_t i, n = 0;
     json_t *f;
-    json_array_foreach(cm_json_loose(findings), i, f) {
+    json_array_foreach(cm_json_loose(findings), i, f)
+    {
         if (strcmp(cm_json_text(f, "verdict", ""), verdict) != 0)
             continue;
         if (n++ == 0)
@@ -63,7 +67,7 @@ int cm_cmd_check(const struct cm_invocation *in, struct cm_err **err)
     if (cm_session_open(&s, in, err) < 0)
         return -1;
     struct cm_view quiet = *s.setup.view;
-    quiet.finding = NULL;             /* the table below says them, in the order of what to do first */
+    quiet.finding = NULL; /* the table below says them, in the order of what to do first */
     quiet.step = NULL;
     s.setup.view = &quiet;
     int status = cm_engine_check(&s.setup, &result, err);

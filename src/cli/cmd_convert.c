@@ -47,7 +47,8 @@ static void print_account(const json_t *account, const json_t *findings, bool wh
 {
     size_t i, kept = 0;
     json_t *row;
-    json_array_foreach(cm_json_loose(account), i, row) {
+    json_array_foreach(cm_json_loose(account), i, row)
+    {
         bool plain = strcmp(cm_json_text(row, "disposition", ""), "keep") == 0 && !*cm_json_text(row, "reason", "");
         kept += plain;
         if (!plain || whole)
@@ -55,7 +56,8 @@ static void print_account(const json_t *account, const json_t *findings, bool wh
     }
     if (kept && !whole)
         fprintf(stderr, "  keep        %zu more settings, as they are (-v names them)\n", kept);
-    json_array_foreach(cm_json_loose(findings), i, row) {
+    json_array_foreach(cm_json_loose(findings), i, row)
+    {
         fprintf(stderr, "\n%s: %s\n", cm_json_text(row, "verdict", ""), cm_json_text(row, "id", ""));
         cm_print_entry(stderr, 2, "", 2, cm_json_text(row, "seen", ""));
         if (*cm_json_text(row, "remedy", ""))
@@ -67,12 +69,10 @@ static bool needs_a_person(const json_t *account, const json_t *findings)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(cm_json_loose(account), i, row)
-        if (strcmp(cm_json_text(row, "disposition", ""), "ask") == 0 || strcmp(cm_json_text(row, "disposition", ""), "block") == 0)
-            return true;
-    json_array_foreach(cm_json_loose(findings), i, row)
-        if (strcmp(cm_json_text(row, "verdict", ""), "blocker") == 0 || strcmp(cm_json_text(row, "verdict", ""), "unknown") == 0)
-            return true;
+    json_array_foreach(cm_json_loose(account), i, row) if (strcmp(cm_json_text(row, "disposition", ""), "ask") == 0 ||
+                                                           strcmp(cm_json_text(row, "disposition", ""), "block") == 0) return true;
+    json_array_foreach(cm_json_loose(findings), i, row) if (strcmp(cm_json_text(row, "verdict", ""), "blocker") == 0 ||
+                                                            strcmp(cm_json_text(row, "verdict", ""), "unknown") == 0) return true;
     return false;
 }
 
@@ -133,7 +133,12 @@ static int add_file(struct cm_gcfg *g, const char *path, struct cm_err **err)
 }
 
 /* The user's values file, when the result is to be put into it. */
-struct merge { const char *name; char *text; size_t bytes; struct cm_yaml_doc *doc; };
+struct merge {
+    const char *name;
+    char *text;
+    size_t bytes;
+    struct cm_yaml_doc *doc;
+};
 
 static int merge_read(struct merge *m, const char *name, struct cm_err **err)
 {
@@ -152,7 +157,8 @@ static void merge_fini(struct merge *m)
     cm_yaml_free(m->doc);
 }
 
-static int write_config(const struct cm_invocation *in, const struct cm_config_result *r, const struct merge *m, struct cm_err **err)
+static int write_config(const struct cm_invocation *in, const struct cm_config_result *r, const struct merge *m,
+                        struct cm_err **err)
 {
     const char *secrets = cm_given_value(in, CM_O_SECRETS);
     cm_autofree char *merged = NULL;
@@ -184,7 +190,8 @@ int cm_cmd_convert_config(const struct cm_invocation *in, struct cm_err **err)
         (!list || cm_gcfg_add_environment(g, list, err) == 0)) {
         const struct cm_yaml_doc *bases[] = {m.doc, NULL};
         const char *names[] = {m.name, NULL};
-        struct cm_config_wish w = {.gcfg = g, .base = bases, .base_names = names, .release = "rstudio-connect", .unit_environment = list};
+        struct cm_config_wish w = {
+            .gcfg = g, .base = bases, .base_names = names, .release = "rstudio-connect", .unit_environment = list};
         rc = cm_config_convert(&w, &r, err);
     }
     if (rc == 0)
@@ -238,7 +245,8 @@ int cm_cmd_convert_values(const struct cm_invocation *in, struct cm_err **err)
         return cm_fail(err, CM_E_USAGE, "--in-place goes with neither --diff nor --output");
     if (read_text(in->args[0], &text, &n, err) < 0)
         return -1;
-    struct cm_launcher_wish w = {.text = text, .bytes = n, .name = in->args[0], .chart_version = cm_given_value(in, CM_O_CHART_VERSION)};
+    struct cm_launcher_wish w = {
+        .text = text, .bytes = n, .name = in->args[0], .chart_version = cm_given_value(in, CM_O_CHART_VERSION)};
     int rc = cm_launcher_convert(&w, &r, err);
     if (rc == 0)
         rc = put_values(in, text, n, &r, err);

@@ -56,11 +56,11 @@ static json_t *action_json(const struct cm_action *a)
 {
     json_t *params = json_array();
     for (const struct cm_param *p = a->params; p && p->name; p++)
-        json_array_append_new(params, json_pack("{s:s, s:s, s:s?, s:s}", "name", p->name, "type", types[p->type], "default", p->def, "help",
-                                                p->help));
-    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:o}", "name", a->name, "kind", cm_kind_word(a->kind), "summary",
-                     a->summary, "reads", a->reads, "does", a->does, "proves", a->proves, "undoes", a->undoes, "rights", a->rights, "params",
-                     params);
+        json_array_append_new(params, json_pack("{s:s, s:s, s:s?, s:s}", "name", p->name, "type", types[p->type], "default", p->def,
+                                                "help", p->help));
+    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:o}", "name", a->name, "kind", cm_kind_word(a->kind),
+                     "summary", a->summary, "reads", a->reads, "does", a->does, "proves", a->proves, "undoes", a->undoes, "rights",
+                     a->rights, "params", params);
 }
 
 static int explain_one(const struct cm_invocation *in, struct cm_err **err)

@@ -26,9 +26,10 @@ static char *current_context(char **from, char **ns)
     const char *context = cm_json_text(config, "current-context", NULL);
     size_t i;
     json_t *c;
-    json_array_foreach(json_object_get(config, "contexts"), i, c)
-        if (context && strcmp(cm_json_text(c, "name", ""), context) == 0 && cm_json_text(c, "context.namespace", NULL))
-            *ns = cm_strdup(cm_json_text(c, "context.namespace", NULL));
+    json_array_foreach(json_object_get(config, "contexts"), i, c) if (context &&
+                                                                      strcmp(cm_json_text(c, "name", ""), context) == 0 &&
+                                                                      cm_json_text(c, "context.namespace", NULL)) *ns =
+        cm_strdup(cm_json_text(c, "context.namespace", NULL));
     *from = cm_strdup(first);
     return cm_strdup(context);
 }
@@ -45,7 +46,8 @@ static void line(const char *key, const char *value, const char *from, const cha
 static void print_source(void)
 {
     const char *here = cm_file_exists("/etc/rstudio-connect/rstudio-connect.gcfg") ? "/etc/rstudio-connect/rstudio-connect.gcfg"
-                       : cm_file_exists("rstudio-connect.gcfg") ? "./rstudio-connect.gcfg" : NULL;
+                       : cm_file_exists("rstudio-connect.gcfg")                    ? "./rstudio-connect.gcfg"
+                                                                                   : NULL;
     printf("source:\n");
     if (here && *here == '/')
         printf("  hosts: [localhost]    # %s is on this machine\n", here);
@@ -63,7 +65,8 @@ static void print_connect(void)
         line("url", server, "CONNECT_SERVER", "");
     else
         printf("  # url: the public address; when it is not said, Server.Address of the server's configuration is taken\n");
-    printf("  api_key: {env: CONNECT_API_KEY}    # %s\n", getenv("CONNECT_API_KEY") ? "it is set here" : "an administrator's key; not set here now");
+    printf("  api_key: {env: CONNECT_API_KEY}    # %s\n",
+           getenv("CONNECT_API_KEY") ? "it is set here" : "an administrator's key; not set here now");
 }
 
 static void print_target(void)
@@ -73,7 +76,8 @@ static void print_target(void)
     line("context", context, from, "which of `kubectl config get-contexts`?");
     line("namespace", ns, from, "in which namespace shall Connect run?");
     printf("  release: rstudio-connect-prod    # the Helm release's name: is it yours?\n");
-    printf("  values: [%s]    # %s\n", "values.yaml", cm_file_exists("values.yaml") ? "found here" : "not here yet: the base values of the chart");
+    printf("  values: [%s]    # %s\n", "values.yaml",
+           cm_file_exists("values.yaml") ? "found here" : "not here yet: the base values of the chart");
 }
 
 int cm_cmd_init(const struct cm_invocation *in, struct cm_err **err)
@@ -86,8 +90,9 @@ int cm_cmd_init(const struct cm_invocation *in, struct cm_err **err)
     print_source();
     print_connect();
     print_target();
-    printf("# window: {start: \"2026-12-05 22:00\", end: \"2026-12-06 03:00\", zone: Europe/Berlin}    # when may users be out?\n"
-           "backup: {by: hand, note: \"CHANGE-ME\"}    # who takes a restore point of database, DataDir and configuration, and how?\n"
-           "access: {close: {by: hand}, open: {by: hand}}    # or by: command with your load balancer's own command\n");
+    printf(
+        "# window: {start: \"2026-12-05 22:00\", end: \"2026-12-06 03:00\", zone: Europe/Berlin}    # when may users be out?\n"
+        "backup: {by: hand, note: \"CHANGE-ME\"}    # who takes a restore point of database, DataDir and configuration, and how?\n"
+        "access: {close: {by: hand}, open: {by: hand}}    # or by: command with your load balancer's own command\n");
     return 0;
 }

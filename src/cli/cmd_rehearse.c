@@ -35,10 +35,13 @@ static pid_t start(const char *const *argv, int out)
         return pid;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (out >= 0) {
-        setpgid(0, 0);        /* Ctrl-C is for the run; the world is ended by us, after it */
+        setpgid(0, 0); /* Ctrl-C is for the run; the world is ended by us, after it */
         dup2(out, STDOUT_FILENO);
     }
-    union { const char *const *read; char *const *plain; } u = {argv};
+    union {
+        const char *const *read;
+        char *const *plain;
+    } u = {argv};
     execv(argv[0], u.plain);
     fprintf(stderr, "connect-migrate-run: cannot start %s: %s\n", argv[0], strerror(errno));
     _exit(127);
@@ -141,7 +144,9 @@ static int serve(pid_t world, const char *dir)
 {
     printf("ready\n");
     fflush(stdout);
-    cm_log(CM_NORMAL, "the world is up in %s: run `connect-migrate-run %s/plan.yaml --yes` in another terminal; Ctrl-C ends the world", dir, dir);
+    cm_log(CM_NORMAL,
+           "the world is up in %s: run `connect-migrate-run %s/plan.yaml --yes` in another terminal; Ctrl-C ends the world", dir,
+           dir);
     while (!asked_to_end) {
         int status;
         pid_t ended = waitpid(world, &status, WNOHANG);
@@ -185,7 +190,8 @@ int cm_cmd_rehearse(const struct cm_invocation *in, struct cm_err **err)
     const char *given = cm_given_value(in, CM_O_DIR), *drill = cm_given_value(in, CM_O_DRILL), *tmp = getenv("TMPDIR");
     if (drill && strcmp(drill, "list") == 0)
         return list_drills();
-    cm_autofree char *dir = given ? cm_path_absolute(given) : cm_fmt("%s/connect-migrate-rehearsal-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    cm_autofree char *dir =
+        given ? cm_path_absolute(given) : cm_fmt("%s/connect-migrate-rehearsal-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (!given && !mkdtemp(dir))
         return cm_fail_errno(err, CM_E_FAILED, "cannot make a folder for the world: %s", dir);
     if (given && cm_dir_make(dir, 0755, err) < 0)
@@ -203,8 +209,8 @@ int cm_cmd_rehearse(const struct cm_invocation *in, struct cm_err **err)
     int status = run_in(in, dir);
     world_down(world);
     FILE *out = cm_given_times(in, CM_O_JSON) ? stderr : stdout;
-    fprintf(out, "\nThe rehearsal ended with status %d (%s).\nreport: %s/plan.run/report.html\n", status, cm_code_word(status) ? cm_code_word(status) : "?",
-           dir);
+    fprintf(out, "\nThe rehearsal ended with status %d (%s).\nreport: %s/plan.run/report.html\n", status,
+            cm_code_word(status) ? cm_code_word(status) : "?", dir);
     if (!given && asked_to_end)
         remove_tree(dir);
     return status;

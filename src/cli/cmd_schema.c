@@ -34,8 +34,8 @@ static json_t *step_of(const struct cm_action *a)
     json_t *params = json_object();
     for (const struct cm_param *p = a->params; p && p->name; p++)
         json_object_set_new(params, p->name, param_schema(p));
-    return json_pack("{s:s, s:s, s:{s:{s:s, s:o, s:b}}}", "$ref", "#/$defs/step", "description", a->summary, "properties", "with", "type",
-                     "object", "properties", params, "additionalProperties", 0);
+    return json_pack("{s:s, s:s, s:{s:{s:s, s:o, s:b}}}", "$ref", "#/$defs/step", "description", a->summary, "properties", "with",
+                     "type", "object", "properties", params, "additionalProperties", 0);
 }
 
 int cm_cmd_schema(const struct cm_invocation *in, struct cm_err **err)

@@ -34,18 +34,22 @@ static void print_stages(const json_t *status)
 {
     size_t i, k;
     json_t *stage, *step;
-    json_array_foreach(cm_json_loose(json_object_get(status, "stages")), i, stage) {
+    json_array_foreach(cm_json_loose(json_object_get(status, "stages")), i, stage)
+    {
         const char *state = cm_json_text(stage, "state", "");
         printf("%2zu  %-8s ", i, state);
         cm_print_wrapped(stdout, cm_json_text(stage, "title", ""), 13, 13);
         if (strcmp(state, "done") == 0 || strcmp(state, "pending") == 0)
             continue;
-        json_array_foreach(json_object_get(stage, "steps"), k, step)
-            print_step(step);
+        json_array_foreach(json_object_get(stage, "steps"), k, step) print_step(step);
     }
 }
 
-struct look { const struct cm_invocation *in; const char *run_dir, *state; bool live; };
+struct look {
+    const struct cm_invocation *in;
+    const char *run_dir, *state;
+    bool live;
+};
 
 static void print_status(const struct look *l, const struct cm_model *m, int64_t now)
 {

@@ -25,10 +25,10 @@ struct cm_locks {
     struct cm_outside *outside;
     const char *run_dir, *command;
     struct cm_lock list[2];
-    int fd;                              /* of RUNDIR/lock; -1: not held */
-    struct cm_pg *pg;                    /* the session that holds the advisory lock; NULL: not held */
+    int fd;           /* of RUNDIR/lock; -1: not held */
+    struct cm_pg *pg; /* the session that holds the advisory lock; NULL: not held */
     struct cm_timer *asking;
-    bool no_database;                    /* this plan has none that a lock could lie in */
+    bool no_database; /* this plan has none that a lock could lie in */
     bool lost;
 };
 
@@ -58,7 +58,8 @@ static int dir_take(void *ctx, bool may_wait, struct cm_err **err)
     if (fd < 0)
         return cm_fail(err, cm_err_code(why), "%s", cm_err_message(why));
     cm_autofree char *since = cm_time_text(cm_clock_wall(cm_loop_clock(l->loop)));
-    cm_autojson me = json_pack("{s:i, s:s, s:s, s:s}", "pid", (int)getpid(), "who", cm_who(), "since", since, "command", l->command);
+    cm_autojson me =
+        json_pack("{s:i, s:s, s:s, s:s}", "pid", (int)getpid(), "who", cm_who(), "since", since, "command", l->command);
     json_object_set_new(me, "run", json_string(l->run_dir));
     json_object_set_new(me, "start", json_integer(cm_pid_start(getpid())));
     json_object_set_new(me, "boot", json_string(cm_boot_id()));
@@ -137,9 +138,12 @@ static int open_and_lock(struct cm_locks *l, struct cm_step *look, struct cm_err
         return 0;
     }
     database_give(l);
-    cm_fail(err, CM_E_LOCKED, "another run holds the lock in Connect's database: %s", holder ? holder : "a session that cannot be seen");
-    cm_hint(err, "It names user, machine and process. When that process has ended, the server gives the lock back by itself: type the same "
-                 "command again.");
+    cm_fail(err, CM_E_LOCKED, "another run holds the lock in Connect's database: %s",
+            holder ? holder : "a session that cannot be seen");
+    cm_hint(
+        err,
+        "It names user, machine and process. When that process has ended, the server gives the lock back by itself: type the same "
+        "command again.");
     return -1;
 }
 
@@ -160,7 +164,7 @@ static int database_take(void *ctx, bool may_wait, struct cm_err **err)
     if (rc == 0)
         return 0;
     if (may_wait && cm_err_code(why) != CM_E_LOCKED) {
-        cm_err_free(why);            /* the checks say what is wrong with it; no effect goes before the lock is held */
+        cm_err_free(why); /* the checks say what is wrong with it; no effect goes before the lock is held */
         return 0;
     }
     cm_err_move(err, why);

@@ -110,7 +110,7 @@ static void command_head(const struct cm_command *c)
 {
     bool maybe = *c->words == '[';
     if (c == cm_commands)
-        printf(".It Ar %s\n", c->words);      /* running a plan needs no word */
+        printf(".It Ar %s\n", c->words); /* running a plan needs no word */
     else if (maybe)
         printf(".It Cm %s Op Ar %.*s\n", c->name, (int)strlen(c->words) - 2, c->words + 1);
     else
@@ -133,7 +133,10 @@ static void options(void) { options_that(of_all, NULL); }
 
 static void exit_status(void)
 {
-    static const struct { int status; const char *word; } codes[] = {
+    static const struct {
+        int status;
+        const char *word;
+    } codes[] = {
 #define X(id, status, word, meaning) {status, word},
         CM_CODES(X)
 #undef X
@@ -159,7 +162,8 @@ static char *words_of(const char *values)
 static const char *type_name(enum cm_plan_type type)
 {
     switch (type) {
-    case CM_P_MAP: case CM_P_FREE_MAP: return "mapping";
+    case CM_P_MAP:
+    case CM_P_FREE_MAP: return "mapping";
     case CM_P_STRING: return "text";
     case CM_P_PATH: return "path";
     case CM_P_BOOL: return "true or false";
@@ -337,9 +341,12 @@ static void actions(void)
 
 /* ---- a page ---- */
 
-static const struct { const char *name; void (*print)(void); } tables[] = {
+static const struct {
+    const char *name;
+    void (*print)(void);
+} tables[] = {
     {"@commands@", commands}, {"@walk-options@", walk_options}, {"@options@", options}, {"@exit-status@", exit_status},
-    {"@keys@", keys}, {"@action-list@", action_list}, {"@actions@", actions},
+    {"@keys@", keys},         {"@action-list@", action_list},   {"@actions@", actions},
 };
 
 static int one_line(const char *line, struct cm_err **err)
@@ -374,8 +381,12 @@ static int page(const char *path, struct cm_err **err)
 
 int main(int argc, char **argv)
 {
-    static const struct { const char *name, *prose; } pages[] = {
-        {"run.1", "connect-migrate-run.1.in"}, {"plan.5", "connect-migrate-plan.5.in"}, {"reference.md", "reference.md.in"},
+    static const struct {
+        const char *name, *prose;
+    } pages[] = {
+        {"run.1", "connect-migrate-run.1.in"},
+        {"plan.5", "connect-migrate-plan.5.in"},
+        {"reference.md", "reference.md.in"},
     };
     cm_autoerr err = NULL;
     cm_mem_init();

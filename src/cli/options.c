@@ -375,8 +375,8 @@ static void print_options(FILE *out, const struct cm_command *c, bool own)
         const struct cm_option *o = &cm_options[i];
         if (!cm_option_fits(o, c) || own != (*o->commands != '\0'))
             continue;
-        cm_autofree char *name = cm_fmt("%s%c%s--%s%s%s", o->letter ? "-" : " ", o->letter ? o->letter : ' ', o->letter ? ", " : "  ", o->name,
-                                        o->word ? " " : "", o->word ? o->word : "");
+        cm_autofree char *name = cm_fmt("%s%c%s--%s%s%s", o->letter ? "-" : " ", o->letter ? o->letter : ' ',
+                                        o->letter ? ", " : "  ", o->name, o->word ? " " : "", o->word ? o->word : "");
         cm_print_entry(out, NAME_COLUMN, name, TEXT_COLUMN, o->help);
     }
 }
@@ -392,7 +392,8 @@ static bool has_own_options(const struct cm_command *c)
 static void print_command_help(FILE *out, const struct cm_command *c)
 {
     bool first = c == cm_commands;
-    fprintf(out, "connect-migrate-run%s%s [OPTION...]%s%s\n\n", first ? "" : " ", first ? "" : c->name, *c->words ? " " : "", c->words);
+    fprintf(out, "connect-migrate-run%s%s [OPTION...]%s%s\n\n", first ? "" : " ", first ? "" : c->name, *c->words ? " " : "",
+            c->words);
     cm_print_wrapped(out, c->help, 0, 0);
     fputs("\n", out);
     print_options(out, c, true);
@@ -409,7 +410,8 @@ void cm_print_help(FILE *out, const struct cm_command *c)
     fputs("Takes a Posit Connect installation from a server to Kubernetes; can be killed\nand typed again at any moment.\n\n"
           "  connect-migrate-run check prod.yaml   what can be found out beforehand\n"
           "  connect-migrate-run prod.yaml         the migration; goes on after any stop\n\n"
-          "connect-migrate-run [OPTION...] PLAN\nconnect-migrate-run COMMAND [OPTION...] [ARG]\n\n", out);
+          "connect-migrate-run [OPTION...] PLAN\nconnect-migrate-run COMMAND [OPTION...] [ARG]\n\n",
+          out);
     for (c = cm_commands + 1; c->name; c++) {
         cm_autofree char *name = cm_fmt("%s%s%s", c->name, *c->words ? " " : "", c->words);
         cm_print_entry(out, NAME_COLUMN, name, TEXT_COLUMN, c->summary);

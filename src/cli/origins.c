@@ -19,7 +19,8 @@ void cm_print_origins(FILE *out, const struct cm_plan *plan, bool with_defaults)
         if (!shown || !value || json_is_object(value))
             continue;
         cm_autofree char *text = k->type == CM_P_DURATION ? cm_duration_text(json_integer_value(value))
-                                 : json_is_string(value) ? cm_strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+                                 : json_is_string(value)  ? cm_strdup(json_string_value(value))
+                                                          : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
         fprintf(out, "%s  %-26s %s    # %s\n", any ? "" : "Not said in the plan:\n", k->path, text, origin);
         any = true;
     }

@@ -10,9 +10,9 @@
 struct cm_preview {
     enum cm_preview_format format;
     struct cm_view view;
-    json_t *all;              /* {"plan", "stages": [{"id", "title", "steps": [{"id", "summary", "state", "does": [{"kind", "text"}]}]}]} */
-    json_t *steps;            /* of the stage at hand; borrowed */
-    json_t *does;             /* of the step at hand; borrowed */
+    json_t *all;   /* {"plan", "stages": [{"id", "title", "steps": [{"id", "summary", "state", "does": [{"kind", "text"}]}]}]} */
+    json_t *steps; /* of the stage at hand; borrowed */
+    json_t *does;  /* of the step at hand; borrowed */
 };
 
 static void on_stage(void *ctx, size_t number, const char *id, const char *title)
@@ -20,7 +20,8 @@ static void on_stage(void *ctx, size_t number, const char *id, const char *title
     struct cm_preview *p = ctx;
     (void)number;
     p->steps = json_array();
-    json_array_append_new(json_object_get(p->all, "stages"), json_pack("{s:s, s:s, s:o}", "id", id, "title", title, "steps", p->steps));
+    json_array_append_new(json_object_get(p->all, "stages"),
+                          json_pack("{s:s, s:s, s:o}", "id", id, "title", title, "steps", p->steps));
 }
 
 static void on_step(void *ctx, const char *id, const char *summary, enum cm_moment moment, const char *message, int64_t took_ms)
@@ -83,24 +84,29 @@ static void print_deed(const json_t *deed, enum cm_preview_format format, FILE *
         text = nl + 1;
     }
     put_escaped(out, text, format);
-    fputs(format == CM_PREVIEW_HTML ? (block ? "</pre></li>\n" : "</code></li>\n")
-          : format == CM_PREVIEW_MARKDOWN ? (block ? "\n```\n" : "``\n") : "\n", out);
+    fputs(format == CM_PREVIEW_HTML       ? (block ? "</pre></li>\n" : "</code></li>\n")
+          : format == CM_PREVIEW_MARKDOWN ? (block ? "\n```\n" : "``\n")
+                                          : "\n",
+          out);
 }
 
 static void print_step(const json_t *step, enum cm_preview_format format, FILE *out)
 {
-    const char *id = cm_json_text(step, "id", ""), *summary = cm_json_text(step, "summary", ""), *state = cm_json_text(step, "state", "");
+    const char *id = cm_json_text(step, "id", ""), *summary = cm_json_text(step, "summary", ""),
+               *state = cm_json_text(step, "state", "");
     bool open = strcmp(state, "open") == 0;
     size_t i;
     json_t *deed;
     if (format == CM_PREVIEW_HTML)
-        fprintf(out, "<li><strong>%s</strong> %s%s<ul>\n", id, summary, open ? "" : strcmp(state, "done") == 0 ? " (done)" : " (skipped)");
+        fprintf(out, "<li><strong>%s</strong> %s%s<ul>\n", id, summary,
+                open                         ? ""
+                : strcmp(state, "done") == 0 ? " (done)"
+                                             : " (skipped)");
     else if (format == CM_PREVIEW_MARKDOWN)
         fprintf(out, "- **%s** %s%s%s%s\n", id, summary, open ? "" : " (", open ? "" : state, open ? "" : ")");
     else
         fprintf(out, "    %-8s %-22s %s\n", open ? "" : state, id, summary);
-    json_array_foreach(json_object_get(step, "does"), i, deed)
-        print_deed(deed, format, out);
+    json_array_foreach(json_object_get(step, "does"), i, deed) print_deed(deed, format, out);
     if (format == CM_PREVIEW_HTML)
         fputs("</ul></li>\n", out);
 }
@@ -115,17 +121,19 @@ void cm_preview_print(struct cm_preview *p, FILE *out)
         return;
     }
     if (p->format == CM_PREVIEW_HTML)
-        fputs("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Preview</title><style>body{font:15px/1.5 system-ui,sans-serif;"
-              "max-width:60rem;margin:2rem auto;padding:0 1rem}pre,code{font-size:13px}pre{overflow:auto}.kind{color:#666}"
-              "@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}.kind{color:#999}}</style>\n", out);
-    json_array_foreach(json_object_get(p->all, "stages"), i, stage) {
+        fputs(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Preview</title><style>body{font:15px/1.5 system-ui,sans-serif;"
+            "max-width:60rem;margin:2rem auto;padding:0 1rem}pre,code{font-size:13px}pre{overflow:auto}.kind{color:#666}"
+            "@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}.kind{color:#999}}</style>\n",
+            out);
+    json_array_foreach(json_object_get(p->all, "stages"), i, stage)
+    {
         const char *title = cm_json_text(stage, "title", "");
         if (p->format == CM_PREVIEW_HTML)
             fprintf(out, "<h2>%zu. %s</h2><ul>\n", i, title);
         else
             fprintf(out, p->format == CM_PREVIEW_MARKDOWN ? "\n## %zu. %s\n\n" : "\n%2zu  %s\n", i, title);
-        json_array_foreach(json_object_get(stage, "steps"), k, step)
-            print_step(step, p->format, out);
+        json_array_foreach(json_object_get(stage, "steps"), k, step) print_step(step, p->format, out);
         if (p->format == CM_PREVIEW_HTML)
             fputs("</ul>\n", out);
     }

@@ -29,9 +29,9 @@ static void take_steps(json_t *out, const json_t *user)
         steps = json_object();
         json_object_set_new(out, "steps", steps);
     }
-    json_object_foreach(cm_json_loose(json_object_get(user, "steps")), id, value)
-        if (strncmp(id, "access.", 7) != 0 && strcmp(id, "backup.take") != 0)
-            json_object_set(steps, id, value);
+    json_object_foreach(cm_json_loose(json_object_get(user, "steps")), id,
+                        value) if (strncmp(id, "access.", 7) != 0 && strcmp(id, "backup.take") != 0)
+        json_object_set(steps, id, value);
 }
 
 static void take_gates(json_t *out, const json_t *user)
@@ -50,8 +50,7 @@ static void take_values(json_t *out, const struct cm_plan *user)
     size_t i;
     if (!json_is_array(values))
         return;
-    json_array_foreach(cm_json_loose(cm_plan_get(user, "target.values")), i, file)
-        json_array_append(values, file);
+    json_array_foreach(cm_json_loose(cm_plan_get(user, "target.values")), i, file) json_array_append(values, file);
 }
 
 int cm_rehearsal_plan(const char *user_plan, const char *dir, struct cm_err **err)

@@ -93,14 +93,24 @@ int cm_session_open(struct cm_session *s, const struct cm_invocation *in, struct
     s->command = cm_fmt("%s%s%s", forward ? "" : in->command->name, forward ? "" : " ", in->args[0]);
     s->locks = cm_locks_new(s->loop, s->plan, s->outside, s->run_dir, s->command);
     s->reporter = (struct cm_reporter){write_report, s};
-    struct cm_screen_options look = {.plan_file = in->args[0], .run_dir = s->run_dir, .json = cm_given_times(in, CM_O_JSON) > 0,
-                                     .plain = cm_given_times(in, CM_O_PLAIN) > 0, .color = cm_given_value(in, CM_O_COLOR),
+    struct cm_screen_options look = {.plan_file = in->args[0],
+                                     .run_dir = s->run_dir,
+                                     .json = cm_given_times(in, CM_O_JSON) > 0,
+                                     .plain = cm_given_times(in, CM_O_PLAIN) > 0,
+                                     .color = cm_given_value(in, CM_O_COLOR),
                                      .quiet = cm_given_times(in, CM_O_QUIET) > 0};
     s->screen = cm_screen_new(s->loop, &look);
-    s->setup = (struct cm_engine_setup){.loop = s->loop, .plan = s->plan, .actions = cm_actions, .outside = s->outside,
-                                        .outside_after_fork = cm_outside_after_fork, .escalate = cm_run_escalate,
-                                        .reporter = &s->reporter, .view = cm_screen_view(s->screen), .run_dir = s->run_dir,
-                                        .plans_dir = s->plans_dir, .program_version = PACKAGE_VERSION};
+    s->setup = (struct cm_engine_setup){.loop = s->loop,
+                                        .plan = s->plan,
+                                        .actions = cm_actions,
+                                        .outside = s->outside,
+                                        .outside_after_fork = cm_outside_after_fork,
+                                        .escalate = cm_run_escalate,
+                                        .reporter = &s->reporter,
+                                        .view = cm_screen_view(s->screen),
+                                        .run_dir = s->run_dir,
+                                        .plans_dir = s->plans_dir,
+                                        .program_version = PACKAGE_VERSION};
     s->setup.locks = cm_locks_list(s->locks, &s->setup.lock_count);
     take_options(s, in);
     return 0;

@@ -15,9 +15,17 @@ enum { AROUND = 3 };
 /* Two files that differ in more lines than this (squared) are shown as one block taken out and one put in. */
 #define TABLE_MAX ((size_t)16 << 20)
 
-struct lines { const char **begin; size_t *bytes, count; };
-struct change { size_t a, a_count, b, b_count; };      /* lines a.. are replaced by lines b.. */
-struct changes { struct change *list; size_t count, cap; };
+struct lines {
+    const char **begin;
+    size_t *bytes, count;
+};
+struct change {
+    size_t a, a_count, b, b_count;
+}; /* lines a.. are replaced by lines b.. */
+struct changes {
+    struct change *list;
+    size_t count, cap;
+};
 
 static struct lines split(const char *text)
 {
@@ -65,7 +73,9 @@ static void compare(const struct lines *a, const struct lines *b, size_t from, s
     for (size_t i = n; i-- > 0;)
         for (size_t j = m; j-- > 0;) {
             uint32_t down = common[(i + 1) * (m + 1) + j], right = common[i * (m + 1) + j + 1];
-            common[i * (m + 1) + j] = same(a, from + i, b, from + j) ? common[(i + 1) * (m + 1) + j + 1] + 1 : down > right ? down : right;
+            common[i * (m + 1) + j] = same(a, from + i, b, from + j) ? common[(i + 1) * (m + 1) + j + 1] + 1
+                                      : down > right                 ? down
+                                                                     : right;
         }
     size_t i = 0, j = 0;
     while (i < n || j < m) {
@@ -100,7 +110,8 @@ static void put_range(struct cm_str *out, char mark, size_t from, size_t count)
 }
 
 /* Changes first..last (exclusive) in one hunk. */
-static void put_hunk(struct cm_str *out, const struct lines *a, const struct lines *b, const struct change *first, const struct change *last)
+static void put_hunk(struct cm_str *out, const struct lines *a, const struct lines *b, const struct change *first,
+                     const struct change *last)
 {
     const struct change *end = last - 1;
     size_t before = first->a < AROUND ? first->a : AROUND;

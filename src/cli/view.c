@@ -23,9 +23,9 @@ struct cm_screen {
     struct cm_view view;
     const struct cm_loop *loop;
     bool terminal, colour;
-    bool drawn;                    /* a rewritten line stands on the terminal */
+    bool drawn; /* a rewritten line stands on the terminal */
     int64_t last_progress;
-    char stage[160];               /* title not printed yet: a stage whose steps all stand stays quiet */
+    char stage[160]; /* title not printed yet: a stage whose steps all stand stays quiet */
     bool stage_shown;
 };
 
@@ -83,21 +83,14 @@ static void on_step(void *ctx, const char *id, const char *summary, enum cm_mome
             s->drawn = true;
         }
         break;
-    case CM_STANDS:
-        break;
+    case CM_STANDS: break;
     case CM_ENDS_DONE:
         if (!s->o.quiet)
             line(s, "done", id, took);
         break;
-    case CM_ENDS_SKIPPED:
-        line(s, "skipped", id, message ? message : "");
-        break;
-    case CM_ENDS_FAILED:
-        line(s, "failed", id, message ? message : "");
-        break;
-    case CM_ENDS_WAITING:
-        line(s, "waiting", id, message ? message : "");
-        break;
+    case CM_ENDS_SKIPPED: line(s, "skipped", id, message ? message : ""); break;
+    case CM_ENDS_FAILED: line(s, "failed", id, message ? message : ""); break;
+    case CM_ENDS_WAITING: line(s, "waiting", id, message ? message : ""); break;
     }
 }
 
@@ -160,7 +153,8 @@ static int on_ask(void *ctx, const struct cm_gate_spec *spec, char **note)
     if (s->o.json || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
         return -1;
     wipe_line(s);
-    fprintf(stderr, spec->attest ? "    %s: say what was done or seen (empty line: not yet): " : "    %s: type yes to go on: ", spec->id);
+    fprintf(stderr,
+            spec->attest ? "    %s: say what was done or seen (empty line: not yet): " : "    %s: type yes to go on: ", spec->id);
     char answer[1024];
     struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
     while (poll(&p, 1, 200) == 0)
@@ -212,7 +206,8 @@ void cm_print_situation(FILE *out, const struct cm_model *model, const char *pla
     json_t *step;
     if (json_array_size(next))
         fputs("\nwhat to type\n", out);
-    json_array_foreach(next, i, step) {
+    json_array_foreach(next, i, step)
+    {
         fprintf(out, "  %s\n      ", cm_json_text(step, "command", ""));
         cm_print_wrapped(out, cm_json_text(step, "does", ""), 6, 6);
     }
@@ -259,8 +254,15 @@ struct cm_screen *cm_screen_new(const struct cm_loop *loop, const struct cm_scre
     s->loop = loop;
     s->terminal = isatty(STDERR_FILENO) && !o->plain && term && strcmp(term, "dumb") != 0;
     s->colour = strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && s->terminal && !(no && *no));
-    s->view = (struct cm_view){.stage = on_stage, .step = on_step, .say = on_say, .finding = on_finding, .progress = on_progress,
-                               .gate = on_gate, .ask = on_ask, .ended = on_ended, .ctx = s};
+    s->view = (struct cm_view){.stage = on_stage,
+                               .step = on_step,
+                               .say = on_say,
+                               .finding = on_finding,
+                               .progress = on_progress,
+                               .gate = on_gate,
+                               .ask = on_ask,
+                               .ended = on_ended,
+                               .ctx = s};
     return s;
 }
 

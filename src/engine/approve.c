@@ -88,8 +88,8 @@ static int into_check(const struct cm_engine_setup *s, const char *path, const c
     if (!check)
         return -1;
     bool found = false;
-    json_array_foreach(json_object_get(check, "findings"), i, f)
-        found = found || (strcmp(cm_json_text(f, "id", ""), id) == 0 && strcmp(cm_json_text(f, "verdict", ""), "unknown") == 0);
+    json_array_foreach(json_object_get(check, "findings"), i, f) found =
+        found || (strcmp(cm_json_text(f, "id", ""), id) == 0 && strcmp(cm_json_text(f, "verdict", ""), "unknown") == 0);
     if (!found) {
         cm_fail(err, CM_E_USAGE, "%s is not an open question of the last check", id);
         cm_hint(err, "See what is open with `connect-migrate-run check %s`.", cm_plan_file(s->plan));

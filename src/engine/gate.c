@@ -17,7 +17,8 @@ enum { APPROVAL_MS = 4 * 60 * 60 * 1000 };
 
 static void digest_of(const struct cm_gate_spec *spec, char hex[65])
 {
-    cm_autofree char *all = cm_fmt("%s\n%s\n%s\n%s", spec->id, spec->attest ? "attest" : "go", spec->title, spec->shown ? spec->shown : "");
+    cm_autofree char *all =
+        cm_fmt("%s\n%s\n%s\n%s", spec->id, spec->attest ? "attest" : "go", spec->title, spec->shown ? spec->shown : "");
     unsigned char sum[32];
     cm_sha256(all, strlen(all), sum);
     cm_hex(sum, 32, hex);
@@ -66,8 +67,8 @@ static bool still_good(const struct cm_step *st, const struct cm_m_gate *g, cons
 static int opened(struct cm_step *st, const struct cm_gate_spec *spec, const char *digest, const char *note, const char *how,
                   struct cm_err **err)
 {
-    cm_record_add(st->e->record, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "gate.open", "gate", spec->id, "digest", digest,
-                                           "who", cm_who(), "note", note ? note : "", "how", how));
+    cm_record_add(st->e->record, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "gate.open", "gate", spec->id, "digest",
+                                           digest, "who", cm_who(), "note", note ? note : "", "how", how));
     return cm_engine_sync(st->e, err);
 }
 
@@ -88,11 +89,14 @@ static int nobody(struct cm_step *st, const struct cm_gate_spec *spec, bool refu
     const char *plan = cm_plan_file(st->e->s->plan);
     cm_fail(err, CM_E_WAITING, "%s: %s", spec->id, refused ? "not answered with yes" : spec->title);
     if (spec->attest)
-        cm_hint(err, "Attest it with `connect-migrate-run approve %s %s --note \"what was done, when, by whom\"`, then run the same command "
-                     "again.", plan, spec->id);
+        cm_hint(
+            err,
+            "Attest it with `connect-migrate-run approve %s %s --note \"what was done, when, by whom\"`, then run the same command "
+            "again.",
+            plan, spec->id);
     else
-        cm_hint(err, "Say go with `connect-migrate-run approve %s %s`, then run the same command again (or run it with --yes).", plan,
-                spec->id);
+        cm_hint(err, "Say go with `connect-migrate-run approve %s %s`, then run the same command again (or run it with --yes).",
+                plan, spec->id);
     return -1;
 }
 
@@ -131,8 +135,8 @@ const json_t *cm_gate_answer(const struct cm_step *st, const char *id)
     const struct cm_m_gate *g = st->e ? cm_model_gate(CM_MODEL(st->e), id) : NULL;
     if (!g || !g->open)
         return NULL;
-    return cm_arena_json(st->arena, json_pack("{s:s, s:s, s:s, s:I}", "who", g->who ? g->who : "", "note", g->note ? g->note : "", "how",
-                                              g->how ? g->how : "", "at", (json_int_t)g->opened_ms));
+    return cm_arena_json(st->arena, json_pack("{s:s, s:s, s:s, s:I}", "who", g->who ? g->who : "", "note", g->note ? g->note : "",
+                                              "how", g->how ? g->how : "", "at", (json_int_t)g->opened_ms));
 }
 
 /* ---- unknown findings ---- */
@@ -163,8 +167,10 @@ int cm_answer_unknowns(struct cm_engine *e, size_t stage, struct cm_err **err)
     }
     if (first) {
         cm_fail(err, CM_E_WAITING, "could not be decided from here, and nobody has answered: %s", cm_str_text(&open));
-        cm_hint(err, "Look it up, then say what you found with `connect-migrate-run approve %s %s --note \"…\"` and run the same command again.",
-                cm_plan_file(e->s->plan), first);
+        cm_hint(
+            err,
+            "Look it up, then say what you found with `connect-migrate-run approve %s %s --note \"…\"` and run the same command again.",
+            cm_plan_file(e->s->plan), first);
         cm_engine_sync(e, NULL);
         return -1;
     }

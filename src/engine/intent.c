@@ -59,7 +59,8 @@ static bool live(enum cm_life l) { return l != CM_NOT_HAPPENED && l != CM_GIVEN_
 static struct cm_intent *intend(struct cm_step *st, const struct cm_intent_spec *spec, struct cm_err **err)
 {
     if (cm_reading(st)) {
-        cm_fail(err, CM_E_INTERNAL, "%s would change %s %s, and only reading is allowed here", cm_step_id(st), spec->effect, spec->key);
+        cm_fail(err, CM_E_INTERNAL, "%s would change %s %s, and only reading is allowed here", cm_step_id(st), spec->effect,
+                spec->key);
         return NULL;
     }
     const struct cm_m_intent *old = cm_step_intent(st, spec->effect, spec->key);
@@ -203,8 +204,7 @@ int64_t cm_intent_at_ms(const struct cm_intent *i) { return seen(i)->at_ms; }
 
 int cm_intent_note_soon(struct cm_intent *i, json_t *taken)
 {
-    cm_record_add(i->step->e->record,
-                  json_pack("{s:s, s:I, s:o}", "type", "note", "intent", (json_int_t)i->id, "note", taken));
+    cm_record_add(i->step->e->record, json_pack("{s:s, s:I, s:o}", "type", "note", "intent", (json_int_t)i->id, "note", taken));
     return 0;
 }
 
@@ -237,7 +237,11 @@ int cm_intent_close(struct cm_intent *i, enum cm_life life, json_t *taken_result
 
 /* ---- children that outlived us ---- */
 
-struct orphan { pid_t pid; int64_t start; const char *boot; };
+struct orphan {
+    pid_t pid;
+    int64_t start;
+    const char *boot;
+};
 
 static bool gone(void *ctx)
 {
@@ -259,7 +263,8 @@ static int wait_for(struct cm_step *st, struct orphan *o, const char *effect, st
         return 0;
     if (w == CM_WAIT_CANCELLED)
         return cm_fail(err, CM_E_INTERRUPTED, "interrupted while waiting for process %ld", (long)o->pid);
-    cm_fail(err, CM_E_FAILED, "process %ld, started by an earlier run for %s, still runs at the step's limit", (long)o->pid, effect);
+    cm_fail(err, CM_E_FAILED, "process %ld, started by an earlier run for %s, still runs at the step's limit", (long)o->pid,
+            effect);
     cm_hint(err, "Look at it with `ps -fp %ld`; end it if it hangs, then run the same command again.", (long)o->pid);
     return -1;
 }

@@ -33,7 +33,8 @@ bool cm_ledger_next(struct cm_step *st, const char *effect, uint64_t after, stru
         const struct cm_m_intent *i = &m->intents[n];
         if ((after && i->id >= after) || !cm_model_open_change(i) || (effect && strcmp(i->effect, effect) != 0))
             continue;
-        *out = (struct cm_change){i->id, i->step, i->effect, i->key, i->detail, i->original, i->note, i->result, i->settle, i->at_ms};
+        *out =
+            (struct cm_change){i->id, i->step, i->effect, i->key, i->detail, i->original, i->note, i->result, i->settle, i->at_ms};
         return true;
     }
     return false;

@@ -25,7 +25,7 @@ int cm_locks_take(struct cm_engine *e, struct cm_err **err)
 int cm_locks_held(struct cm_engine *e, struct cm_err **err)
 {
     if (e->mode != CM_MODE_RUN)
-        return 0;            /* `check` takes no lock */
+        return 0; /* `check` takes no lock */
     for (size_t i = 0; i < e->s->lock_count; i++)
         if (e->s->locks[i].held(e->s->locks[i].ctx) != CM_HELD)
             return cm_fail(err, CM_E_LOCKED, "the lock of the %s is not held: nothing may be changed", e->s->locks[i].name);
@@ -42,7 +42,9 @@ int cm_locks_insist(struct cm_engine *e, struct cm_err **err)
         if (h == CM_LOST)
             say(e, "lock.lost", l->name);
         if (l->take(l->ctx, false, err) < 0)
-            return cm_wrap(err, h == CM_LOST ? "the lock of the %s was lost and cannot be taken again" : "the lock of the %s cannot be taken", l->name);
+            return cm_wrap(
+                err, h == CM_LOST ? "the lock of the %s was lost and cannot be taken again" : "the lock of the %s cannot be taken",
+                l->name);
         if (h == CM_LOST) {
             say(e, "lock.regained", l->name);
             if (cm_engine_sync(e, err) < 0)

@@ -27,12 +27,16 @@ static int fresh_record(struct cm_engine *e, struct cm_err **err)
     const struct cm_engine_setup *s = e->s;
     e->record = cm_record_memory(cm_model_new(), cm_loop_clock(s->loop));
     cm_autofree char *digest = cm_plan_digest(cm_plan_normal(s->plan));
-    if (feed(e, json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:O, s:s, s:O}", "type", "run.begin", "format", CM_JOURNAL_FORMAT, "program",
-                          s->program_version, "run", "look", "boot", cm_boot_id(), "plan_file", cm_plan_file(s->plan), "plan",
-                          cm_json_loose(cm_plan_normal(s->plan)), "plan_digest", digest, "runbook", e->resolved->normal), err) < 0)
+    if (feed(e,
+             json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:O, s:s, s:O}", "type", "run.begin", "format", CM_JOURNAL_FORMAT, "program",
+                       s->program_version, "run", "look", "boot", cm_boot_id(), "plan_file", cm_plan_file(s->plan), "plan",
+                       cm_json_loose(cm_plan_normal(s->plan)), "plan_digest", digest, "runbook", e->resolved->normal),
+             err) < 0)
         return -1;
-    return feed(e, json_pack("{s:s, s:i, s:s, s:O}", "type", "attempt.begin", "attempt", 1, "direction", cm_direction_word(e->direction),
-                             "runbook", e->resolved->normal), err);
+    return feed(e,
+                json_pack("{s:s, s:i, s:s, s:O}", "type", "attempt.begin", "attempt", 1, "direction",
+                          cm_direction_word(e->direction), "runbook", e->resolved->normal),
+                err);
 }
 
 /* preview goes on from what is on disk, read without a lock. */
@@ -49,9 +53,8 @@ static int record_from_disk(struct cm_engine *e, struct cm_err **err)
         int rc = fresh_record(e, err);
         const char *name;
         json_t *value;
-        json_object_foreach(facts, name, value)
-            if (rc == 0 && strcmp(name, "partly") != 0)
-                rc = feed(e, json_pack("{s:s, s:s, s:s, s:O}", "type", "fact", "step", "run", "name", name, "value", value), err);
+        json_object_foreach(facts, name, value) if (rc == 0 && strcmp(name, "partly") != 0) rc =
+            feed(e, json_pack("{s:s, s:s, s:s, s:O}", "type", "fact", "step", "run", "name", name, "value", value), err);
         json_decref(facts);
         return rc;
     }
@@ -111,10 +114,7 @@ static int interrupted(struct cm_engine *e, struct cm_err **err)
 
 static bool skipped(const struct cm_rstep *r) { return r->skip != NULL; }
 
-static bool behind_gate(const struct cm_engine *e, size_t i)
-{
-    return e->resolved->gate != SIZE_MAX && i > e->resolved->gate;
-}
+static bool behind_gate(const struct cm_engine *e, size_t i) { return e->resolved->gate != SIZE_MAX && i > e->resolved->gate; }
 
 static int run_checks(struct cm_engine *e, struct cm_err **err)
 {
@@ -188,10 +188,12 @@ static json_t *check_result(struct cm_engine *e)
         const struct cm_m_said *answer = cm_model_said(m->answers, m->answer_count, f->id);
         const struct cm_m_said *waiver = cm_model_said(m->waivers, m->waiver_count, f->id);
         const char *ahead = cm_plan_gate_note(e->s->plan, f->id);
-        int level = f->verdict == CM_BLOCKER ? 3 : f->verdict == CM_UNKNOWN ? (answer || ahead ? 0 : 2) : f->verdict == CM_WARNING && !waiver;
+        int level = f->verdict == CM_BLOCKER   ? 3
+                    : f->verdict == CM_UNKNOWN ? (answer || ahead ? 0 : 2)
+                                               : f->verdict == CM_WARNING && !waiver;
         worst = level > worst ? level : worst;
-        json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", f->id, "step", f->step, "verdict", cm_verdict_word(f->verdict), "seen",
-                              f->seen, "remedy", f->remedy ? f->remedy : "");
+        json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", f->id, "step", f->step, "verdict", cm_verdict_word(f->verdict),
+                              "seen", f->seen, "remedy", f->remedy ? f->remedy : "");
         if (answer || ahead)
             json_object_set_new(o, "answer", json_string(answer ? answer->note : ahead));
         if (waiver)
@@ -199,8 +201,8 @@ static json_t *check_result(struct cm_engine *e)
         json_array_append_new(findings, o);
     }
     cm_autofree char *at = cm_time_text(cm_clock_wall(cm_loop_clock(e->s->loop)));
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "format", 1, "at", at, "plan", cm_plan_file(e->s->plan), "plan_digest",
-                     m->plan_digest, "verdict", verdicts[worst], "findings", findings, "answers",
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "format", 1, "at", at, "plan", cm_plan_file(e->s->plan),
+                     "plan_digest", m->plan_digest, "verdict", verdicts[worst], "findings", findings, "answers",
                      said_list(m->answers, m->answer_count, "note"), "waivers", said_list(m->waivers, m->waiver_count, "reason"));
 }
 

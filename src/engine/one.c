@@ -28,13 +28,12 @@ static void record_inputs(struct cm_step *st)
 {
     const char *label;
     json_t *hex;
-    json_object_foreach(st->inputs, label, hex)
-        cm_record_add(st->e->record, json_pack("{s:s, s:s, s:s, s:O}", "type", "input", "step", cm_step_id(st), "label", label, "sha256",
-                                               hex));
+    json_object_foreach(st->inputs, label, hex) cm_record_add(
+        st->e->record, json_pack("{s:s, s:s, s:s, s:O}", "type", "input", "step", cm_step_id(st), "label", label, "sha256", hex));
 }
 
-static int record_end(struct cm_engine *e, const struct cm_rstep *r, enum cm_step_state state, const struct cm_err *why, int64_t took,
-                      struct cm_err **err)
+static int record_end(struct cm_engine *e, const struct cm_rstep *r, enum cm_step_state state, const struct cm_err *why,
+                      int64_t took, struct cm_err **err)
 {
     json_t *ev = json_pack("{s:s, s:s, s:s, s:I}", "type", "step.end", "step", r->id, "state", cm_step_state_word(state), "took_ms",
                            (json_int_t)took);
@@ -65,17 +64,10 @@ static int look(struct cm_step *st, enum cm_answer *answer, struct cm_err **err)
         return -1;
     cm_step_log(st, "probe: %s", cm_answer_word(*answer));
     switch (*answer) {
-    case CM_BLOCKED:
-        cm_fail(err, CM_E_FAILED, "%s is blocked", st->r->id);
-        return -1;
-    case CM_FOREIGN:
-        cm_fail(err, CM_E_CHANGED, "%s was changed by somebody else", st->r->id);
-        return -1;
-    case CM_UNDECIDED:
-        cm_fail(err, CM_E_WAITING, "it cannot be told from here whether %s is done", st->r->id);
-        return -1;
-    default:
-        return 0;
+    case CM_BLOCKED: cm_fail(err, CM_E_FAILED, "%s is blocked", st->r->id); return -1;
+    case CM_FOREIGN: cm_fail(err, CM_E_CHANGED, "%s was changed by somebody else", st->r->id); return -1;
+    case CM_UNDECIDED: cm_fail(err, CM_E_WAITING, "it cannot be told from here whether %s is done", st->r->id); return -1;
+    default: return 0;
     }
 }
 
@@ -123,8 +115,7 @@ static int by_command(struct cm_step *st, struct cm_err **err)
         size_t n = json_array_size(st->r->command), k;
         const char **argv = cm_arena_alloc(st->arena, (n + 1) * sizeof *argv);
         json_t *word;
-        json_array_foreach(st->r->command, k, word)
-            argv[k] = json_string_value(word);
+        json_array_foreach(st->r->command, k, word) argv[k] = json_string_value(word);
         cm_autoout out = {0};
         if (cm_run_effect(i, &(struct cm_cmd){.argv = argv, .keep_status = true}, &out, err) < 0)
             return -1;
@@ -153,10 +144,11 @@ static int by_hand(struct cm_step *st, struct cm_err **err)
     if (answer == CM_DONE)
         return verify(st, err);
     const struct cm_action *a = st->r->action;
-    const char *shown = cm_arena_fmt(st->arena, "%s\n%s%s%s", a->does ? a->does : a->summary, st->r->note ? "Note of the plan: " : "",
-                                     st->r->note ? st->r->note : "", st->r->note ? "\n" : "");
-    struct cm_gate_spec gate = {.id = st->r->id, .attest = true, .shown = shown,
-                                .title = cm_arena_fmt(st->arena, "done by hand: %s", a->summary)};
+    const char *shown =
+        cm_arena_fmt(st->arena, "%s\n%s%s%s", a->does ? a->does : a->summary, st->r->note ? "Note of the plan: " : "",
+                     st->r->note ? st->r->note : "", st->r->note ? "\n" : "");
+    struct cm_gate_spec gate = {
+        .id = st->r->id, .attest = true, .shown = shown, .title = cm_arena_fmt(st->arena, "done by hand: %s", a->summary)};
     if (cm_gate_pass(st, &gate, err) < 0)
         return -1;
     struct cm_intent *i = NULL;

@@ -55,9 +55,10 @@ static int begin_new(struct cm_engine *e, const char *path, struct cm_err **err)
     e->record = cm_record_journal(j);
     cm_autofree char *id = new_run_id();
     cm_autofree char *digest = cm_plan_digest(cm_plan_normal(e->s->plan));
-    json_t *ev = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:O, s:s, s:O}", "type", "run.begin", "format", CM_JOURNAL_FORMAT, "program",
-                           e->s->program_version, "run", id, "boot", cm_boot_id(), "plan_file", cm_plan_file(e->s->plan), "plan",
-                           cm_json_loose(cm_plan_normal(e->s->plan)), "plan_digest", digest, "runbook", e->resolved->normal);
+    json_t *ev =
+        json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:O, s:s, s:O}", "type", "run.begin", "format", CM_JOURNAL_FORMAT, "program",
+                  e->s->program_version, "run", id, "boot", cm_boot_id(), "plan_file", cm_plan_file(e->s->plan), "plan",
+                  cm_json_loose(cm_plan_normal(e->s->plan)), "plan_digest", digest, "runbook", e->resolved->normal);
     cm_record_add(e->record, ev);
     begin_attempt(e, 1);
     cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:o}", "type", "fact", "step", "run", "name", "target", "value",
@@ -75,13 +76,15 @@ static int same_place(struct cm_engine *e, struct cm_err **err)
     const json_t *then = json_object_get(CM_MODEL(e)->facts, "target");
     const char *key;
     json_t *value;
-    json_object_foreach(cm_json_loose(now), key, value) {
+    json_object_foreach(cm_json_loose(now), key, value)
+    {
         const json_t *old = json_object_get(then, key);
         if (!old || json_equal(old, value))
             continue;
         cm_autofree char *was = json_dumps(old, JSON_ENCODE_ANY), *is = json_dumps(value, JSON_ENCODE_ANY);
         cm_fail(err, CM_E_CHANGED, "%s was %s when this run began, and is %s in the plan now", key, was, is);
-        cm_hint(err, "Nodes, cluster and release are fixed at first sight. Put the plan back, or begin another run with --run-dir DIR.");
+        cm_hint(err,
+                "Nodes, cluster and release are fixed at first sight. Put the plan back, or begin another run with --run-dir DIR.");
         return -1;
     }
     return 0;
@@ -105,12 +108,12 @@ static int accept_changes(struct cm_engine *e, struct cm_err **err)
     }
     cm_log(CM_NORMAL, "plan changes accepted:\n%s", all);
     cm_autofree char *digest = cm_plan_digest(cm_plan_normal(e->s->plan));
-    cm_record_add(e->record, json_pack("{s:s, s:O, s:s, s:s}", "type", "plan.accepted", "plan", cm_json_loose(cm_plan_normal(e->s->plan)),
-                                       "plan_digest", digest, "diff", all));
+    cm_record_add(e->record, json_pack("{s:s, s:O, s:s, s:s}", "type", "plan.accepted", "plan",
+                                       cm_json_loose(cm_plan_normal(e->s->plan)), "plan_digest", digest, "diff", all));
     if (!same_book) {
         cm_record_add(e->record, json_pack("{s:s, s:O, s:O, s:s, s:s}", "type", "plan.accepted", "plan",
-                                           cm_json_loose(cm_plan_normal(e->s->plan)), "runbook", e->resolved->normal, "plan_digest", digest,
-                                           "diff", book_diff));
+                                           cm_json_loose(cm_plan_normal(e->s->plan)), "runbook", e->resolved->normal, "plan_digest",
+                                           digest, "diff", book_diff));
     }
     return cm_engine_sync(e, err);
 }
@@ -149,8 +152,9 @@ static int go_back(struct cm_engine *e, bool *nothing, struct cm_err **err)
 {
     const struct cm_m_attempt *a = CM_MODEL(e)->now;
     if (a->direction == CM_FINISH)
-        return cm_fail(err, CM_E_CHANGED, a->ended ? "this migration was declared final; there is no way back any more"
-                                                   : "a finish is open; there is no way back any more");
+        return cm_fail(err, CM_E_CHANGED,
+                       a->ended ? "this migration was declared final; there is no way back any more"
+                                : "a finish is open; there is no way back any more");
     if (a->direction == CM_BACKWARD) {
         *nothing = a->ended;
         return 0;
@@ -186,8 +190,10 @@ static int redo(struct cm_engine *e, struct cm_err **err)
         /* What can be taken back stays on record as it is; what cannot is done anew, by new intents. */
         for (size_t i = 0; i < CM_MODEL(e)->intent_count; i++) {
             const struct cm_m_intent *in = &CM_MODEL(e)->intents[i];
-            if (in->attempt == CM_MODEL(e)->now->number && strcmp(in->step, st->id) == 0 && !in->original && in->life == CM_HAPPENED)
-                cm_record_add(e->record, json_pack("{s:s, s:I, s:s}", "type", "close", "intent", (json_int_t)in->id, "life", "given-up"));
+            if (in->attempt == CM_MODEL(e)->now->number && strcmp(in->step, st->id) == 0 && !in->original &&
+                in->life == CM_HAPPENED)
+                cm_record_add(e->record,
+                              json_pack("{s:s, s:I, s:s}", "type", "close", "intent", (json_int_t)in->id, "life", "given-up"));
         }
     }
     return cm_engine_sync(e, err);
@@ -200,7 +206,8 @@ static int go_on(struct cm_engine *e, const char *path, bool *nothing, struct cm
     if (!j)
         return -1;
     if (cut)
-        cm_log(CM_NORMAL, "the state file ended in the middle of a line (%zu bytes): that line was never in force and is cut off", cut);
+        cm_log(CM_NORMAL, "the state file ended in the middle of a line (%zu bytes): that line was never in force and is cut off",
+               cut);
     /* Killed within the very first line: nothing was ever in force, so this is a beginning. */
     if (cm_journal_model(j)->seq == 0) {
         cm_journal_close(j);
@@ -242,12 +249,13 @@ static void take_over(struct cm_engine *e, const json_t *list, const char *type,
     bool waiver = strcmp(type, "waiver") == 0;
     size_t i;
     json_t *said;
-    json_array_foreach(list, i, said) {
+    json_array_foreach(list, i, said)
+    {
         const char *id = cm_json_text(said, "id", "");
         if (cm_model_said(waiver ? m->waivers : m->answers, waiver ? m->waiver_count : m->answer_count, id))
             continue;
-        cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:s}", "type", type, "id", id, "who", cm_json_text(said, "who", ""), text,
-                                           cm_json_text(said, text, "")));
+        cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:s}", "type", type, "id", id, "who", cm_json_text(said, "who", ""),
+                                           text, cm_json_text(said, text, "")));
     }
 }
 
@@ -268,7 +276,7 @@ int cm_take_over_check(struct cm_engine *e, struct cm_err **err)
         take_over(e, json_object_get(check, "waivers"), "waiver", "reason");
     }
     for (size_t i = 0; i < e->s->waive_count; i++)
-        cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:s}", "type", "waiver", "id", e->s->waives[i].id, "who", cm_who(), "reason",
-                                           e->s->waives[i].reason));
+        cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:s}", "type", "waiver", "id", e->s->waives[i].id, "who", cm_who(),
+                                           "reason", e->s->waives[i].reason));
     return cm_engine_sync(e, err);
 }

@@ -11,12 +11,12 @@
 #include "engine/record.h"
 
 struct cm_record {
-    struct cm_journal *journal;      /* NULL: memory or pipe */
+    struct cm_journal *journal; /* NULL: memory or pipe */
     struct cm_model *model;
     bool owns_model;
     const struct cm_clock *clock;
     json_t *queue;
-    int fd;                          /* >= 0: a pipe */
+    int fd; /* >= 0: a pipe */
 };
 
 static struct cm_record *record_new(struct cm_model *model, const struct cm_clock *clock)
@@ -102,7 +102,8 @@ int cm_record_sync(struct cm_record *r, struct cm_err **err)
     json_t *event;
     cm_autojson queue = r->queue;
     r->queue = json_array();
-    json_array_foreach(queue, i, event) {
+    json_array_foreach(queue, i, event)
+    {
         if (r->fd >= 0) {
             cm_autofree char *text = json_dumps(event, JSON_COMPACT);
             cm_autofree char *line = cm_fmt("%s\n", text ? text : "{}");

@@ -54,8 +54,8 @@ static bool typed(json_t **value, enum cm_type type)
 
 static const char *type_word(enum cm_type t)
 {
-    static const char *const words[] = {"text", "true or false", "a whole number", "a duration such as 10s or 5m", "a list", "a map",
-                                        "a value"};
+    static const char *const words[] = {"text",   "true or false", "a whole number", "a duration such as 10s or 5m",
+                                        "a list", "a map",         "a value"};
     return words[t];
 }
 
@@ -66,17 +66,20 @@ static void unknown_params(struct cm_problems *p, const char *place, const struc
     size_t n = 0;
     for (const struct cm_param *q = a->params; q && q->name && n < 63; q++)
         names[n++] = q->name;
-    json_object_foreach(cm_json_loose(with), key, value) {
+    json_object_foreach(cm_json_loose(with), key, value)
+    {
         bool known = false;
         for (size_t i = 0; i < n; i++)
             known = known || strcmp(names[i], key) == 0;
         const char *near = known ? NULL : cm_nearest(key, names);
         if (!known)
-            say(p, place, "%s has no parameter \"%s\"%s%s%s", a->name, key, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+            say(p, place, "%s has no parameter \"%s\"%s%s%s", a->name, key, near ? "; did you mean \"" : "", near ? near : "",
+                near ? "\"?" : "");
     }
 }
 
-static json_t *params_of(struct cm_problems *p, const char *place, const struct cm_action *a, const json_t *with, const json_t *more)
+static json_t *params_of(struct cm_problems *p, const char *place, const struct cm_action *a, const json_t *with,
+                         const json_t *more)
 {
     json_t *out = json_object();
     unknown_params(p, place, a, with);
@@ -138,7 +141,8 @@ static void resolve_step(struct cm_resolved *out, const struct cm_plan *plan, co
     if (r->by == CM_BY_COMMAND && !json_array_size(r->command))
         say(p, cm_plan_step_place(plan, s->id), "%s: by: command needs `command`, a list of words", s->id);
     if (r->by != CM_BY_TOOL && a->kind != CM_EFFECT && a->kind != CM_HOLD)
-        say(p, cm_plan_step_place(plan, s->id), "%s is a %s and cannot be done by %s", s->id, cm_kind_word(a->kind), cm_by_word(r->by));
+        say(p, cm_plan_step_place(plan, s->id), "%s is a %s and cannot be done by %s", s->id, cm_kind_word(a->kind),
+            cm_by_word(r->by));
     if (strcmp(s->id, "gate.downtime") == 0)
         out->gate = out->step_count - 1;
 }
@@ -179,16 +183,20 @@ static void check_order(const struct cm_resolved *r, const struct cm_runbook *rb
                     continue;
                 const char *who = giver(r, *n, at, &later);
                 if (who)
-                    say(p, rb->stages[s].steps[i].place, "%s needs \"%s\", which %s gives only later: put %s before it", r->steps[at].id, *n,
-                        who, who);
+                    say(p, rb->stages[s].steps[i].place, "%s needs \"%s\", which %s gives only later: put %s before it",
+                        r->steps[at].id, *n, who, who);
                 else
-                    say(p, rb->stages[s].steps[i].place, "%s needs \"%s\", which no step of this runbook gives", r->steps[at].id, *n);
+                    say(p, rb->stages[s].steps[i].place, "%s needs \"%s\", which no step of this runbook gives", r->steps[at].id,
+                        *n);
             }
 }
 
 /* ---- names in the plan ---- */
 
-struct names { const char *list[512]; size_t n; };
+struct names {
+    const char *list[512];
+    size_t n;
+};
 
 static void add_name(struct names *n, const char *name)
 {
@@ -214,21 +222,24 @@ static void collect(struct names *steps, struct names *stages, const struct cm_r
     }
 }
 
-static void check_plan_names(const struct cm_plan *plan, const struct names *steps, const struct names *stages, struct cm_problems *p)
+static void check_plan_names(const struct cm_plan *plan, const struct names *steps, const struct names *stages,
+                             struct cm_problems *p)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(cm_json_loose(cm_plan_get(plan, "steps")), key, value) {
+    json_object_foreach(cm_json_loose(cm_plan_get(plan, "steps")), key, value)
+    {
         const char *near = cm_nearest(key, steps->list);
         if (!has_name(steps, key))
             say(p, cm_plan_step_place(plan, key), "the runbook has no step \"%s\"%s%s%s", key, near ? "; did you mean \"" : "",
                 near ? near : "", near ? "\"?" : "");
     }
-    json_object_foreach(cm_json_loose(cm_plan_get(plan, "stages")), key, value) {
+    json_object_foreach(cm_json_loose(cm_plan_get(plan, "stages")), key, value)
+    {
         const char *near = cm_nearest(key, stages->list);
         if (!has_name(stages, key))
-            say(p, cm_plan_file(plan), "the runbook has no stage \"%s\"%s%s%s", key, near ? "; did you mean \"" : "", near ? near : "",
-                near ? "\"?" : "");
+            say(p, cm_plan_file(plan), "the runbook has no stage \"%s\"%s%s%s", key, near ? "; did you mean \"" : "",
+                near ? near : "", near ? "\"?" : "");
     }
 }
 
@@ -250,7 +261,8 @@ static json_t *normal_form(const struct cm_resolved *r)
                 json_object_set_new(o, "skip", json_string(t->skip));
             json_array_append_new(steps, o);
         }
-        json_array_append_new(stages, json_pack("{s:s, s:s, s:o}", "id", r->stages[s].id, "title", r->stages[s].title, "steps", steps));
+        json_array_append_new(stages,
+                              json_pack("{s:s, s:s, s:o}", "id", r->stages[s].id, "title", r->stages[s].title, "steps", steps));
     }
     return json_pack("{s:s, s:s, s:o}", "id", r->id, "back", r->back ? r->back : "", "stages", stages);
 }
@@ -277,8 +289,8 @@ static struct cm_resolved *make(const struct cm_plan *plan, const struct cm_runb
             if (a)
                 resolve_step(r, plan, &stage->steps[i], s, skip, a, p);
             else
-                say(p, stage->steps[i].place, "there is no action \"%s\"%s%s%s", stage->steps[i].uses, near ? "; did you mean \"" : "",
-                    near ? near : "", near ? "\"?" : "");
+                say(p, stage->steps[i].place, "there is no action \"%s\"%s%s%s", stage->steps[i].uses,
+                    near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
         }
     }
     return r;

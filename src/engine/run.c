@@ -20,8 +20,9 @@ static void got_signal(void *ctx, int signo)
     e->signals++;
     e->signo = signo;
     if (e->signals == 1)
-        cm_log(CM_NORMAL, "\nstopping at the next safe point; what has begun outside goes on or is waited for. Again: ask it to end. A third "
-                          "time: end it at once.");
+        cm_log(CM_NORMAL,
+               "\nstopping at the next safe point; what has begun outside goes on or is waited for. Again: ask it to end. A third "
+               "time: end it at once.");
     cm_loop_cancel(e->s->loop);
     if (e->s->escalate)
         e->s->escalate(e->signals);
@@ -31,7 +32,8 @@ static int make_folders(struct cm_engine *e, struct cm_err **err)
 {
     cm_autofree char *logs = cm_run_path(e->s, "logs");
     e->artifacts_dir = cm_run_path(e->s, "artifacts");
-    if (cm_dir_make(e->s->run_dir, 0700, err) < 0 || cm_dir_make(e->artifacts_dir, 0700, err) < 0 || cm_dir_make(logs, 0700, err) < 0)
+    if (cm_dir_make(e->s->run_dir, 0700, err) < 0 || cm_dir_make(e->artifacts_dir, 0700, err) < 0 ||
+        cm_dir_make(logs, 0700, err) < 0)
         return cm_wrap(err, "run directory");
     return 0;
 }
@@ -48,7 +50,8 @@ static int known_names(const struct cm_engine *e, struct cm_err **err)
         found = strcmp(names[i], e->s->until) == 0;
     if (!found) {
         const char *near = cm_nearest(e->s->until, names);
-        rc = cm_fail(err, CM_E_USAGE, "--until %s: there is no such stage%s%s", e->s->until, near ? "; did you mean " : "", near ? near : "");
+        rc = cm_fail(err, CM_E_USAGE, "--until %s: there is no such stage%s%s", e->s->until, near ? "; did you mean " : "",
+                     near ? near : "");
     }
     memset(names, 0, (rb->stage_count + 1) * sizeof *names);
     for (size_t i = 0; i < rb->step_count; i++)
@@ -89,11 +92,11 @@ static int end_run(struct cm_engine *e, int rc, struct cm_err *why)
         status = CM_E_TERMINATED;
     if (!e->broken) {
         if (e->signals)
-            cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:i}", "type", "interruption", "what", "run", "why", "a signal", "signal",
-                                               e->signo));
+            cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:i}", "type", "interruption", "what", "run", "why", "a signal",
+                                               "signal", e->signo));
         if (rc == 0)
-            cm_record_add(e->record, json_pack("{s:s, s:i, s:s}", "type", "attempt.end", "attempt", CM_MODEL(e)->now->number, "result",
-                                               "done"));
+            cm_record_add(e->record, json_pack("{s:s, s:i, s:s}", "type", "attempt.end", "attempt", CM_MODEL(e)->now->number,
+                                               "result", "done"));
         cm_autofree char *message = cm_mask(rc < 0 ? cm_err_message(why) : rc > 0 ? "stopped where --until said" : "done");
         cm_record_add(e->record, json_pack("{s:s, s:i, s:s}", "type", "run.end", "status", status, "message", message));
         if (cm_engine_sync(e, NULL) < 0 && rc >= 0)

@@ -15,15 +15,9 @@
 #include "base/time.h"
 #include "engine/internal.h"
 
-json_t *cm_event(const char *type)
-{
-    return json_pack("{s:s}", "type", type);
-}
+json_t *cm_event(const char *type) { return json_pack("{s:s}", "type", type); }
 
-char *cm_run_path(const struct cm_engine_setup *s, const char *name)
-{
-    return cm_path_join(s->run_dir, name);
-}
+char *cm_run_path(const struct cm_engine_setup *s, const char *name) { return cm_path_join(s->run_dir, name); }
 
 char *cm_pretty(const char *fmt, va_list ap)
 {
@@ -99,10 +93,7 @@ bool cm_reading(const struct cm_step *st)
     return st->e->mode != CM_MODE_RUN && !trial;
 }
 
-bool cm_cancelled(const struct cm_step *st)
-{
-    return cm_loop_cancelled(st->e ? st->e->s->loop : st->look_loop);
-}
+bool cm_cancelled(const struct cm_step *st) { return cm_loop_cancelled(st->e ? st->e->s->loop : st->look_loop); }
 
 const char *cm_run_id(const struct cm_step *st)
 {
@@ -115,10 +106,7 @@ const char *cm_step_log_dir(const struct cm_step *st)
     return st->e && st->e->mode == CM_MODE_RUN ? cm_arena_fmt(st->arena, "%s/logs", st->e->s->run_dir) : NULL;
 }
 
-int cm_attempt(const struct cm_step *st)
-{
-    return st->e && CM_MODEL(st->e)->now ? CM_MODEL(st->e)->now->number : 0;
-}
+int cm_attempt(const struct cm_step *st) { return st->e && CM_MODEL(st->e)->now ? CM_MODEL(st->e)->now->number : 0; }
 
 const json_t *cm_step_param(const struct cm_step *st, const char *name)
 {
@@ -296,7 +284,8 @@ const json_t *cm_finding_answer(const struct cm_step *st, const char *id)
         said = cm_model_said(m->waivers, m->waiver_count, id);
     if (!said)
         return NULL;
-    return cm_arena_json(st->arena, json_pack("{s:s, s:s, s:I}", "who", said->who, "note", said->note, "at", (json_int_t)said->at_ms));
+    return cm_arena_json(st->arena,
+                         json_pack("{s:s, s:s, s:I}", "who", said->who, "note", said->note, "at", (json_int_t)said->at_ms));
 }
 
 /* ---- said ---- */
@@ -364,16 +353,16 @@ void cm_partly(struct cm_step *st, const char *fmt, ...)
     va_end(ap);
     if (!st->e)
         return;
-    cm_record_add(st->e->record, json_pack("{s:s, s:s, s:s, s:{s:s, s:s}}", "type", "fact", "step", cm_step_id(st), "name", "partly",
-                                           "value", "step", cm_step_id(st), "message", text));
+    cm_record_add(st->e->record, json_pack("{s:s, s:s, s:s, s:{s:s, s:s}}", "type", "fact", "step", cm_step_id(st), "name",
+                                           "partly", "value", "step", cm_step_id(st), "message", text));
     cm_say(st, "%s", text);
 }
 
 void cm_interruption(struct cm_step *st, const char *what, int64_t from_ms, int64_t to_ms, const char *why)
 {
     if (st->e)
-        cm_record_add(st->e->record, json_pack("{s:s, s:s, s:s, s:I, s:I}", "type", "interruption", "what", what, "why", why, "from",
-                                               (json_int_t)from_ms, "to", (json_int_t)to_ms));
+        cm_record_add(st->e->record, json_pack("{s:s, s:s, s:s, s:I, s:I}", "type", "interruption", "what", what, "why", why,
+                                               "from", (json_int_t)from_ms, "to", (json_int_t)to_ms));
 }
 
 const char *cm_kind_word(enum cm_kind k)

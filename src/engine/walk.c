@@ -29,8 +29,8 @@ static bool before_gate(const struct cm_engine *e, const struct cm_rstep *r)
 
 static int reopen(struct cm_engine *e, const struct cm_rstep *r, const char *why, struct cm_err **err)
 {
-    cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:s, s:i}", "type", "step.end", "step", r->id, "state", "pending", "message", why,
-                                       "took_ms", 0));
+    cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:s, s:i}", "type", "step.end", "step", r->id, "state", "pending",
+                                       "message", why, "took_ms", 0));
     return cm_engine_sync(e, err);
 }
 
@@ -73,16 +73,11 @@ static bool stands(struct cm_engine *e, const struct cm_rstep *r, const struct c
     if (m->state != CM_S_DONE)
         return false;
     switch (r->action->kind) {
-    case CM_CHECK:
-        return cm_frozen(e) && before_gate(e, r);
-    case CM_COMPUTE:
-        return compute_stands(e, r);
-    case CM_HOLD:
-        return hold_stands(e, r, err);
-    case CM_GATE:
-        return cm_frozen(e) || !before_gate(e, r);
-    default:
-        return true;
+    case CM_CHECK: return cm_frozen(e) && before_gate(e, r);
+    case CM_COMPUTE: return compute_stands(e, r);
+    case CM_HOLD: return hold_stands(e, r, err);
+    case CM_GATE: return cm_frozen(e) || !before_gate(e, r);
+    default: return true;
     }
 }
 
@@ -157,7 +152,8 @@ static int judge(struct cm_engine *e, size_t stage, struct cm_err **err)
         }
     if (!n)
         return cm_answer_unknowns(e, stage, err);
-    cm_fail(err, m->intent_count ? CM_E_FAILED : CM_E_BLOCKED, "%zu %s in the way of the migration", n, n == 1 ? "blocker stands" : "blockers stand");
+    cm_fail(err, m->intent_count ? CM_E_FAILED : CM_E_BLOCKED, "%zu %s in the way of the migration", n,
+            n == 1 ? "blocker stands" : "blockers stand");
     cm_evidence(err, cm_str_text(&all));
     cm_hint(err, "%s Then run the same command again.", *first->remedy ? first->remedy : "Mend what is named above.");
     return -1;
@@ -198,7 +194,8 @@ static int step_or_group(struct cm_engine *e, size_t i, size_t *used, struct cm_
     if (reason)
         return skip(e, r, reason, by, err);
     if (r->action->kind == CM_CHECK) {
-        while (i + *used < rb->step_count && rb->steps[i + *used].stage == r->stage && is_check_to_run(e, &rb->steps[i + *used], err))
+        while (i + *used < rb->step_count && rb->steps[i + *used].stage == r->stage &&
+               is_check_to_run(e, &rb->steps[i + *used], err))
             (*used)++;
         return cm_workers(e, r, *used, err);
     }

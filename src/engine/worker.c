@@ -20,13 +20,13 @@ struct worker {
     struct cm_engine *e;
     const struct cm_rstep *r;
     pid_t pid;
-    int fd;                       /* -1: closed */
+    int fd; /* -1: closed */
     bool ended;
     int status;
-    struct cm_str text;           /* a line that is not whole yet, and lines that are */
+    struct cm_str text; /* a line that is not whole yet, and lines that are */
     int64_t began, deadline;
     bool late, said_why;
-    char *why;                    /* what the check itself failed with */
+    char *why; /* what the check itself failed with */
     struct cm_watch *watch;
     json_t *events;
 };
@@ -123,7 +123,10 @@ static int start(struct worker *w, struct cm_err **err)
     return 0;
 }
 
-struct group { struct worker *list; size_t n; };
+struct group {
+    struct worker *list;
+    size_t n;
+};
 
 static bool over(const struct worker *w) { return w->ended && w->fd < 0; }
 
@@ -150,13 +153,14 @@ static json_t *own_finding(const struct worker *w)
 {
     cm_autofree char *id = cm_fmt("%s.worker", w->r->id);
     cm_autofree char *limit = cm_duration_text(w->r->timeout_ms);
-    cm_autofree char *seen =
-        w->late ? cm_fmt("%s did not end within its limit of %s", w->r->id, limit)
-        : w->why ? cm_fmt("%s could not be carried out: %s", w->r->id, w->why)
-                 : cm_fmt("%s ended unexpectedly (%s %d)", w->r->id, WIFSIGNALED(w->status) ? "signal" : "status",
-                          WIFSIGNALED(w->status) ? WTERMSIG(w->status) : WEXITSTATUS(w->status));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "finding", "step", w->r->id, "id", id, "verdict", "unknown", "seen", seen,
-                     "remedy", "Run the check again; with -v it says more. If it stays so, look at what it names by hand and attest it.");
+    cm_autofree char *seen = w->late ? cm_fmt("%s did not end within its limit of %s", w->r->id, limit)
+                             : w->why
+                                 ? cm_fmt("%s could not be carried out: %s", w->r->id, w->why)
+                                 : cm_fmt("%s ended unexpectedly (%s %d)", w->r->id, WIFSIGNALED(w->status) ? "signal" : "status",
+                                          WIFSIGNALED(w->status) ? WTERMSIG(w->status) : WEXITSTATUS(w->status));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "finding", "step", w->r->id, "id", id, "verdict", "unknown", "seen",
+                     seen, "remedy",
+                     "Run the check again; with -v it says more. If it stays so, look at what it names by hand and attest it.");
 }
 
 static void hand_over(struct worker *w)
@@ -168,7 +172,8 @@ static void hand_over(struct worker *w)
     if (w->late || w->why || !WIFEXITED(w->status) || WEXITSTATUS(w->status) != 0)
         json_array_append_new(w->events, own_finding(w));
     cm_record_add(e->record, json_pack("{s:s, s:s, s:i}", "type", "step.begin", "step", w->r->id, "try", 1));
-    json_array_foreach(w->events, i, ev) {
+    json_array_foreach(w->events, i, ev)
+    {
         cm_record_add(e->record, json_incref(ev));
         if (v && v->finding && strcmp(cm_json_text(ev, "type", ""), "finding") == 0)
             for (int k = CM_OK; k <= CM_UNKNOWN; k++)
@@ -188,7 +193,8 @@ static int same_target(struct cm_engine *e, const json_t *events, struct cm_err 
 {
     size_t i;
     json_t *ev;
-    json_array_foreach(events, i, ev) {
+    json_array_foreach(events, i, ev)
+    {
         const char *name = cm_json_text(ev, "name", "");
         const json_t *old = json_object_get(CM_MODEL(e)->facts, name), *new = json_object_get(ev, "value");
         if (strcmp(cm_json_text(ev, "type", ""), "fact") != 0 || !old || json_equal(old, new) || !CM_MODEL(e)->intent_count)

@@ -15,7 +15,7 @@
 
 void cm_set_text(char **where, const char *text)
 {
-    char *copy = cm_strdup(text);        /* first: text may lie in *where */
+    char *copy = cm_strdup(text); /* first: text may lie in *where */
     free(*where);
     *where = copy;
 }
@@ -262,7 +262,10 @@ static int interruption(struct cm_model *m, const struct cm_place *p, const json
 }
 
 /* Members: s text, i integer, o object, a anything. Those not listed may be left out; more than these is no fault. */
-struct want { const char *name; char type; };
+struct want {
+    const char *name;
+    char type;
+};
 struct event {
     const char *type;
     int (*apply)(struct cm_model *m, const struct cm_place *p, const json_t *e, struct cm_err **err);
@@ -270,31 +273,31 @@ struct event {
 };
 
 static const struct event events[] = {
-    { "run.begin", run_begin, { { "format", 'i' }, { "run", 's' }, { "plan", 'o' } } },
-    { "run.resume", run_resume, { { NULL, 0 } } },
-    { "run.end", run_end, { { "status", 'i' } } },
-    { "attempt.begin", cm_apply_attempt_begin, { { "attempt", 'i' }, { "direction", 's' }, { "runbook", 'o' } } },
-    { "attempt.end", cm_apply_attempt_end, { { "result", 's' } } },
-    { "plan.accepted", cm_apply_plan_accepted, { { "plan", 'o' } } },
-    { "stage.begin", cm_apply_stage_begin, { { "stage", 's' } } },
-    { "stage.end", cm_apply_stage_end, { { "stage", 's' } } },
-    { "step.begin", cm_apply_step_begin, { { "step", 's' } } },
-    { "step.end", cm_apply_step_end, { { "step", 's' }, { "state", 's' } } },
-    { "step.skip", cm_apply_step_skip, { { "step", 's' } } },
-    { "finding", finding, { { "step", 's' }, { "id", 's' }, { "verdict", 's' } } },
-    { "answer", answer, { { "id", 's' } } },
-    { "waiver", waiver, { { "id", 's' } } },
-    { "fact", fact, { { "name", 's' }, { "value", 'a' } } },
-    { "artifact", artifact, { { "name", 's' }, { "sha256", 's' } } },
-    { "input", cm_apply_input, { { "step", 's' }, { "label", 's' }, { "sha256", 's' } } },
-    { "intent", cm_apply_intent, { { "id", 'i' }, { "step", 's' }, { "effect", 's' }, { "key", 's' } } },
-    { "note", cm_apply_note, { { "intent", 'i' }, { "note", 'o' } } },
-    { "close", cm_apply_close, { { "intent", 'i' }, { "life", 's' } } },
-    { "gate.wait", gate_wait, { { "gate", 's' } } },
-    { "gate.open", gate_open, { { "gate", 's' } } },
-    { "lock.lost", nothing, { { "lock", 's' } } },
-    { "lock.regained", nothing, { { "lock", 's' } } },
-    { "interruption", interruption, { { NULL, 0 } } },
+    {"run.begin", run_begin, {{"format", 'i'}, {"run", 's'}, {"plan", 'o'}}},
+    {"run.resume", run_resume, {{NULL, 0}}},
+    {"run.end", run_end, {{"status", 'i'}}},
+    {"attempt.begin", cm_apply_attempt_begin, {{"attempt", 'i'}, {"direction", 's'}, {"runbook", 'o'}}},
+    {"attempt.end", cm_apply_attempt_end, {{"result", 's'}}},
+    {"plan.accepted", cm_apply_plan_accepted, {{"plan", 'o'}}},
+    {"stage.begin", cm_apply_stage_begin, {{"stage", 's'}}},
+    {"stage.end", cm_apply_stage_end, {{"stage", 's'}}},
+    {"step.begin", cm_apply_step_begin, {{"step", 's'}}},
+    {"step.end", cm_apply_step_end, {{"step", 's'}, {"state", 's'}}},
+    {"step.skip", cm_apply_step_skip, {{"step", 's'}}},
+    {"finding", finding, {{"step", 's'}, {"id", 's'}, {"verdict", 's'}}},
+    {"answer", answer, {{"id", 's'}}},
+    {"waiver", waiver, {{"id", 's'}}},
+    {"fact", fact, {{"name", 's'}, {"value", 'a'}}},
+    {"artifact", artifact, {{"name", 's'}, {"sha256", 's'}}},
+    {"input", cm_apply_input, {{"step", 's'}, {"label", 's'}, {"sha256", 's'}}},
+    {"intent", cm_apply_intent, {{"id", 'i'}, {"step", 's'}, {"effect", 's'}, {"key", 's'}}},
+    {"note", cm_apply_note, {{"intent", 'i'}, {"note", 'o'}}},
+    {"close", cm_apply_close, {{"intent", 'i'}, {"life", 's'}}},
+    {"gate.wait", gate_wait, {{"gate", 's'}}},
+    {"gate.open", gate_open, {{"gate", 's'}}},
+    {"lock.lost", nothing, {{"lock", 's'}}},
+    {"lock.regained", nothing, {{"lock", 's'}}},
+    {"interruption", interruption, {{NULL, 0}}},
 };
 enum { EVENTS = sizeof events / sizeof events[0] };
 
@@ -327,7 +330,7 @@ static const struct event *known(const json_t *e, enum cm_code code, struct cm_e
 int cm_model_apply(struct cm_model *m, const json_t *event, uint64_t seq, int64_t at_ms, int64_t up_ms, struct cm_err **err)
 {
     const struct event *e = known(event, CM_E_CHANGED, err);
-    const struct cm_place p = { seq, at_ms, up_ms };
+    const struct cm_place p = {seq, at_ms, up_ms};
     if (e == NULL || e->apply(m, &p, event, err) != 0)
         return -1;
     m->seq = seq;
@@ -349,10 +352,7 @@ static bool made_before(const json_t *group, size_t i, int64_t intent)
     return false;
 }
 
-static bool names_step(const char *type)
-{
-    return cm_starts(type, "step.") || strcmp(type, "input") == 0;
-}
+static bool names_step(const char *type) { return cm_starts(type, "step.") || strcmp(type, "input") == 0; }
 
 int cm_model_admit(const struct cm_model *m, const json_t *group, size_t i, struct cm_err **err)
 {

@@ -23,7 +23,8 @@ static void build(struct cm_m_attempt *a, const json_t *runbook)
     size_t i, k;
     json_t *stage, *step;
     cm_set_json(&a->runbook, runbook);
-    json_array_foreach(json_object_get(runbook, "stages"), i, stage) {
+    json_array_foreach(json_object_get(runbook, "stages"), i, stage)
+    {
         struct cm_m_stage *g = cm_add_item(&a->stages, &a->stage_count, sizeof *g);
         g->id = cm_strdup(cm_json_text(stage, "id", ""));
         g->title = cm_strdup(cm_json_text(stage, "title", g->id));

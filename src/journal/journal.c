@@ -21,7 +21,7 @@ typedef void each_event(void *ctx, const json_t *event, uint64_t seq, int64_t at
 
 struct cm_journal {
     char *path;
-    int fd;                              /* -1: closed for good by a failed write or sync */
+    int fd; /* -1: closed for good by a failed write or sync */
     const struct cm_clock *clock;
     struct cm_model *model;
     char crc[CM_CRC_DIGITS + 1];
@@ -118,7 +118,7 @@ static int scan(struct scan *s, int fd, struct cm_err **err)
 
 struct cm_model *cm_journal_read_each(const char *path, bool *absent, each_event *each, void *ctx, struct cm_err **err)
 {
-    struct scan s = { .path = path, .each = each, .ctx = ctx };
+    struct scan s = {.path = path, .each = each, .ctx = ctx};
     *absent = false;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
@@ -168,7 +168,7 @@ static int cut(const char *path, int fd, const struct scan *s, struct cm_err **e
 
 struct cm_journal *cm_journal_open(const char *path, const struct cm_clock *clock, size_t *cut_bytes, struct cm_err **err)
 {
-    struct scan s = { .path = path };
+    struct scan s = {.path = path};
     if (cut_bytes != NULL)
         *cut_bytes = 0;
     int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
@@ -203,7 +203,7 @@ static struct cm_journal *take_unborn(const char *path, const struct cm_clock *c
 struct cm_journal *cm_journal_create(const char *path, const struct cm_clock *clock, struct cm_err **err)
 {
     cm_autofree char *dir = cm_path_dir(path);
-    struct scan s = { .path = path };
+    struct scan s = {.path = path};
     int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 && errno == EEXIST)
         return take_unborn(path, clock, err);
@@ -230,10 +230,7 @@ void cm_journal_close(struct cm_journal *j)
     free(j);
 }
 
-struct cm_model *cm_journal_model(struct cm_journal *j)
-{
-    return j->model;
-}
+struct cm_model *cm_journal_model(struct cm_journal *j) { return j->model; }
 
 void cm_journal_add(struct cm_journal *j, json_t *taken)
 {
@@ -241,10 +238,7 @@ void cm_journal_add(struct cm_journal *j, json_t *taken)
     json_array_append_new(j->queue, taken != NULL ? taken : json_null());
 }
 
-bool cm_journal_pending(const struct cm_journal *j)
-{
-    return json_array_size(j->queue) > 0;
-}
+bool cm_journal_pending(const struct cm_journal *j) { return json_array_size(j->queue) > 0; }
 
 void cm_journal_watch(struct cm_journal *j, each_event *each, void *ctx)
 {

@@ -125,7 +125,7 @@ static ssize_t fill(struct cm_lines *l)
         l->end += (size_t)got;
         l->left -= got;
     } else if (got == 0) {
-        l->left = 0;                     /* it became shorter under us: what is there is all there is */
+        l->left = 0; /* it became shorter under us: what is there is all there is */
     }
     return got;
 }

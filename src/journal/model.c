@@ -219,24 +219,24 @@ enum cm_step_state cm_model_stage_state(const struct cm_m_attempt *a, const char
 
 const char *cm_step_state_word(enum cm_step_state state)
 {
-    static const char *const word[] = { "pending", "running", "waiting", "done", "skipped", "failed" };
+    static const char *const word[] = {"pending", "running", "waiting", "done", "skipped", "failed"};
     return word[state];
 }
 
 const char *cm_life_word(enum cm_life life)
 {
-    static const char *const word[] = { "new", "in-doubt", "noted", "happened", "not-happened", "given-up", "back", "final" };
+    static const char *const word[] = {"new", "in-doubt", "noted", "happened", "not-happened", "given-up", "back", "final"};
     return word[life];
 }
 
 const char *cm_direction_word(enum cm_direction direction)
 {
-    static const char *const word[] = { "forward", "back", "finish" };
+    static const char *const word[] = {"forward", "back", "finish"};
     return word[direction];
 }
 
 const char *cm_finding_word(enum cm_verdict verdict)
 {
-    static const char *const word[] = { "ok", "warning", "blocker", "unknown" };
+    static const char *const word[] = {"ok", "warning", "blocker", "unknown"};
     return word[verdict];
 }

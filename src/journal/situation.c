@@ -16,7 +16,10 @@
 
 enum { WIDTH = 76, LABEL = 14 };
 
-struct teller { const struct cm_model *m; int64_t now_ms; };
+struct teller {
+    const struct cm_model *m;
+    int64_t now_ms;
+};
 
 /* "22:04", with the date in front on another day. Caller frees. */
 static char *clock_text(const struct teller *t, int64_t ms)
@@ -37,15 +40,9 @@ static char *span_text(int64_t ms)
     return s < 3600 ? cm_fmt("%lld min", s / 60) : cm_fmt("%lld h %02lld min", s / 3600, s / 60 % 60);
 }
 
-static bool was_done(const struct cm_m_intent *i)
-{
-    return i->life == CM_HAPPENED || i->life == CM_FINAL;
-}
+static bool was_done(const struct cm_m_intent *i) { return i->life == CM_HAPPENED || i->life == CM_FINAL; }
 
-static bool is_unknown(const struct cm_m_intent *i)
-{
-    return i->life == CM_NEW || i->life == CM_IN_DOUBT || i->life == CM_NOTED;
-}
+static bool is_unknown(const struct cm_m_intent *i) { return i->life == CM_NEW || i->life == CM_IN_DOUBT || i->life == CM_NOTED; }
 
 static const struct cm_m_step *done_step(const struct cm_m_attempt *a, const char *action)
 {
@@ -56,15 +53,16 @@ static const struct cm_m_step *done_step(const struct cm_m_attempt *a, const cha
 }
 
 /* The engine records a step done by a person or by the plan's own command under its action's name with these keys. */
-static bool not_by_tool(const char *key)
-{
-    return strcmp(key, "hand") == 0 || strcmp(key, "command") == 0;
-}
+static bool not_by_tool(const char *key) { return strcmp(key, "hand") == 0 || strcmp(key, "command") == 0; }
 
 /* ---- the old server ---- */
 
 enum unit { UNIT_AS_IT_WAS, UNIT_STOPPED, UNIT_MASKED, UNIT_STOPPED_AND_MASKED, UNIT_STARTED, UNIT_IN_DOUBT };
-struct host { char *name; bool stopped, masked, started, doubt, touched; int64_t since; };
+struct host {
+    char *name;
+    bool stopped, masked, started, doubt, touched;
+    int64_t since;
+};
 
 static struct host *host_of(struct host *hosts, size_t *n, size_t cap, const char *name)
 {
@@ -146,13 +144,16 @@ static int64_t earliest(const struct host *hosts, size_t n, enum unit state)
     return since;
 }
 
-static const struct { enum unit state; const char *text, *each; } unit_words[] = {
-    { UNIT_IN_DOUBT, "not known yet whether it stopped or started: ", "not known yet" },
-    { UNIT_STOPPED, "stopped, not masked, on ", "stopped, not masked" },
-    { UNIT_STOPPED_AND_MASKED, "stopped and masked on ", "stopped and masked" },
-    { UNIT_STARTED, "started again on ", "started again" },
-    { UNIT_MASKED, "masked on ", "masked" },
-    { UNIT_AS_IT_WAS, "as it was on ", "as it was" },
+static const struct {
+    enum unit state;
+    const char *text, *each;
+} unit_words[] = {
+    {UNIT_IN_DOUBT, "not known yet whether it stopped or started: ", "not known yet"},
+    {UNIT_STOPPED, "stopped, not masked, on ", "stopped, not masked"},
+    {UNIT_STOPPED_AND_MASKED, "stopped and masked on ", "stopped and masked"},
+    {UNIT_STARTED, "started again on ", "started again"},
+    {UNIT_MASKED, "masked on ", "masked"},
+    {UNIT_AS_IT_WAS, "as it was on ", "as it was"},
 };
 
 /* All nodes alike: since when, too. Else each state with its nodes, the worst first. */
@@ -184,9 +185,7 @@ static void old_server(const struct teller *t, struct cm_str *s)
     size_t cap = json_array_size(names) + t->m->intent_count + 1, n = 0, i;
     cm_autofree struct host *hosts = cm_alloc(cap * sizeof *hosts);
     bool touched = false;
-    json_array_foreach(names, i, name)
-        if (json_is_string(name))
-            host_of(hosts, &n, cap, json_string_value(name));
+    json_array_foreach(names, i, name) if (json_is_string(name)) host_of(hosts, &n, cap, json_string_value(name));
     for (i = 0; i < t->m->intent_count; i++) {
         const struct cm_m_intent *e = &t->m->intents[i];
         cm_autofree char *key = cm_key_plain(e->key);
@@ -215,8 +214,12 @@ static void old_server(const struct teller *t, struct cm_str *s)
 /* What an upgrade was for; NULL: this effect is none. */
 static const char *purpose_of(const struct cm_m_intent *e)
 {
-    static const struct { const char *action, *purpose; } own[] = {
-        { "helm.deploy", "deploy" }, { "temporary.revert", "revert" }, { "release.scale", "scale" },
+    static const struct {
+        const char *action, *purpose;
+    } own[] = {
+        {"helm.deploy", "deploy"},
+        {"temporary.revert", "revert"},
+        {"release.scale", "scale"},
     };
     cm_autofree char *key = cm_key_plain(e->key);
     if (strcmp(e->effect, "helm.upgrade") == 0)
@@ -333,10 +336,12 @@ static void users(const struct teller *t, struct cm_str *s, const struct cm_cloc
 
 /* ---- changes in force ---- */
 
-static const struct { const char *effect, *one, *many; } change_words[] = {
-    { "temporary.setting", "1 temporary setting", "temporary settings" },
-    { "marker.write", "marker file", "marker files" },
-    { "release.scale", "replicas at zero", "releases at zero" },
+static const struct {
+    const char *effect, *one, *many;
+} change_words[] = {
+    {"temporary.setting", "1 temporary setting", "temporary settings"},
+    {"marker.write", "marker file", "marker files"},
+    {"release.scale", "replicas at zero", "releases at zero"},
 };
 
 static bool listed(const struct cm_m_intent *i, const char *effect)
@@ -424,9 +429,9 @@ static char *line(const char *label, const struct cm_str *s)
 
 void cm_situation(const struct cm_model *m, int64_t now_wall_ms, struct cm_situation *out)
 {
-    static const char *const label[CM_SITUATION_LINES] = { "old server", "new server", "database", "users", "in force" };
-    const struct teller t = { m, now_wall_ms };
-    struct cm_clock_count service = { 0 }, locked_out = { 0 };
+    static const char *const label[CM_SITUATION_LINES] = {"old server", "new server", "database", "users", "in force"};
+    const struct teller t = {m, now_wall_ms};
+    struct cm_clock_count service = {0}, locked_out = {0};
     struct cm_str s[CM_SITUATION_LINES];
     memset(out, 0, sizeof *out);
     for (int i = 0; i < CM_SITUATION_LINES; i++)

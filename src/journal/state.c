@@ -16,18 +16,14 @@ static const char *ended_word(const struct cm_model *m)
 static const char *stopped_word(const struct cm_model *m)
 {
     if (m->running)
-        return "interrupted";            /* begun, not ended, and nobody holds the lock: it was killed */
+        return "interrupted"; /* begun, not ended, and nobody holds the lock: it was killed */
     switch (m->last_status) {
     case CM_E_WAITING:
-    case CM_E_OK:                        /* --until was reached: it waits for the next command */
-        return "waiting";
-    case CM_E_BLOCKED:
-        return "blocked";
+    case CM_E_OK: /* --until was reached: it waits for the next command */ return "waiting";
+    case CM_E_BLOCKED: return "blocked";
     case CM_E_INTERRUPTED:
-    case CM_E_TERMINATED:
-        return "interrupted";
-    default:
-        return "failed";
+    case CM_E_TERMINATED: return "interrupted";
+    default: return "failed";
     }
 }
 

@@ -14,8 +14,12 @@
 #include "base/time.h"
 #include "plan/internal.h"
 
-static const struct { const char *said, *step; } short_forms[] = {
-    {"backup", "backup.take"}, {"access.close", "access.close"}, {"access.open", "access.open"},
+static const struct {
+    const char *said, *step;
+} short_forms[] = {
+    {"backup", "backup.take"},
+    {"access.close", "access.close"},
+    {"access.open", "access.open"},
 };
 enum { SHORT_FORMS = sizeof short_forms / sizeof *short_forms };
 
@@ -76,7 +80,9 @@ static void from_environment(struct cm_reading *r)
         json_object_set_new(r->plan->origins, "connect.api_key", json_string("derived: CONNECT_API_KEY"));
 }
 
-struct kube { char *context, *namespace, *file; };
+struct kube {
+    char *context, *namespace, *file;
+};
 
 static void kube_fini(struct kube *k)
 {
@@ -129,9 +135,10 @@ static void from_kubeconfig(struct cm_reading *r)
     if (!wants_context && !wants_namespace)
         return;
     const char *said = cm_plan_text(r->plan, "target.kubeconfig"), *several = getenv("KUBECONFIG"), *home = getenv("HOME");
-    cm_autofree char *paths = said ? cm_strdup(said)
+    cm_autofree char *paths = said                  ? cm_strdup(said)
                               : several && *several ? cm_strdup(several)
-                              : home ? cm_path_join(home, ".kube/config") : cm_strdup("");
+                              : home                ? cm_path_join(home, ".kube/config")
+                                                    : cm_strdup("");
     CM_CLEANUP(kube_fini) struct kube k = {NULL, NULL, NULL};
     kube_read(&k, paths, cm_plan_text(r->plan, "target.context"));
     if (wants_context && k.context) {
@@ -139,8 +146,8 @@ static void from_kubeconfig(struct cm_reading *r)
         cm_plan_put(r->plan, "target.context", json_string(k.context), origin);
     }
     if (wants_namespace && k.namespace) {
-        cm_autofree char *origin = cm_fmt("derived: namespace of the context %s in the kubeconfig",
-                                          cm_plan_text(r->plan, "target.context"));
+        cm_autofree char *origin =
+            cm_fmt("derived: namespace of the context %s in the kubeconfig", cm_plan_text(r->plan, "target.context"));
         cm_plan_put(r->plan, "target.namespace", json_string(k.namespace), origin);
     }
 }
@@ -153,7 +160,8 @@ static void move_origins(struct cm_plan *p, const char *from, const char *to)
     const char *path;
     json_t *origin;
     size_t n = strlen(from);
-    json_object_foreach (p->origins, path, origin) {
+    json_object_foreach(p->origins, path, origin)
+    {
         if (strncmp(path, from, n) == 0 && (path[n] == '\0' || path[n] == '.')) {
             cm_autofree char *there = cm_fmt("%s%s", to, path + n);
             json_object_set(moved, there, origin);
@@ -219,8 +227,7 @@ static void settle_steps(struct cm_reading *r)
 {
     const char *id;
     json_t *step;
-    json_object_foreach (json_object_get(r->plan->normal, "steps"), id, step)
-        settle_by(r, id, step);
+    json_object_foreach(json_object_get(r->plan->normal, "steps"), id, step) settle_by(r, id, step);
     for (size_t i = 0; i < SHORT_FORMS; i++)
         json_object_set_new(r->plan->by_hand, short_forms[i].step, json_pack("{s:s}", "by", "hand"));
 }
@@ -280,8 +287,7 @@ static void check_source(struct cm_reading *r)
         bool told = false;
         size_t i;
         json_t *word;
-        json_array_foreach (shell, i, word)
-            told = told || strstr(json_string_value(word), "{host}");
+        json_array_foreach(shell, i, word) told = told || strstr(json_string_value(word), "{host}");
         if (!told)
             cm_problem(r->problems, r->doc, cm_plan_node(r, "source.shell"),
                        "source.shell: no word of it holds {host}, but there are %zu hosts", json_array_size(hosts));
@@ -297,8 +303,8 @@ static bool check_time(struct cm_reading *r, const char *path, int64_t *ms)
         return false;
     if (cm_plan_time(r->plan, path, ms))
         return true;
-    cm_problem(r->problems, r->doc, cm_plan_node(r, path), "%s: expected a time like \"2026-12-05 22:00\" or RFC 3339, found \"%s\"",
-               path, cm_plan_text(r->plan, path));
+    cm_problem(r->problems, r->doc, cm_plan_node(r, path),
+               "%s: expected a time like \"2026-12-05 22:00\" or RFC 3339, found \"%s\"", path, cm_plan_text(r->plan, path));
     return false;
 }
 

@@ -28,7 +28,8 @@ static char *value_text(const json_t *v, const struct cm_plan_key *k)
         size_t i;
         json_t *item;
         cm_str_add(&out, "[");
-        json_array_foreach (v, i, item) {
+        json_array_foreach(v, i, item)
+        {
             cm_autofree char *text = value_text(item, k);
             cm_str_addf(&out, "%s%s", i ? ", " : "", text);
         }
@@ -41,7 +42,8 @@ static char *value_text(const json_t *v, const struct cm_plan_key *k)
 static void differ(struct cm_str *out, const json_t *a, const json_t *b, const struct cm_plan_key *k, const char *pattern,
                    const char *path);
 
-static void differ_member(struct cm_str *out, const json_t *a, const json_t *b, const char *pattern, const char *path, const char *name)
+static void differ_member(struct cm_str *out, const json_t *a, const json_t *b, const char *pattern, const char *path,
+                          const char *name)
 {
     const struct cm_plan_key *k = pattern ? cm_plan_key_under(pattern, name) : NULL;
     cm_autofree char *full = *path ? cm_fmt("%s.%s", path, name) : cm_strdup(name);
@@ -53,7 +55,8 @@ static const json_t *by_id(const json_t *list, const json_t *like)
 {
     size_t i;
     json_t *item;
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         if (json_equal(json_object_get(item, "id"), json_object_get(like, "id")))
             return item;
     }
@@ -66,7 +69,8 @@ static void differ_by_id(struct cm_str *out, const json_t *a, const json_t *b, c
 {
     size_t i;
     json_t *item;
-    json_array_foreach (a, i, item) {
+    json_array_foreach(a, i, item)
+    {
         cm_autofree char *full = cm_fmt("%s.%s", path, json_string_value(json_object_get(item, "id")));
         const json_t *other = by_id(b, item);
         if (other)
@@ -74,7 +78,8 @@ static void differ_by_id(struct cm_str *out, const json_t *a, const json_t *b, c
         else
             cm_str_addf(out, "%s: taken out\n", full);
     }
-    json_array_foreach (b, i, item) {
+    json_array_foreach(b, i, item)
+    {
         if (!by_id(a, item))
             cm_str_addf(out, "%s.%s: put in\n", path, json_string_value(json_object_get(item, "id")));
         else if (!json_equal(json_object_get(json_array_get(a, i), "id"), json_object_get(item, "id")))
@@ -98,9 +103,9 @@ static void differ(struct cm_str *out, const json_t *a, const json_t *b, const s
     }
     const char *name;
     json_t *ignored;
-    json_object_foreach (cm_json_loose(a), name, ignored)
-        differ_member(out, a, b, pattern, path, name);
-    json_object_foreach (cm_json_loose(b), name, ignored) {
+    json_object_foreach(cm_json_loose(a), name, ignored) differ_member(out, a, b, pattern, path, name);
+    json_object_foreach(cm_json_loose(b), name, ignored)
+    {
         if (!json_object_get(a, name))
             differ_member(out, a, b, pattern, path, name);
     }

@@ -35,8 +35,8 @@ static void only_keys(struct reader *r, const struct cm_yaml *map, const char *c
         if (is_known)
             continue;
         const char *near = cm_nearest(name, known);
-        cm_problem(r->problems, r->doc, map->keys[i], "unknown key \"%s\" in %s%s%s%s", name, where, near ? "; did you mean \"" : "",
-                   near ? near : "", near ? "\"?" : "");
+        cm_problem(r->problems, r->doc, map->keys[i], "unknown key \"%s\" in %s%s%s%s", name, where,
+                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     }
 }
 
@@ -143,7 +143,8 @@ static void check_unique_steps(struct reader *r, const struct cm_runbook *b, con
             const char *first = s->id ? json_string_value(json_object_get(seen, s->id)) : NULL;
             const struct cm_yaml *n = cm_yaml_get(stages->items[i], "steps")->items[j];
             if (first)
-                cm_problem(r->problems, r->doc, n, "the step id \"%s\" is taken already at %s; give this step an `id`", s->id, first);
+                cm_problem(r->problems, r->doc, n, "the step id \"%s\" is taken already at %s; give this step an `id`", s->id,
+                           first);
             else if (s->id)
                 json_object_set_new(seen, s->id, json_string(s->place));
         }
@@ -175,7 +176,7 @@ static void read_all(struct reader *r, const struct cm_yaml *root, struct cm_run
     }
     only_keys(r, root, top_keys, "a runbook");
     b->id = id_at(r, root, "id", "the runbook's name");
-    b->back = cm_yaml_get(root, "back") ? text_at(r, root, "back", NULL) : NULL;      /* an id, or a file like `runbook` */
+    b->back = cm_yaml_get(root, "back") ? text_at(r, root, "back", NULL) : NULL; /* an id, or a file like `runbook` */
     if (!stages || stages->type != CM_YAML_LIST || stages->count == 0) {
         cm_problem(r->problems, r->doc, stages ? stages : root, "stages: expected a list with at least one stage");
         return;

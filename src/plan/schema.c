@@ -85,14 +85,20 @@ static json_t *value_schema(const struct cm_plan_key *k)
         json_object_set_new(out, "maxLength", json_integer(k->max));
         return out;
     }
-    case CM_P_LIST_STRING: case CM_P_LIST_PATH: case CM_P_COMMAND: return list_of(k, any_text());
+    case CM_P_LIST_STRING:
+    case CM_P_LIST_PATH:
+    case CM_P_COMMAND: return list_of(k, any_text());
     case CM_P_LIST_DURATION: return list_of(k, duration());
     case CM_P_LIST_ENUM: return list_of(k, json_pack("{s:o}", "enum", words(k->values)));
     case CM_P_HOSTS: return list_of(k, pattern_text("^[^-/\\s][^/\\s]*$"));
     case CM_P_STRING_OR_LIST: return json_pack("{s:[o, o]}", "anyOf", pattern_text("^[^ \\t]+$"), list_of(k, any_text()));
     case CM_P_SCALAR: return json_pack("{s:[s,s,s]}", "type", "string", "number", "boolean");
-    case CM_P_FREE_MAP: case CM_P_MAP: return json_pack("{s:s}", "type", "object");
-    case CM_P_STRING: case CM_P_PATH: case CM_P_PROGRAM: case CM_P_CHART: break;
+    case CM_P_FREE_MAP:
+    case CM_P_MAP: return json_pack("{s:s}", "type", "object");
+    case CM_P_STRING:
+    case CM_P_PATH:
+    case CM_P_PROGRAM:
+    case CM_P_CHART: break;
     }
     return any_text();
 }
@@ -121,18 +127,20 @@ static json_t *key_schema(const struct cm_plan_key *k)
 static void command_goes_with_by(json_t *out, bool hands)
 {
     json_t *hand_or_tool = hands ? json_pack("[s, s]", "hand", "tool") : json_pack("[s, s]", "tool", "hand");
-    json_object_set_new(out, "allOf", json_pack("[{s:{s:{s:{s:s}}, s:[s]}, s:{s:[s]}}, {s:{s:{s:{s:o}}, s:[s]}, s:{s:{s:b}}}]",
-        "if", "properties", "by", "const", "command", "required", "by", "then", "required", "command",
-        "if", "properties", "by", "enum", hand_or_tool, "required", "by", "then", "properties", "command", 0));
+    json_object_set_new(out, "allOf",
+                        json_pack("[{s:{s:{s:{s:s}}, s:[s]}, s:{s:[s]}}, {s:{s:{s:{s:o}}, s:[s]}, s:{s:{s:b}}}]", "if",
+                                  "properties", "by", "const", "command", "required", "by", "then", "required", "command", "if",
+                                  "properties", "by", "enum", hand_or_tool, "required", "by", "then", "properties", "command", 0));
 }
 
 static json_t *map_schema(const char *pattern)
 {
     size_t below = strlen(pattern);
-    json_t *out = json_pack("{s:s}", "type", "object"), *properties = json_object(), *required = json_array(), *others = json_false();
+    json_t *out = json_pack("{s:s}", "type", "object"), *properties = json_object(), *required = json_array(),
+           *others = json_false();
     for (const struct cm_plan_key *k = cm_plan_keys; k->path; k++) {
-        const char *name = below ? (strncmp(k->path, pattern, below) == 0 && k->path[below] == '.' ? k->path + below + 1 : NULL)
-                                 : k->path;
+        const char *name =
+            below ? (strncmp(k->path, pattern, below) == 0 && k->path[below] == '.' ? k->path + below + 1 : NULL) : k->path;
         if (!name || strchr(name, '.'))
             continue;
         json_t *schema = key_schema(k);
@@ -168,21 +176,21 @@ static json_t *across_keys(void)
         json_array_append_new(out, json_pack("{s:{s:{s:{s:{s:{s:{s:{s:s}}}}}}}}", "properties", "steps", "properties", steps[i],
                                              "properties", "by", "not", "const", "tool"));
     }
-    json_t *without = json_pack("{s:{s:{s:s}}, s:[s]}", "properties", "runbook", "const", "launcher-to-kubernetes-runner",
-                                "required", "runbook");
+    json_t *without =
+        json_pack("{s:{s:{s:s}}, s:[s]}", "properties", "runbook", "const", "launcher-to-kubernetes-runner", "required", "runbook");
     json_t *hosts = json_pack("{s:[s], s:{s:{s:[s]}}}", "required", "source", "properties", "source", "required", "hosts");
     json_array_append_new(out, json_pack("{s:o, s:b, s:o}", "if", without, "then", 1, "else", hosts));
     json_t *some = json_pack("{s:{s:{s:{s:{s:i}}}}}", "properties", "source", "properties", "hosts", "minItems", 1);
-    json_array_append_new(out, json_pack("{s:{s:{s:{s:s}}}, s:o}", "if", "properties", "runbook", "const", "vm-to-kubernetes", "then",
-                                         some));
+    json_array_append_new(
+        out, json_pack("{s:{s:{s:{s:s}}}, s:o}", "if", "properties", "runbook", "const", "vm-to-kubernetes", "then", some));
     return out;
 }
 
 json_t *cm_plan_schema(void)
 {
-    json_t *out = json_pack("{s:s, s:s, s:s}", "$schema", "https://json-schema.org/draft/2020-12/schema", "title",
-                            "connect-migrate plan", "description",
-                            "Where an installation of Posit Connect is, where it goes, and the choices of its migration.");
+    json_t *out =
+        json_pack("{s:s, s:s, s:s}", "$schema", "https://json-schema.org/draft/2020-12/schema", "title", "connect-migrate plan",
+                  "description", "Where an installation of Posit Connect is, where it goes, and the choices of its migration.");
     cm_autojson map = map_schema("");
     json_object_update(out, map);
     json_object_set_new(out, "required", json_pack("[s]", "target"));

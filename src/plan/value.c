@@ -215,13 +215,14 @@ static json_t *text_value(struct cm_reading *r, const struct cm_plan_key *k, con
     case CM_P_PATH: return taken_text(absolute(r, text));
     case CM_P_PROGRAM: return strchr(text, '/') ? taken_text(absolute(r, text)) : json_string(text);
     case CM_P_CHART: return strchr("./~", *text) ? taken_text(absolute(r, text)) : json_string(text);
-    case CM_P_REMOTE_PATH:
-        return *text == '/' ? json_string(text) : expected(r, path, n, "an absolute path on the old server");
+    case CM_P_REMOTE_PATH: return *text == '/' ? json_string(text) : expected(r, path, n, "an absolute path on the old server");
     case CM_P_NAME:
         if (name_ok(text, (size_t)k->max))
             return json_string(text);
-        cm_problem(r->problems, r->doc, n, "%s: \"%.*s\" is no name for it: lower case letters, digits, '-' and '.', at most %lld "
-                   "characters", path, SHOWN_MAX, text, (long long)k->max);
+        cm_problem(r->problems, r->doc, n,
+                   "%s: \"%.*s\" is no name for it: lower case letters, digits, '-' and '.', at most %lld "
+                   "characters",
+                   path, SHOWN_MAX, text, (long long)k->max);
         return NULL;
     default: return json_string(text);
     }
@@ -260,7 +261,8 @@ static bool has_item(const json_t *list, const json_t *item)
 {
     size_t i;
     const json_t *have;
-    json_array_foreach (list, i, have) {
+    json_array_foreach(list, i, have)
+    {
         if (json_equal(have, item))
             return true;
     }
@@ -326,7 +328,8 @@ static json_t *secret(struct cm_reading *r, const char *path, const struct cm_ya
         }
         value = !text ? NULL : *name == 'e' ? json_string(text) : taken_text(absolute(r, text));
     } else {
-        cm_problem(r->problems, r->doc, n, "%s: expected exactly one of {env: NAME}, {file: PATH} or {command: [PROGRAM, ARG]}", path);
+        cm_problem(r->problems, r->doc, n, "%s: expected exactly one of {env: NAME}, {file: PATH} or {command: [PROGRAM, ARG]}",
+                   path);
         return NULL;
     }
     return value ? json_pack("{s:o}", name, value) : NULL;
@@ -354,10 +357,19 @@ json_t *cm_plan_value(struct cm_reading *r, const struct cm_plan_key *k, const c
     case CM_P_SCALAR: return scalar(r, path, n);
     case CM_P_FREE_MAP: return free_map(r, path, n);
     case CM_P_STRING_OR_LIST: return n->type == CM_YAML_LIST ? list(r, k, path, n) : text_value(r, k, path, n);
-    case CM_P_LIST_STRING: case CM_P_LIST_PATH: case CM_P_LIST_DURATION: case CM_P_LIST_ENUM: case CM_P_COMMAND: case CM_P_HOSTS:
-        return list(r, k, path, n);
-    case CM_P_STRING: case CM_P_PATH: case CM_P_PROGRAM: case CM_P_CHART: case CM_P_REMOTE_PATH: case CM_P_NAME: case CM_P_TIME:
-        return text_value(r, k, path, n);
+    case CM_P_LIST_STRING:
+    case CM_P_LIST_PATH:
+    case CM_P_LIST_DURATION:
+    case CM_P_LIST_ENUM:
+    case CM_P_COMMAND:
+    case CM_P_HOSTS: return list(r, k, path, n);
+    case CM_P_STRING:
+    case CM_P_PATH:
+    case CM_P_PROGRAM:
+    case CM_P_CHART:
+    case CM_P_REMOTE_PATH:
+    case CM_P_NAME:
+    case CM_P_TIME: return text_value(r, k, path, n);
     case CM_P_MAP: break;
     }
     return expected(r, path, n, "a mapping");

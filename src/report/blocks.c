@@ -13,7 +13,11 @@
 #include "base/time.h"
 #include "report/parts.h"
 
-struct page { json_t *blocks; const json_t *report; const char *zone; };
+struct page {
+    json_t *blocks;
+    const json_t *report;
+    const char *zone;
+};
 
 /* ---- small words; all callers free ---- */
 
@@ -35,15 +39,9 @@ static char *when_exactly(const struct page *p, const json_t *at)
     return cm_fmt("%.16s:%02d%s", text, (int)(ms / 1000 % 60), text + 16);
 }
 
-static char *took(const json_t *seconds)
-{
-    return cm_duration_text((int64_t)(json_number_value(seconds) * 1000.0 + 0.5));
-}
+static char *took(const json_t *seconds) { return cm_duration_text((int64_t)(json_number_value(seconds) * 1000.0 + 0.5)); }
 
-static const char *text_of(const json_t *j, const char *member)
-{
-    return cm_json_text(j, member, "");
-}
+static const char *text_of(const json_t *j, const char *member) { return cm_json_text(j, member, ""); }
 
 /* ---- blocks ---- */
 
@@ -62,7 +60,7 @@ static json_t *table(struct page *p, const char *const *head)
 {
     json_t *rows = json_array();
     json_array_append_new(p->blocks, json_pack("{s:{s:o, s:O}}", "table", "head", cm_json_strings(head), "rows", rows));
-    json_decref(rows);                   /* the block holds it */
+    json_decref(rows); /* the block holds it */
     return rows;
 }
 
@@ -78,10 +76,7 @@ static void row(json_t *rows, ...)
     json_array_append_new(rows, cells);
 }
 
-static void list(struct page *p, const json_t *texts)
-{
-    json_array_append_new(p->blocks, json_pack("{s:O}", "list", texts));
-}
+static void list(struct page *p, const json_t *texts) { json_array_append_new(p->blocks, json_pack("{s:O}", "list", texts)); }
 
 static bool none(struct page *p, const json_t *items, const char *text)
 {
@@ -116,13 +111,16 @@ static void clock_row(const struct page *p, json_t *rows, const char *name, cons
     const json_t *inside = json_object_get(clock, "within_window");
     bool open = json_is_true(json_object_get(clock, "open")), begun = *from != '\0';
     row(rows, name, begun ? length : "not begun", from, open ? "not ended" : to,
-        json_is_null(inside) ? "" : json_is_true(inside) ? "inside" : "OUTSIDE", NULL);
+        json_is_null(inside)   ? ""
+        : json_is_true(inside) ? "inside"
+                               : "OUTSIDE",
+        NULL);
 }
 
 static void downtime(struct page *p)
 {
-    static const char *const columns[] = { "Clock", "Length", "From", "To", "Window", NULL };
-    static const char *const cuts[] = { "Interruption", "Length", "From", "To", "Why", NULL };
+    static const char *const columns[] = {"Clock", "Length", "From", "To", "Window", NULL};
+    static const char *const cuts[] = {"Interruption", "Length", "From", "To", "Why", NULL};
     const json_t *d = json_object_get(p->report, "downtime"), *window = json_object_get(p->report, "window");
     json_t *cut, *rows;
     size_t i;
@@ -140,7 +138,8 @@ static void downtime(struct page *p)
     if (json_array_size(json_object_get(d, "interruptions")) == 0)
         return;
     rows = table(p, cuts);
-    json_array_foreach(json_object_get(d, "interruptions"), i, cut) {
+    json_array_foreach(json_object_get(d, "interruptions"), i, cut)
+    {
         cm_autofree char *from = when_exactly(p, json_object_get(cut, "from"));
         cm_autofree char *to = when_exactly(p, json_object_get(cut, "to"));
         cm_autofree char *length = took(json_object_get(cut, "seconds"));
@@ -160,7 +159,7 @@ static void open_points(struct page *p)
 
 static void changes(struct page *p)
 {
-    static const char *const columns[] = { "Change", "On", "Before", "Now", "State", "Changed", "Settled", NULL };
+    static const char *const columns[] = {"Change", "On", "Before", "Now", "State", "Changed", "Settled", NULL};
     const json_t *all = json_object_get(p->report, "changes");
     json_t *c, *rows;
     size_t i;
@@ -168,7 +167,8 @@ static void changes(struct page *p)
     if (none(p, all, "Nothing was changed that would have to be taken back."))
         return;
     rows = table(p, columns);
-    json_array_foreach(all, i, c) {
+    json_array_foreach(all, i, c)
+    {
         cm_autofree char *before = cm_word_value(json_object_get(c, "original"));
         cm_autofree char *at = when(p, json_object_get(c, "at"));
         cm_autofree char *settled = when(p, json_object_get(c, "settled"));
@@ -180,7 +180,7 @@ static void changes(struct page *p)
 
 static void temporary(struct page *p)
 {
-    static const char *const columns[] = { "Setting", "Original", "Set to", "Proof", "Back since", NULL };
+    static const char *const columns[] = {"Setting", "Original", "Set to", "Proof", "Back since", NULL};
     const json_t *all = json_object_get(p->report, "temporary");
     json_t *t, *rows;
     size_t i;
@@ -188,18 +188,19 @@ static void temporary(struct page *p)
     if (none(p, all, "None was set."))
         return;
     rows = table(p, columns);
-    json_array_foreach(all, i, t) {
+    json_array_foreach(all, i, t)
+    {
         cm_autofree char *original = cm_word_value(json_object_get(t, "original"));
         cm_autofree char *set_to = cm_word_value(json_object_get(t, "set_to"));
         cm_autofree char *settled = when(p, json_object_get(t, "settled"));
-        row(rows, text_of(t, "setting"), original, json_is_null(json_object_get(t, "set_to")) ? "" : set_to, text_of(t, "proof"), settled,
-            NULL);
+        row(rows, text_of(t, "setting"), original, json_is_null(json_object_get(t, "set_to")) ? "" : set_to, text_of(t, "proof"),
+            settled, NULL);
     }
 }
 
 static void said(struct page *p)
 {
-    static const char *const columns[] = { "What", "Id", "By", "When", "How", "Note", NULL };
+    static const char *const columns[] = {"What", "Id", "By", "When", "How", "Note", NULL};
     const json_t *all = json_object_get(p->report, "said");
     json_t *s, *rows;
     size_t i;
@@ -207,16 +208,17 @@ static void said(struct page *p)
     if (none(p, all, "Nobody was asked."))
         return;
     rows = table(p, columns);
-    json_array_foreach(all, i, s) {
+    json_array_foreach(all, i, s)
+    {
         cm_autofree char *at = when(p, json_object_get(s, "at"));
         const char *note = text_of(s, "note");
-        row(rows, text_of(s, "what"), text_of(s, "id"), text_of(s, "who"), at, text_of(s, "how"), *note != '\0' ? note : text_of(s, "title"),
-            NULL);
+        row(rows, text_of(s, "what"), text_of(s, "id"), text_of(s, "who"), at, text_of(s, "how"),
+            *note != '\0' ? note : text_of(s, "title"), NULL);
     }
 }
 
-static void pairs(struct page *p, const char *heading, const char *member, const char *const *columns, const char *left, const char *right,
-                  const char *empty)
+static void pairs(struct page *p, const char *heading, const char *member, const char *const *columns, const char *left,
+                  const char *right, const char *empty)
 {
     const json_t *all = json_object_get(p->report, member);
     json_t *one, *rows;
@@ -225,15 +227,15 @@ static void pairs(struct page *p, const char *heading, const char *member, const
     if (none(p, all, empty))
         return;
     rows = table(p, columns);
-    json_array_foreach(all, i, one)
-        row(rows, text_of(one, left), text_of(one, right), NULL);
+    json_array_foreach(all, i, one) row(rows, text_of(one, left), text_of(one, right), NULL);
 }
 
 static void step_rows(const struct page *p, json_t *rows, const json_t *stage)
 {
     json_t *step;
     size_t i;
-    json_array_foreach(json_object_get(stage, "steps"), i, step) {
+    json_array_foreach(json_object_get(stage, "steps"), i, step)
+    {
         cm_autofree char *started = when(p, json_object_get(step, "started"));
         cm_autofree char *length = took(json_object_get(step, "seconds"));
         cm_autofree char *tries = cm_fmt("%" PRId64, cm_json_int(step, "attempts", 0));
@@ -244,11 +246,12 @@ static void step_rows(const struct page *p, json_t *rows, const json_t *stage)
 
 static void stages(struct page *p)
 {
-    static const char *const columns[] = { "Step", "State", "By", "Started", "Took", "Tries", "Message", NULL };
+    static const char *const columns[] = {"Step", "State", "By", "Started", "Took", "Tries", "Message", NULL};
     json_t *stage;
     size_t i;
     block(p, "heading", "Stages");
-    json_array_foreach(json_object_get(p->report, "stages"), i, stage) {
+    json_array_foreach(json_object_get(p->report, "stages"), i, stage)
+    {
         block(p, "subheading", "%zu %s: %s (%s)", i, text_of(stage, "id"), text_of(stage, "title"), text_of(stage, "state"));
         step_rows(p, table(p, columns), stage);
     }
@@ -257,8 +260,8 @@ static void stages(struct page *p)
 /* What needs somebody first. */
 static void findings(struct page *p)
 {
-    static const char *const columns[] = { "Verdict", "Id", "Seen", "What to do", NULL };
-    static const char *const order[] = { "blocker", "unknown", "warning", "ok" };
+    static const char *const columns[] = {"Verdict", "Id", "Seen", "What to do", NULL};
+    static const char *const order[] = {"blocker", "unknown", "warning", "ok"};
     const json_t *all = json_object_get(p->report, "findings");
     json_t *f, *rows;
     size_t i;
@@ -267,14 +270,13 @@ static void findings(struct page *p)
         return;
     rows = table(p, columns);
     for (size_t k = 0; k < sizeof order / sizeof order[0]; k++)
-        json_array_foreach(all, i, f)
-            if (strcmp(text_of(f, "verdict"), order[k]) == 0)
-                row(rows, order[k], text_of(f, "id"), text_of(f, "seen"), text_of(f, "remedy"), NULL);
+        json_array_foreach(all, i, f) if (strcmp(text_of(f, "verdict"), order[k]) == 0)
+            row(rows, order[k], text_of(f, "id"), text_of(f, "seen"), text_of(f, "remedy"), NULL);
 }
 
 static void configuration(struct page *p)
 {
-    static const char *const columns[] = { "Source", "Setting", "Becomes", "Disposition", "Reason", NULL };
+    static const char *const columns[] = {"Source", "Setting", "Becomes", "Disposition", "Reason", NULL};
     const json_t *all = json_object_get(p->report, "configuration");
     json_t *r, *rows;
     size_t i;
@@ -282,8 +284,8 @@ static void configuration(struct page *p)
         return;
     block(p, "heading", "Configuration");
     rows = table(p, columns);
-    json_array_foreach(all, i, r)
-        row(rows, text_of(r, "source"), text_of(r, "setting"), text_of(r, "target"), text_of(r, "disposition"), text_of(r, "reason"), NULL);
+    json_array_foreach(all, i, r) row(rows, text_of(r, "source"), text_of(r, "setting"), text_of(r, "target"),
+                                      text_of(r, "disposition"), text_of(r, "reason"), NULL);
 }
 
 static char *number(const json_t *item, const char *member)
@@ -294,7 +296,8 @@ static char *number(const json_t *item, const char *member)
 
 static void content(struct page *p)
 {
-    static const char *const columns[] = { "Title", "GUID", "Visits", "Chosen because", "Build", "Answer before", "Answer now", "Result", NULL };
+    static const char *const columns[] = {"Title",      "GUID",   "Visits", "Chosen because", "Build", "Answer before",
+                                          "Answer now", "Result", NULL};
     const json_t *c = json_object_get(p->report, "content"), *items = json_object_get(p->report, "items");
     json_t *item, *rows;
     size_t i;
@@ -305,20 +308,22 @@ static void content(struct page *p)
     if (json_array_size(items) == 0)
         return;
     rows = table(p, columns);
-    json_array_foreach(items, i, item) {
+    json_array_foreach(items, i, item)
+    {
         cm_autofree char *visits = number(item, "visits");
         cm_autofree char *before = number(item, "before");
         cm_autofree char *now = number(item, "now");
         const char *why = cm_json_text(item, "build_error", NULL), *how = cm_json_text(item, "how", NULL);
         cm_autofree char *build = why == NULL ? cm_strdup(text_of(item, "build")) : cm_fmt("%s: %s", text_of(item, "build"), why);
-        cm_autofree char *result = how == NULL ? cm_strdup(text_of(item, "result")) : cm_fmt("%s: %s", text_of(item, "result"), how);
+        cm_autofree char *result =
+            how == NULL ? cm_strdup(text_of(item, "result")) : cm_fmt("%s: %s", text_of(item, "result"), how);
         row(rows, text_of(item, "title"), text_of(item, "guid"), visits, text_of(item, "why"), build, before, now, result, NULL);
     }
 }
 
 static void transcript(struct page *p)
 {
-    static const char *const columns[] = { "When", "What", NULL };
+    static const char *const columns[] = {"When", "What", NULL};
     const json_t *all = json_object_get(p->report, "transcript");
     json_t *line, *rows;
     size_t i;
@@ -326,7 +331,8 @@ static void transcript(struct page *p)
     if (none(p, all, "There is none."))
         return;
     rows = table(p, columns);
-    json_array_foreach(all, i, line) {
+    json_array_foreach(all, i, line)
+    {
         cm_autofree char *at = when_exactly(p, json_object_get(line, "at"));
         row(rows, at, text_of(line, "text"), NULL);
     }
@@ -338,17 +344,18 @@ static void values_files(struct page *p)
     const json_t *files = json_object_get(p->report, "values_files");
     block(p, "heading", "Values files to use from now on");
     bool back = strcmp(text_of(p->report, "state"), "rolled-back") == 0;
-    if (!none(p, files, back ? "None: Connect runs on its old server."
-                             : "Not decided yet: the temporary settings have not been reverted by this run."))
+    if (!none(p, files,
+              back ? "None: Connect runs on its old server."
+                   : "Not decided yet: the temporary settings have not been reverted by this run."))
         json_array_append_new(p->blocks, json_pack("{s:O}", "files", files));
 }
 
 json_t *cm_report_blocks(const json_t *report)
 {
-    static const char *const versions[] = { "What", "Version", NULL };
-    static const char *const steps[] = { "Step", "Reason", NULL };
-    static const char *const commands[] = { "Command", "What it does", NULL };
-    struct page p = { json_array(), report, cm_json_text(report, "zone", NULL) };
+    static const char *const versions[] = {"What", "Version", NULL};
+    static const char *const steps[] = {"Step", "Reason", NULL};
+    static const char *const commands[] = {"Command", "What it does", NULL};
+    struct page p = {json_array(), report, cm_json_text(report, "zone", NULL)};
     head(&p);
     downtime(&p);
     open_points(&p);

@@ -19,7 +19,8 @@ static char *members(const json_t *v)
     struct cm_str s = CM_STR(CM_STR_PAGE);
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)v, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)v, name, value)
+    {
         cm_autofree char *text = cm_word_value(value);
         cm_str_addf(&s, "%s%s: %s", s.len > 0 ? ", " : "", name, text);
     }
@@ -44,15 +45,13 @@ char *cm_word_value(const json_t *v)
 }
 
 /* What a change is called while it is in force; the effects are contract. */
-static const struct { const char *effect, *present; } in_force[] = {
-    { "service.stop", "stopped" },
-    { "service.mask", "masked" },
-    { "marker.write", "written" },
-    { "serviceaccount.label", "labelled" },
-    { "serviceaccounts.label", "labelled" },
-    { "access.close", "closed" },
-    { "release.scale", "scaled to zero" },
-    { "deployer.suspend", "suspended" },
+static const struct {
+    const char *effect, *present;
+} in_force[] = {
+    {"service.stop", "stopped"},           {"service.mask", "masked"},
+    {"marker.write", "written"},           {"serviceaccount.label", "labelled"},
+    {"serviceaccounts.label", "labelled"}, {"access.close", "closed"},
+    {"release.scale", "scaled to zero"},   {"deployer.suspend", "suspended"},
 };
 
 static char *present(const struct cm_m_intent *i)
@@ -74,10 +73,7 @@ static char *present(const struct cm_m_intent *i)
     return v == NULL ? cm_strdup("changed") : cm_word_value(v);
 }
 
-static bool is_change(const struct cm_m_intent *i)
-{
-    return i->original != NULL && !i->superseded && i->life != CM_NOT_HAPPENED;
-}
+static bool is_change(const struct cm_m_intent *i) { return i->original != NULL && !i->superseded && i->life != CM_NOT_HAPPENED; }
 
 static const char *change_state(const struct cm_m_intent *i)
 {
@@ -92,9 +88,9 @@ json_t *cm_part_changes(const struct cm_source_of_report *s)
         if (!is_change(i))
             continue;
         cm_autofree char *now = present(i);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:O, s:s, s:o}", "effect", i->effect, "key", i->key, "class",
-                                              i->settle ? "settle" : "keep", "state", change_state(i), "step", i->step, "at",
-                                              cm_word_time(i->at_ms), "original", i->original, "present", now, "settled",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:O, s:s, s:o}", "effect", i->effect, "key", i->key,
+                                              "class", i->settle ? "settle" : "keep", "state", change_state(i), "step", i->step,
+                                              "at", cm_word_time(i->at_ms), "original", i->original, "present", now, "settled",
                                               cm_word_time(i->settled_ms)));
     }
     return list;
@@ -105,9 +101,8 @@ static json_t *set_to(const struct cm_model *m, const char *setting)
 {
     const char *name;
     json_t *value;
-    json_object_foreach(json_object_get(m->plan, "temporary"), name, value)
-        if (strcasecmp(name, setting) == 0)
-            return json_incref(value);
+    json_object_foreach(json_object_get(m->plan, "temporary"), name,
+                        value) if (strcasecmp(name, setting) == 0) return json_incref(value);
     return json_null();
 }
 
@@ -119,9 +114,11 @@ json_t *cm_part_temporary(const struct cm_source_of_report *s)
         if (strcmp(i->effect, "temporary.setting") != 0 || !is_change(i))
             continue;
         cm_autofree char *setting = cm_key_plain(i->key);
-        const char *proof = i->life == CM_BACK ? "proved to be as it was" : i->life == CM_FINAL ? "declared to stay" : "still in force";
-        json_array_append_new(list, json_pack("{s:s, s:O, s:o, s:s, s:s, s:o, s:o}", "setting", setting, "original", i->original, "set_to",
-                                              set_to(s->m, setting), "state", change_state(i), "proof", proof, "at",
+        const char *proof = i->life == CM_BACK    ? "proved to be as it was"
+                            : i->life == CM_FINAL ? "declared to stay"
+                                                  : "still in force";
+        json_array_append_new(list, json_pack("{s:s, s:O, s:o, s:s, s:s, s:o, s:o}", "setting", setting, "original", i->original,
+                                              "set_to", set_to(s->m, setting), "state", change_state(i), "proof", proof, "at",
                                               cm_word_time(i->at_ms), "settled", cm_word_time(i->settled_ms)));
     }
     return list;
@@ -132,8 +129,8 @@ json_t *cm_part_temporary(const struct cm_source_of_report *s)
 static json_t *said(const char *what, const char *id, const char *who, int64_t at_ms, const char *note, const char *how,
                     const char *title)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "what", what, "id", id, "who", cm_word_text(who), "at", cm_word_time(at_ms),
-                     "note", cm_word_text(note), "how", cm_word_text(how), "title", cm_word_text(title));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "what", what, "id", id, "who", cm_word_text(who), "at",
+                     cm_word_time(at_ms), "note", cm_word_text(note), "how", cm_word_text(how), "title", cm_word_text(title));
 }
 
 /* The backup's reference, as its command or a person gave it. */
@@ -143,8 +140,10 @@ static void restore_points(json_t *list, const struct cm_model *m)
         const struct cm_m_intent *i = &m->intents[k];
         if (strcmp(i->effect, "backup.take") != 0 || i->life != CM_HAPPENED)
             continue;
-        const char *note = cm_json_text(i->result, "reference", cm_json_text(i->result, "said", cm_json_text(i->result, "note", NULL)));
-        json_array_append_new(list, said("restore point", i->step, cm_json_text(i->result, "who", NULL), i->closed_ms, note, i->key, NULL));
+        const char *note =
+            cm_json_text(i->result, "reference", cm_json_text(i->result, "said", cm_json_text(i->result, "note", NULL)));
+        json_array_append_new(
+            list, said("restore point", i->step, cm_json_text(i->result, "who", NULL), i->closed_ms, note, i->key, NULL));
     }
 }
 
@@ -156,12 +155,15 @@ json_t *cm_part_said(const struct cm_source_of_report *s)
         const struct cm_m_gate *g = &m->gates[i];
         bool attested = g->kind != NULL && strcmp(g->kind, "attest") == 0;
         if (g->open)
-            json_array_append_new(list, said(attested ? "attested" : "approved", g->id, g->who, g->opened_ms, g->note, g->how, g->title));
+            json_array_append_new(list,
+                                  said(attested ? "attested" : "approved", g->id, g->who, g->opened_ms, g->note, g->how, g->title));
     }
     restore_points(list, m);
     for (size_t i = 0; i < m->answer_count; i++)
-        json_array_append_new(list, said("answered", m->answers[i].id, m->answers[i].who, m->answers[i].at_ms, m->answers[i].note, NULL, NULL));
+        json_array_append_new(
+            list, said("answered", m->answers[i].id, m->answers[i].who, m->answers[i].at_ms, m->answers[i].note, NULL, NULL));
     for (size_t i = 0; i < m->waiver_count; i++)
-        json_array_append_new(list, said("waived", m->waivers[i].id, m->waivers[i].who, m->waivers[i].at_ms, m->waivers[i].note, NULL, NULL));
+        json_array_append_new(
+            list, said("waived", m->waivers[i].id, m->waivers[i].who, m->waivers[i].at_ms, m->waivers[i].note, NULL, NULL));
     return list;
 }

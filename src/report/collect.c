@@ -90,8 +90,8 @@ static json_t *within(bool has_window, int64_t start, int64_t end, int64_t from,
 
 static json_t *one_clock(int64_t total, int64_t from, int64_t to, bool open, json_t *inside)
 {
-    return json_pack("{s:o, s:o, s:o, s:b, s:o}", "seconds", cm_word_seconds(total), "from", cm_word_time(from), "to", cm_word_time(to),
-                     "open", (int)open, "within_window", inside);
+    return json_pack("{s:o, s:o, s:o, s:b, s:o}", "seconds", cm_word_seconds(total), "from", cm_word_time(from), "to",
+                     cm_word_time(to), "open", (int)open, "within_window", inside);
 }
 
 static json_t *interruptions(const struct cm_model *m)
@@ -112,15 +112,16 @@ static void add_clocks(json_t *report, const struct cm_source_of_report *s, cons
     int64_t start = 0, end = 0;
     bool has = window_edge(s->m, "window.start", s->zone, &start);
     has = window_edge(s->m, "window.end", s->zone, &end) && has;
-    json_object_set_new(report, "window", has ? json_pack("{s:o, s:o, s:o}", "start", cm_word_time(start), "end", cm_word_time(end), "zone",
-                                                          cm_word_text(s->zone))
-                                              : json_null());
+    json_object_set_new(
+        report, "window",
+        has ? json_pack("{s:o, s:o, s:o}", "start", cm_word_time(start), "end", cm_word_time(end), "zone", cm_word_text(s->zone))
+            : json_null());
     json_t *service = one_clock(now->service_down_ms, now->service_from_ms, now->service_to_ms, now->service_is_down,
                                 within(has, start, end, now->service_from_ms, now->service_to_ms, s->now_ms));
     json_t *users = one_clock(now->users_out_ms, now->users_from_ms, now->users_to_ms, now->users_are_out,
                               within(has, start, end, now->users_from_ms, now->users_to_ms, s->now_ms));
-    json_object_set_new(report, "downtime", json_pack("{s:o, s:o, s:o}", "service", service, "users", users, "interruptions",
-                                                      interruptions(s->m)));
+    json_object_set_new(report, "downtime",
+                        json_pack("{s:o, s:o, s:o}", "service", service, "users", users, "interruptions", interruptions(s->m)));
 }
 
 /* ---- versions ---- */
@@ -138,7 +139,8 @@ static json_t *versions(const struct cm_model *m)
     json_t *list = json_array(), *value;
     const char *name;
     json_array_append_new(list, json_pack("{s:s, s:s}", "what", "connect-migrate", "value", m->program));
-    json_object_foreach(m->facts, name, value) {
+    json_object_foreach(m->facts, name, value)
+    {
         cm_autofree char *inside = cm_fmt("%s.version", name);
         if (cm_ends(name, ".version") || cm_ends(name, ".revision"))
             version(list, name, value);
@@ -157,8 +159,8 @@ static json_t *skipped(const struct cm_model *m)
     json_t *list = json_array();
     for (size_t i = 0; m->now != NULL && i < m->now->step_count; i++)
         if (m->now->steps[i].state == CM_S_SKIPPED)
-            json_array_append_new(list, json_pack("{s:s, s:o}", "step", m->now->steps[i].id, "reason",
-                                                  cm_word_text(m->now->steps[i].message)));
+            json_array_append_new(
+                list, json_pack("{s:s, s:o}", "step", m->now->steps[i].id, "reason", cm_word_text(m->now->steps[i].message)));
     return list;
 }
 
@@ -179,7 +181,8 @@ static void open_findings(json_t *list, const struct cm_model *m)
     size_t warnings = 0;
     for (size_t i = 0; i < m->finding_count; i++) {
         const struct cm_m_finding *f = &m->findings[i];
-        bool said = cm_model_said(m->answers, m->answer_count, f->id) != NULL || cm_model_said(m->waivers, m->waiver_count, f->id) != NULL;
+        bool said =
+            cm_model_said(m->answers, m->answer_count, f->id) != NULL || cm_model_said(m->waivers, m->waiver_count, f->id) != NULL;
         if (f->verdict == CM_WARNING && !said)
             warnings++;
         else if (f->verdict != CM_OK && !said)
@@ -232,8 +235,8 @@ static json_t *attempts(const struct cm_source_of_report *s)
         const struct cm_m_attempt *a = &s->m->attempts[i];
         const char *result = s->as_finished && a == s->m->now ? "done" : a->result;
         json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "attempt", a->number, "direction",
-                                              cm_direction_word(a->direction), "runbook", cm_json_text(a->runbook, "id", ""), "result",
-                                              cm_word_text(result), "began", cm_word_time(a->began_ms), "ended",
+                                              cm_direction_word(a->direction), "runbook", cm_json_text(a->runbook, "id", ""),
+                                              "result", cm_word_text(result), "began", cm_word_time(a->began_ms), "ended",
                                               cm_word_time(a->ended_ms)));
     }
     return list;
@@ -243,8 +246,8 @@ static json_t *artifacts(const struct cm_model *m)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < m->artifact_count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "name", m->artifacts[i].name, "sha256", m->artifacts[i].sha256, "bytes",
-                                              (json_int_t)m->artifacts[i].bytes));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "name", m->artifacts[i].name, "sha256", m->artifacts[i].sha256,
+                                              "bytes", (json_int_t)m->artifacts[i].bytes));
     return list;
 }
 

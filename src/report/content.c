@@ -39,7 +39,8 @@ static json_t *by_guid(const json_t *list)
 {
     json_t *map = json_object(), *item;
     size_t i;
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         const char *guid = cm_json_text(item, "guid", NULL);
         if (guid != NULL)
             json_object_set(map, guid, item);
@@ -47,7 +48,9 @@ static json_t *by_guid(const json_t *list)
     return map;
 }
 
-struct tables { json_t *built, *baseline, *validation; };
+struct tables {
+    json_t *built, *baseline, *validation;
+};
 
 /* An HTTP status; null where nothing was asked. */
 static json_t *status_of(const json_t *item, const char *member)
@@ -61,20 +64,17 @@ static json_t *item_json(const json_t *row, const char *guid, const struct table
     const json_t *built = json_object_get(t->built, guid), *before = json_object_get(t->baseline, guid);
     const json_t *after = json_object_get(t->validation, guid);
     const char *visits = cm_json_text(row, "visits", NULL);
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "guid", guid, "title",
-                     cm_word_text(cm_json_text(row, "title", cm_json_text(before, "title", NULL))), "path",
-                     cm_word_text(cm_json_text(row, "path", NULL)), "why", cm_word_text(cm_json_text(row, "why", NULL)), "visits",
-                     visits == NULL ? json_null() : json_integer(strtoll(visits, NULL, 10)), "build",
-                     cm_word_text(cm_json_text(built, "state", NULL)), "build_error", cm_word_text(cm_json_text(built, "why", NULL)),
-                     "before", status_of(before, "status"), "now", status_of(after, "now"), "result",
-                     cm_word_text(cm_json_text(after, "result", NULL)), "how", cm_word_text(cm_json_text(after, "how", NULL)), "cluster",
-                     cm_word_text(cm_json_text(after, "job.cluster", NULL)));
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "guid", guid, "title",
+        cm_word_text(cm_json_text(row, "title", cm_json_text(before, "title", NULL))), "path",
+        cm_word_text(cm_json_text(row, "path", NULL)), "why", cm_word_text(cm_json_text(row, "why", NULL)), "visits",
+        visits == NULL ? json_null() : json_integer(strtoll(visits, NULL, 10)), "build",
+        cm_word_text(cm_json_text(built, "state", NULL)), "build_error", cm_word_text(cm_json_text(built, "why", NULL)), "before",
+        status_of(before, "status"), "now", status_of(after, "now"), "result", cm_word_text(cm_json_text(after, "result", NULL)),
+        "how", cm_word_text(cm_json_text(after, "how", NULL)), "cluster", cm_word_text(cm_json_text(after, "job.cluster", NULL)));
 }
 
-static json_t *items_of(const json_t *whole)
-{
-    return whole == NULL ? json_object() : by_guid(json_object_get(whole, "items"));
-}
+static json_t *items_of(const json_t *whole) { return whole == NULL ? json_object() : by_guid(json_object_get(whole, "items")); }
 
 json_t *cm_part_content_items(const struct cm_source_of_report *s)
 {
@@ -86,19 +86,19 @@ json_t *cm_part_content_items(const struct cm_source_of_report *s)
     cm_autojson before = items_of(baseline);
     cm_autojson after = items_of(validation);
     cm_autojson listed = json_object();
-    const struct tables t = { built, before, after };
+    const struct tables t = {built, before, after};
     json_t *items = json_array(), *row, *value;
     const char *guid;
     size_t i;
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         guid = cm_json_text(row, "guid", "");
         if (*guid == '\0' || json_object_get(listed, guid) != NULL)
             continue;
         json_array_append_new(items, item_json(row, guid, &t));
         json_object_set_new(listed, guid, json_true());
     }
-    json_object_foreach(built, guid, value)
-        if (json_object_get(listed, guid) == NULL)
-            json_array_append_new(items, item_json(NULL, guid, &t));
+    json_object_foreach(built, guid, value) if (json_object_get(listed, guid) == NULL)
+        json_array_append_new(items, item_json(NULL, guid, &t));
     return items;
 }

@@ -58,7 +58,7 @@ json_t *cm_csv_rows(const char *text)
     if (text == NULL || *text == '\0')
         return rows;
     if (strncmp(text, "\xEF\xBB\xBF", 3) == 0)
-        text += 3;                       /* a spreadsheet's mark */
+        text += 3; /* a spreadsheet's mark */
     cm_autojson head = record(&text);
     while (*text != '\0') {
         cm_autojson values = record(&text);

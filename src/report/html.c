@@ -27,23 +27,12 @@ static void text(FILE *out, const char *s)
 {
     for (; *s != '\0'; s++)
         switch (*s) {
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        case '\'':
-            fputs("&#39;", out);
-            break;
-        default:
-            fputc(*s, out);
+        case '<': fputs("&lt;", out); break;
+        case '>': fputs("&gt;", out); break;
+        case '&': fputs("&amp;", out); break;
+        case '"': fputs("&quot;", out); break;
+        case '\'': fputs("&#39;", out); break;
+        default: fputc(*s, out);
         }
 }
 
@@ -59,7 +48,8 @@ static void cells(FILE *out, const json_t *row, const char *open, const char *cl
     size_t i;
     json_t *cell;
     fputs("<tr>", out);
-    json_array_foreach(row, i, cell) {
+    json_array_foreach(row, i, cell)
+    {
         fputs(open, out);
         text(out, json_string_value(cell));
         fputs(close, out);
@@ -74,8 +64,7 @@ static void table(FILE *out, const json_t *t)
     fputs("<div class=\"wide\"><table><thead>", out);
     cells(out, json_object_get(t, "head"), "<th scope=\"col\">", "</th>");
     fputs("</thead><tbody>\n", out);
-    json_array_foreach(json_object_get(t, "rows"), i, row)
-        cells(out, row, "<td>", "</td>");
+    json_array_foreach(json_object_get(t, "rows"), i, row) cells(out, row, "<td>", "</td>");
     fputs("</tbody></table></div>\n", out);
 }
 
@@ -84,8 +73,7 @@ static void list(FILE *out, const json_t *items)
     size_t i;
     json_t *item;
     fputs("<ul>\n", out);
-    json_array_foreach(items, i, item)
-        element(out, "<li>", json_string_value(item), "</li>");
+    json_array_foreach(items, i, item) element(out, "<li>", json_string_value(item), "</li>");
     fputs("</ul>\n", out);
 }
 
@@ -94,8 +82,7 @@ static void files(FILE *out, const json_t *names)
     size_t i;
     json_t *name;
     fputs("<p>", out);
-    json_array_foreach(names, i, name)
-        element(out, i > 0 ? ", <code>" : "<code>", json_string_value(name), "</code>");
+    json_array_foreach(names, i, name) element(out, i > 0 ? ", <code>" : "<code>", json_string_value(name), "</code>");
     fputs("</p>\n", out);
 }
 
@@ -144,8 +131,6 @@ void cm_report_html(const json_t *blocks, const json_t *report, FILE *out)
           out);
     element(out, "<title>Migration report: ", cm_json_text(report, "plan", ""), "</title>");
     fprintf(out, "<style>\n%s</style>\n</head>\n<body>\n", style);
-    json_array_foreach(blocks, i, b)
-        json_object_foreach(b, kind, value)
-            one(out, report, kind, value);
+    json_array_foreach(blocks, i, b) json_object_foreach(b, kind, value) one(out, report, kind, value);
     fputs("</body>\n</html>\n", out);
 }

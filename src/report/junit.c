@@ -34,7 +34,10 @@ static void attribute(FILE *out, const char *name, const char *value)
     fputc('"', out);
 }
 
-struct tally { size_t tests, failures, skipped; double seconds; };
+struct tally {
+    size_t tests, failures, skipped;
+    double seconds;
+};
 
 static void count(struct tally *t, bool failed, bool skipped, double seconds)
 {
@@ -83,7 +86,7 @@ static void stage_suite(FILE *out, const json_t *stage)
 {
     const json_t *steps = json_object_get(stage, "steps");
     const char *suite = cm_json_text(stage, "id", "");
-    struct tally t = { 0 };
+    struct tally t = {0};
     json_t *step;
     size_t i;
     json_array_foreach(steps, i, step)
@@ -101,9 +104,7 @@ static bool said(const json_t *report, const char *id)
 {
     size_t i;
     json_t *s;
-    json_array_foreach(json_object_get(report, "said"), i, s)
-        if (strcmp(cm_json_text(s, "id", ""), id) == 0)
-            return true;
+    json_array_foreach(json_object_get(report, "said"), i, s) if (strcmp(cm_json_text(s, "id", ""), id) == 0) return true;
     return false;
 }
 
@@ -116,11 +117,10 @@ static bool finding_fails(const json_t *report, const json_t *f)
 static void findings_suite(FILE *out, const json_t *report)
 {
     const json_t *all = json_object_get(report, "findings");
-    struct tally t = { 0 };
+    struct tally t = {0};
     json_t *f;
     size_t i;
-    json_array_foreach(all, i, f)
-        count(&t, finding_fails(report, f), false, 0);
+    json_array_foreach(all, i, f) count(&t, finding_fails(report, f), false, 0);
     open_suite(out, "findings", &t);
     json_array_foreach(all, i, f)
         test(out, "findings", cm_json_text(f, "id", ""), 0, finding_fails(report, f) ? cm_json_text(f, "seen", "") : NULL, NULL);
@@ -150,11 +150,10 @@ static const char *content_skip(const json_t *item)
 static void content_suite(FILE *out, const json_t *report)
 {
     const json_t *all = json_object_get(report, "items");
-    struct tally t = { 0 };
+    struct tally t = {0};
     json_t *item;
     size_t i;
-    json_array_foreach(all, i, item)
-        count(&t, content_failure(item) != NULL, content_skip(item) != NULL, 0);
+    json_array_foreach(all, i, item) count(&t, content_failure(item) != NULL, content_skip(item) != NULL, 0);
     open_suite(out, "content", &t);
     json_array_foreach(all, i, item)
         test(out, "content", cm_json_text(item, "guid", ""), 0, content_failure(item), content_skip(item));
@@ -168,8 +167,7 @@ void cm_report_junit(const json_t *report, FILE *out)
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites", out);
     attribute(out, "name", cm_json_text(report, "plan", ""));
     fputs(">\n", out);
-    json_array_foreach(json_object_get(report, "stages"), i, stage)
-        stage_suite(out, stage);
+    json_array_foreach(json_object_get(report, "stages"), i, stage) stage_suite(out, stage);
     findings_suite(out, report);
     content_suite(out, report);
     fputs("</testsuites>\n", out);

@@ -8,10 +8,7 @@
 #include "base/json.h"
 #include "report/parts.h"
 
-static bool word(char c)
-{
-    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
-}
+static bool word(char c) { return isalnum((unsigned char)c) || (unsigned char)c >= 0x80; }
 
 /* Only where it means something, so that the file reads well as text, too. */
 static bool special(const char *begin, const char *s)
@@ -42,7 +39,8 @@ static void cells(FILE *out, const json_t *row)
     size_t i;
     json_t *cell;
     fputc('|', out);
-    json_array_foreach(row, i, cell) {
+    json_array_foreach(row, i, cell)
+    {
         fputc(' ', out);
         text(out, json_string_value(cell), true);
         fputs(" |", out);
@@ -60,8 +58,7 @@ static void table(FILE *out, const json_t *t)
     for (i = 0; i < json_array_size(head); i++)
         fputs(" --- |", out);
     fputc('\n', out);
-    json_array_foreach(json_object_get(t, "rows"), i, row)
-        cells(out, row);
+    json_array_foreach(json_object_get(t, "rows"), i, row) cells(out, row);
     fputc('\n', out);
 }
 
@@ -93,7 +90,8 @@ static void list(FILE *out, const json_t *items)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(items, i, item) {
+    json_array_foreach(items, i, item)
+    {
         fputs("- ", out);
         text(out, json_string_value(item), true);
         fputc('\n', out);
@@ -105,8 +103,7 @@ static void files(FILE *out, const json_t *names)
 {
     size_t i;
     json_t *name;
-    json_array_foreach(names, i, name)
-        fprintf(out, "%s`%s`", i > 0 ? ", " : "", json_string_value(name));
+    json_array_foreach(names, i, name) fprintf(out, "%s`%s`", i > 0 ? ", " : "", json_string_value(name));
     fputc('\n', out);
 }
 
@@ -115,26 +112,26 @@ void cm_report_markdown(const json_t *blocks, FILE *out)
     size_t i;
     json_t *b, *value;
     const char *kind;
-    json_array_foreach(blocks, i, b)
-        json_object_foreach(b, kind, value) {
-            const char *s = json_string_value(value);
-            if (strcmp(kind, "table") == 0)
-                table(out, value);
-            else if (strcmp(kind, "list") == 0)
-                list(out, value);
-            else if (strcmp(kind, "files") == 0)
-                files(out, value);
-            else if (strcmp(kind, "pre") == 0)
-                pre(out, s);
-            else if (strcmp(kind, "title") == 0)
-                paragraph(out, "# ", s, "");
-            else if (strcmp(kind, "heading") == 0)
-                paragraph(out, "## ", s, "");
-            else if (strcmp(kind, "subheading") == 0)
-                paragraph(out, "### ", s, "");
-            else if (strcmp(kind, "lead") == 0)
-                paragraph(out, "**", s, "**");
-            else
-                paragraph(out, "", s, "");
-        }
+    json_array_foreach(blocks, i, b) json_object_foreach(b, kind, value)
+    {
+        const char *s = json_string_value(value);
+        if (strcmp(kind, "table") == 0)
+            table(out, value);
+        else if (strcmp(kind, "list") == 0)
+            list(out, value);
+        else if (strcmp(kind, "files") == 0)
+            files(out, value);
+        else if (strcmp(kind, "pre") == 0)
+            pre(out, s);
+        else if (strcmp(kind, "title") == 0)
+            paragraph(out, "# ", s, "");
+        else if (strcmp(kind, "heading") == 0)
+            paragraph(out, "## ", s, "");
+        else if (strcmp(kind, "subheading") == 0)
+            paragraph(out, "### ", s, "");
+        else if (strcmp(kind, "lead") == 0)
+            paragraph(out, "**", s, "**");
+        else
+            paragraph(out, "", s, "");
+    }
 }

@@ -14,7 +14,10 @@
 #include "journal/situation.h"
 #include "report/parts.h"
 
-struct next { json_t *list; char *plan; };
+struct next {
+    json_t *list;
+    char *plan;
+};
 
 static char *quoted(const char *word)
 {
@@ -26,8 +29,8 @@ static char *quoted(const char *word)
 /* `before` stands in front of the plan, `after` behind it, both may be "". */
 static void add(struct next *n, const char *before, const char *after, const char *does)
 {
-    cm_autofree char *command = cm_fmt("connect-migrate-run %s%s%s%s%s", before, *before != '\0' ? " " : "", n->plan,
-                                       *after != '\0' ? " " : "", after);
+    cm_autofree char *command =
+        cm_fmt("connect-migrate-run %s%s%s%s%s", before, *before != '\0' ? " " : "", n->plan, *after != '\0' ? " " : "", after);
     json_array_append_new(n->list, json_pack("{s:s, s:s}", "command", command, "does", does));
 }
 
@@ -40,7 +43,8 @@ static bool something_to_take_back(const struct cm_model *m)
 static void add_back(struct next *n, const struct cm_model *m)
 {
     if (something_to_take_back(m))
-        add(n, "rollback", "", "takes Connect back to where it was: every change is undone, newest first, and the old server started");
+        add(n, "rollback", "",
+            "takes Connect back to where it was: every change is undone, newest first, and the old server started");
 }
 
 static void add_gate(struct next *n, const struct cm_m_gate *g)
@@ -76,8 +80,9 @@ static void add_unanswered(struct next *n, const struct cm_model *m)
 static void while_running(struct next *n, const struct cm_model *m)
 {
     const struct cm_m_gate *g = cm_model_waiting_gate(m);
-    add(n, "status", "--watch", g != NULL ? "shows where it stands; the run asks for an answer on its terminal"
-                                          : "shows where it stands, without disturbing the run");
+    add(n, "status", "--watch",
+        g != NULL ? "shows where it stands; the run asks for an answer on its terminal"
+                  : "shows where it stands, without disturbing the run");
 }
 
 static void when_ended(struct next *n, const struct cm_model *m)
@@ -116,7 +121,7 @@ static void when_stopped(struct next *n, const struct cm_model *m)
 
 json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool alive, bool ended)
 {
-    struct next n = { json_array(), quoted(plan_file == NULL ? "PLAN" : plan_file) };
+    struct next n = {json_array(), quoted(plan_file == NULL ? "PLAN" : plan_file)};
     if (m == NULL || m->run_id == NULL) {
         add(&n, "check", "", "finds out everything that can be found out before the downtime; changes nothing");
         add(&n, "preview", "", "shows what each step would do; changes nothing");
@@ -132,7 +137,4 @@ json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool 
     return n.list;
 }
 
-json_t *cm_next_steps(const struct cm_model *m, const char *plan_file)
-{
-    return cm_next_steps_now(m, plan_file, false, false);
-}
+json_t *cm_next_steps(const struct cm_model *m, const char *plan_file) { return cm_next_steps_now(m, plan_file, false, false); }

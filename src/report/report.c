@@ -33,10 +33,10 @@ static const struct format {
     const char *name, *file;
     void (*write)(const json_t *blocks, const json_t *report, FILE *out);
 } formats[] = {
-    { "markdown", "report.md", markdown },
-    { "json", "report.json", json_report },
-    { "html", "report.html", cm_report_html },
-    { "junit", "junit.xml", junit },
+    {"markdown", "report.md", markdown},
+    {"json", "report.json", json_report},
+    {"html", "report.html", cm_report_html},
+    {"junit", "junit.xml", junit},
 };
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 

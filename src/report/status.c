@@ -19,28 +19,20 @@ json_t *cm_word_time(int64_t ms)
     return json_string(text);
 }
 
-json_t *cm_word_seconds(int64_t ms)
-{
-    return json_real((double)ms / 1000.0);
-}
+json_t *cm_word_seconds(int64_t ms) { return json_real((double)ms / 1000.0); }
 
-json_t *cm_word_text(const char *text)
-{
-    return text == NULL ? json_null() : json_string(text);
-}
+json_t *cm_word_text(const char *text) { return text == NULL ? json_null() : json_string(text); }
 
 /* The report's own step is open while the report is written. */
-static bool own_step(const struct cm_m_step *s)
-{
-    return strcmp(s->action, "report.write") == 0;
-}
+static bool own_step(const struct cm_m_step *s) { return strcmp(s->action, "report.write") == 0; }
 
 static json_t *step_json(const struct cm_m_step *s, bool as_finished)
 {
     enum cm_step_state state = as_finished && own_step(s) ? CM_S_DONE : s->state;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:o}", "id", s->id, "action", s->action, "kind", s->kind, "by", s->by,
-                     "state", cm_step_state_word(state), "started", cm_word_time(s->began_ms), "ended", cm_word_time(s->ended_ms),
-                     "seconds", cm_word_seconds(s->took_ms), "attempts", s->tries, "message", cm_word_text(s->message));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:o}", "id", s->id, "action", s->action, "kind", s->kind, "by",
+                     s->by, "state", cm_step_state_word(state), "started", cm_word_time(s->began_ms), "ended",
+                     cm_word_time(s->ended_ms), "seconds", cm_word_seconds(s->took_ms), "attempts", s->tries, "message",
+                     cm_word_text(s->message));
 }
 
 json_t *cm_part_stages(const struct cm_model *m, bool as_finished)
@@ -68,8 +60,8 @@ json_t *cm_part_findings(const struct cm_model *m)
     json_t *list = json_array();
     for (size_t i = 0; m != NULL && i < m->finding_count; i++) {
         const struct cm_m_finding *f = &m->findings[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "id", f->id, "verdict", cm_finding_word(f->verdict), "seen", f->seen,
-                                              "remedy", cm_word_text(f->remedy)));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "id", f->id, "verdict", cm_finding_word(f->verdict), "seen",
+                                              f->seen, "remedy", cm_word_text(f->remedy)));
     }
     return list;
 }
@@ -101,8 +93,9 @@ json_t *cm_part_built(const struct cm_model *m)
         cm_autofree char *guid = cm_key_plain(i->key);
         bool settled = i->life == CM_HAPPENED || i->life == CM_GIVEN_UP;
         const char *state = cm_json_text(i->result, "state", i->life == CM_GIVEN_UP ? "failed" : "built");
-        json_object_set_new(built, guid, json_pack("{s:s, s:o}", "state", settled ? state : "running", "why",
-                                                   cm_word_text(cm_json_text(i->result, "error", NULL))));
+        json_object_set_new(built, guid,
+                            json_pack("{s:s, s:o}", "state", settled ? state : "running", "why",
+                                      cm_word_text(cm_json_text(i->result, "error", NULL))));
     }
     return built;
 }
@@ -112,8 +105,7 @@ static json_int_t count_state(const json_t *built, const char *state)
     const char *guid;
     json_t *item;
     json_int_t n = 0;
-    json_object_foreach((json_t *)(uintptr_t)built, guid, item)
-        n += strcmp(cm_json_text(item, "state", ""), state) == 0;
+    json_object_foreach((json_t *)(uintptr_t)built, guid, item) n += strcmp(cm_json_text(item, "state", ""), state) == 0;
     return n;
 }
 
@@ -121,9 +113,10 @@ json_t *cm_part_content_counts(const struct cm_model *m)
 {
     cm_autojson built = cm_part_built(m);
     const json_t *fact = m == NULL ? NULL : json_object_get(m->facts, "content.build");
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "selected", (json_int_t)cm_json_int(fact, "selected", (int64_t)json_object_size(built)),
-                     "built", count_state(built, "built"), "failed", count_state(built, "failed"), "skipped",
-                     (json_int_t)cm_json_int(fact, "skipped", (int64_t)count_state(built, "skipped")), "gone", count_state(built, "gone"));
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I}", "selected", (json_int_t)cm_json_int(fact, "selected", (int64_t)json_object_size(built)),
+        "built", count_state(built, "built"), "failed", count_state(built, "failed"), "skipped",
+        (json_int_t)cm_json_int(fact, "skipped", (int64_t)count_state(built, "skipped")), "gone", count_state(built, "gone"));
 }
 
 /* ---- the contract ---- */
@@ -131,17 +124,18 @@ json_t *cm_part_content_counts(const struct cm_model *m)
 json_t *cm_status_json(const struct cm_model *m, const char *plan_file, const char *run_dir, bool alive, int64_t now_wall_ms)
 {
     (void)run_dir;
-    struct cm_situation s = { 0 };
+    struct cm_situation s = {0};
     const struct cm_m_gate *gate = m == NULL ? NULL : cm_model_waiting_gate(m);
     const char *state = cm_run_state(m, alive);
     bool asks = gate != NULL && !(m->now != NULL && m->now->ended);
     if (m != NULL)
         cm_situation(m, now_wall_ms, &s);
-    json_t *status = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "run_id", cm_word_text(m == NULL ? NULL : m->run_id),
-                               "plan", cm_word_text(plan_file), "state", state, "stages", cm_part_stages(m, false), "ledger", ledger(m),
-                               "gate", cm_word_text(asks ? gate->id : NULL), "findings", cm_part_findings(m), "next_steps",
-                               cm_next_steps_now(m, plan_file, alive, false), "content", cm_part_content_counts(m), "downtime_seconds",
-                               cm_word_seconds(s.service_down_ms), "users_out_seconds", cm_word_seconds(s.users_out_ms));
+    json_t *status =
+        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "run_id", cm_word_text(m == NULL ? NULL : m->run_id),
+                  "plan", cm_word_text(plan_file), "state", state, "stages", cm_part_stages(m, false), "ledger", ledger(m), "gate",
+                  cm_word_text(asks ? gate->id : NULL), "findings", cm_part_findings(m), "next_steps",
+                  cm_next_steps_now(m, plan_file, alive, false), "content", cm_part_content_counts(m), "downtime_seconds",
+                  cm_word_seconds(s.service_down_ms), "users_out_seconds", cm_word_seconds(s.users_out_ms));
     cm_situation_fini(&s);
     return status;
 }

@@ -14,12 +14,20 @@
 #include "journal/journal.h"
 #include "report/parts.h"
 
-struct telling { const struct cm_model *m; json_t *lines; };
+struct telling {
+    const struct cm_model *m;
+    json_t *lines;
+};
 
 const char *cm_word_signal(const char *signal)
 {
-    static const struct { const char *number, *name; } known[] = {
-        { "1", "SIGHUP" }, { "2", "SIGINT" }, { "9", "SIGKILL" }, { "15", "SIGTERM" },
+    static const struct {
+        const char *number, *name;
+    } known[] = {
+        {"1", "SIGHUP"},
+        {"2", "SIGINT"},
+        {"9", "SIGKILL"},
+        {"15", "SIGTERM"},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(known[i].number, signal) == 0)
@@ -27,10 +35,7 @@ const char *cm_word_signal(const char *signal)
     return signal;
 }
 
-static const char *text(const json_t *e, const char *member)
-{
-    return cm_json_text(e, member, "");
-}
+static const char *text(const json_t *e, const char *member) { return cm_json_text(e, member, ""); }
 
 /* ": text", or nothing where there is none */
 static void tail(struct cm_str *s, const json_t *e, const char *member)
@@ -131,13 +136,13 @@ static void each(void *ctx, const json_t *event, uint64_t seq, int64_t at_ms)
     else
         tell_rest(&s, type, event);
     if (s.len > 0)
-        json_array_append_new(t->lines, json_pack("{s:o, s:I, s:s}", "at", cm_word_time(at_ms), "line", (json_int_t)seq, "text",
-                                                  cm_str_text(&s)));
+        json_array_append_new(
+            t->lines, json_pack("{s:o, s:I, s:s}", "at", cm_word_time(at_ms), "line", (json_int_t)seq, "text", cm_str_text(&s)));
 }
 
 json_t *cm_part_transcript(const struct cm_source_of_report *s, struct cm_err **err)
 {
-    struct telling t = { s->m, json_array() };
+    struct telling t = {s->m, json_array()};
     struct cm_err *why = NULL;
     bool absent;
     if (s->run_dir == NULL)

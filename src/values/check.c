@@ -61,8 +61,8 @@ const char *cm_look_text(const struct cm_values_look *l, const char *path)
     return node && node->type == CM_YAML_SCALAR ? node->text : NULL;
 }
 
-void cm_look_finding(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *node, const char *verdict, const char *id,
-                     const char *remedy, const char *fmt, ...)
+void cm_look_finding(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *node, const char *verdict,
+                     const char *id, const char *remedy, const char *fmt, ...)
 {
     struct cm_str s = CM_STR(CM_STR_LINE);
     va_list ap;
@@ -71,7 +71,8 @@ void cm_look_finding(struct cm_values_look *l, const struct cm_yaml_doc *doc, co
     va_start(ap, fmt);
     cm_str_vaddf(&s, fmt, ap);
     va_end(ap);
-    json_array_append_new(l->findings, json_pack("{s:s, s:s, s:s, s:s}", "id", id, "verdict", verdict, "seen", cm_str_text(&s), "remedy", remedy));
+    json_array_append_new(
+        l->findings, json_pack("{s:s, s:s, s:s, s:s}", "id", id, "verdict", verdict, "seen", cm_str_text(&s), "remedy", remedy));
     cm_str_fini(&s);
 }
 
@@ -86,15 +87,18 @@ static void blocker(struct cm_values_look *l, const char *path, const char *id, 
 
 static void check_gone(struct cm_values_look *l)
 {
-    static const struct { const char *path, *id, *instead; } gone[] = {
-        { "launcher.contentInitContainer", "values.content-init-container", "Move it to backends.kubernetes.defaultInitContainer." },
-        { "launcher.customRuntimeYaml", "values.custom-runtime", "List the images under executionEnvironments." },
-        { "launcher.additionalRuntimeImages", "values.additional-images", "List the images under executionEnvironments." },
-        { "image.tagPrefix", "values.tag-prefix", "Use image.os, or image.tag for an image of your own." },
-        { "launcher.defaultInitContainer.tagPrefix", "values.init-tag-prefix", "Use launcher.defaultInitContainer.tag." },
-        { "backends.kubernetes.defaultInitContainer.tagPrefix", "values.init-tag-prefix", "Use backends.kubernetes.defaultInitContainer.tag." },
-        { "pod.serviceAccountName", "values.service-account", "Use rbac.serviceAccount.name." },
-        { "pod.nodeSelector", "values.node-selector", "Use the top-level nodeSelector." },
+    static const struct {
+        const char *path, *id, *instead;
+    } gone[] = {
+        {"launcher.contentInitContainer", "values.content-init-container", "Move it to backends.kubernetes.defaultInitContainer."},
+        {"launcher.customRuntimeYaml", "values.custom-runtime", "List the images under executionEnvironments."},
+        {"launcher.additionalRuntimeImages", "values.additional-images", "List the images under executionEnvironments."},
+        {"image.tagPrefix", "values.tag-prefix", "Use image.os, or image.tag for an image of your own."},
+        {"launcher.defaultInitContainer.tagPrefix", "values.init-tag-prefix", "Use launcher.defaultInitContainer.tag."},
+        {"backends.kubernetes.defaultInitContainer.tagPrefix", "values.init-tag-prefix",
+         "Use backends.kubernetes.defaultInitContainer.tag."},
+        {"pod.serviceAccountName", "values.service-account", "Use rbac.serviceAccount.name."},
+        {"pod.nodeSelector", "values.node-selector", "Use the top-level nodeSelector."},
     };
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         if (cm_look_true(l, gone[i].path, false)) {
@@ -118,13 +122,15 @@ static void check_kubernetes_settings(struct cm_values_look *l)
     const struct cm_yaml *node = cm_look_at(l, "config.Kubernetes.Enabled", &doc);
     cm_autojson value = node ? cm_yaml_json(doc, node) : NULL;
     if (enabled && (json_is_false(value) || !strcasecmp(enabled, "false") || !strcmp(enabled, "0")))
-        blocker(l, "config.Kubernetes.Enabled", "values.kubernetes-enabled", "config.Kubernetes.Enabled is false while backends.kubernetes.enabled is true",
-                "Remove it: the chart sets it.");
+        blocker(l, "config.Kubernetes.Enabled", "values.kubernetes-enabled",
+                "config.Kubernetes.Enabled is false while backends.kubernetes.enabled is true", "Remove it: the chart sets it.");
     if (ns && *ns && chart_ns && *chart_ns && strcmp(ns, chart_ns) != 0)
-        blocker(l, "config.Kubernetes.Namespace", "values.kubernetes-namespace", "config.Kubernetes.Namespace differs from backends.kubernetes.namespace",
+        blocker(l, "config.Kubernetes.Namespace", "values.kubernetes-namespace",
+                "config.Kubernetes.Namespace differs from backends.kubernetes.namespace",
                 "Remove it: the chart sets it from backends.kubernetes.namespace.");
     else if (ns && *ns && (!chart_ns || !*chart_ns) && (node = cm_look_at(l, "config.Kubernetes.Namespace", &doc)))
-        cm_look_finding(l, doc, node, "warning", "values.kubernetes-namespace", "Remove it, or say it as backends.kubernetes.namespace.",
+        cm_look_finding(l, doc, node, "warning", "values.kubernetes-namespace",
+                        "Remove it, or say it as backends.kubernetes.namespace.",
                         "config.Kubernetes.Namespace is %s; helm fails unless that is the release's namespace", ns);
 }
 
@@ -134,11 +140,13 @@ static void check_sub_path(struct cm_values_look *l)
     if (!path || !*path)
         return;
     if (!cm_look_true(l, "sharedStorage.mountContent", true))
-        blocker(l, "sharedStorage.subPath", "values.sub-path", "sharedStorage.subPath does nothing for content while sharedStorage.mountContent is false",
+        blocker(l, "sharedStorage.subPath", "values.sub-path",
+                "sharedStorage.subPath does nothing for content while sharedStorage.mountContent is false",
                 "Set sharedStorage.mountContent to true, or remove subPath.");
     version = version && *version ? version : l->app_version;
     if (version && cm_version_compare(version, "2026.8.0") < 0)
-        blocker(l, "sharedStorage.subPath", "values.sub-path-version", "sharedStorage.subPath with the direct runner needs Connect 2026.08.0 or later",
+        blocker(l, "sharedStorage.subPath", "values.sub-path-version",
+                "sharedStorage.subPath with the direct runner needs Connect 2026.08.0 or later",
                 "Upgrade Connect first, or remove subPath.");
     if (path[0] == '/' || strstr(path, ".."))
         blocker(l, "sharedStorage.subPath", "values.sub-path-form", "sharedStorage.subPath must be relative and without \"..\"",
@@ -146,7 +154,8 @@ static void check_sub_path(struct cm_values_look *l)
     const char *tag = cm_look_text(l, "image.tag");
     if (tag && *tag && cm_version_find(tag) && cm_version_compare(tag, "2026.8.0") < 0)
         cm_look_finding(l, NULL, NULL, "warning", "values.sub-path-image", "Use an image of 2026.08.0 or later.",
-                        "image.tag is %s; the chart does not look at it, but this version refuses the setting that subPath makes", tag);
+                        "image.tag is %s; the chart does not look at it, but this version refuses the setting that subPath makes",
+                        tag);
 }
 
 static void check_runners(struct cm_values_look *l)
@@ -155,13 +164,15 @@ static void check_runners(struct cm_values_look *l)
     const char *data_dir = cm_look_text(l, "config.Launcher.DataDir");
     const char *pvc = cm_look_text(l, "config.Kubernetes.DataDirPVCName");
     if (data_dir && strchr(data_dir, ':'))
-        blocker(l, "config.Launcher.DataDir", "values.launcher-data-dir", "config.Launcher.DataDir has a ':', which the chart refuses",
-                "Use sharedStorage and remove it.");
+        blocker(l, "config.Launcher.DataDir", "values.launcher-data-dir",
+                "config.Launcher.DataDir has a ':', which the chart refuses", "Use sharedStorage and remove it.");
     if (launcher && backend)
-        blocker(l, "launcher.enabled", "values.both-runners", "launcher.enabled and backends.kubernetes.enabled are both true (the latter is the chart's default)",
+        blocker(l, "launcher.enabled", "values.both-runners",
+                "launcher.enabled and backends.kubernetes.enabled are both true (the latter is the chart's default)",
                 "Convert the file with `convert values`, or set one of them to false.");
     if (launcher && !has_storage(l) && !data_dir && !cm_look_at(l, "config.Launcher.DataDirPVCName", NULL))
-        blocker(l, NULL, "values.storage", "the Launcher needs persistent storage, and nothing gives it", "Set sharedStorage.create or sharedStorage.mount to true.");
+        blocker(l, NULL, "values.storage", "the Launcher needs persistent storage, and nothing gives it",
+                "Set sharedStorage.create or sharedStorage.mount to true.");
     if (!backend)
         return;
     check_kubernetes_settings(l);
@@ -172,7 +183,8 @@ static void check_runners(struct cm_values_look *l)
     if (cm_look_at(l, "config.Launcher", NULL) && cm_look_true(l, "config.Launcher", false) && !launcher) {
         const struct cm_yaml_doc *doc;
         const struct cm_yaml *node = cm_look_at(l, "config.Launcher", &doc);
-        cm_look_finding(l, doc, node, "warning", "values.launcher-settings", "Remove it, or convert the file with `convert values`.",
+        cm_look_finding(l, doc, node, "warning", "values.launcher-settings",
+                        "Remove it, or convert the file with `convert values`.",
                         "config.Launcher is left; the chart prints it beside [Kubernetes]");
     }
 }
@@ -186,7 +198,8 @@ static void check_overrides(struct cm_values_look *l)
     for (size_t i = 0; conf->type == CM_YAML_MAP && i < conf->count; i++) {
         const struct cm_yaml *key = cm_yaml_key(conf->items[i], "job-json-overrides");
         if (key)
-            cm_look_finding(l, doc, key, "blocker", "values.overrides", "Move them to launcher.templateValues, or convert the file with `convert values`.",
+            cm_look_finding(l, doc, key, "blocker", "values.overrides",
+                            "Move them to launcher.templateValues, or convert the file with `convert values`.",
                             "job-json-overrides cannot be used while launcher.useTemplates is true");
     }
 }
@@ -195,7 +208,7 @@ static void check_overrides(struct cm_values_look *l)
 
 static void check_nameservice(struct cm_values_look *l)
 {
-    static const char *const providers[] = { "oauth2", "saml", "ldap", NULL };
+    static const char *const providers[] = {"oauth2", "saml", "ldap", NULL};
     if (!cm_look_true(l, "nameservice.enabled", false))
         return;
     const char *provider = cm_look_text(l, "config.Authentication.Provider");
@@ -204,11 +217,13 @@ static void check_nameservice(struct cm_values_look *l)
         known |= provider && strcasecmp(provider, *p) == 0;
     bool secret = cm_look_true(l, "nameservice.secretName", false), key = cm_look_true(l, "nameservice.apiKey", false);
     if (!known)
-        blocker(l, "nameservice.enabled", "values.nameservice-provider", "nameservice.enabled needs Authentication.Provider oauth2, saml or ldap",
+        blocker(l, "nameservice.enabled", "values.nameservice-provider",
+                "nameservice.enabled needs Authentication.Provider oauth2, saml or ldap",
                 "Set config.Authentication.Provider, or nameservice.enabled to false.");
     if (secret == key)
         blocker(l, "nameservice.enabled", "values.nameservice-key",
-                secret ? "nameservice.secretName and nameservice.apiKey are both given" : "nameservice.enabled needs nameservice.secretName or nameservice.apiKey",
+                secret ? "nameservice.secretName and nameservice.apiKey are both given"
+                       : "nameservice.enabled needs nameservice.secretName or nameservice.apiKey",
                 "Give nameservice.secretName alone.");
 }
 
@@ -251,10 +266,11 @@ static void check_chronicle(struct cm_values_look *l)
     if (!cm_look_true(l, "chronicleAgent.enabled", false))
         return;
     if (!cm_look_true(l, "chronicleAgent.image.registry", true) || !cm_look_true(l, "chronicleAgent.image.repository", true))
-        blocker(l, "chronicleAgent.image", "values.chronicle-agent", "chronicleAgent.image needs registry and repository", "Give both.");
+        blocker(l, "chronicleAgent.image", "values.chronicle-agent", "chronicleAgent.image needs registry and repository",
+                "Give both.");
     if (!cm_look_true(l, "chronicleAgent.autoDiscovery", true) && !cm_look_true(l, "chronicleAgent.serverAddress", false))
-        blocker(l, "chronicleAgent.autoDiscovery", "values.chronicle-server", "chronicleAgent.serverAddress is needed when autoDiscovery is off",
-                "Give the address of the Chronicle server.");
+        blocker(l, "chronicleAgent.autoDiscovery", "values.chronicle-server",
+                "chronicleAgent.serverAddress is needed when autoDiscovery is off", "Give the address of the Chronicle server.");
 }
 
 void cm_check_rules(struct cm_values_look *l)
@@ -271,16 +287,18 @@ void cm_check_rules(struct cm_values_look *l)
     if (create && create->type == CM_YAML_SCALAR) {
         cm_autojson value = cm_yaml_json(doc, create);
         if (!json_is_boolean(value))
-            blocker(l, "rbac.serviceAccount.create", "values.rbac-create", "rbac.serviceAccount.create must be true or false", "Write it without quotes.");
+            blocker(l, "rbac.serviceAccount.create", "values.rbac-create", "rbac.serviceAccount.create must be true or false",
+                    "Write it without quotes.");
     }
     if (affinity && affinity->count)
-        cm_look_finding(l, doc, cm_look_at(l, "affinity", &doc), "warning", "values.affinity", "Use pod.affinity.", "no template uses the top-level affinity");
+        cm_look_finding(l, doc, cm_look_at(l, "affinity", &doc), "warning", "values.affinity", "Use pod.affinity.",
+                        "no template uses the top-level affinity");
 }
 
 json_t *cm_values_check(const char *const *names, const char *const *texts, const char *app_version, struct cm_err **err)
 {
     cm_autoarena arena = cm_arena_new();
-    struct cm_values_look l = { .app_version = app_version, .findings = json_array(), .arena = arena };
+    struct cm_values_look l = {.app_version = app_version, .findings = json_array(), .arena = arena};
     size_t n = 0;
     bool good = true;
     while (texts[n])

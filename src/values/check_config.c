@@ -11,7 +11,13 @@
 #include "values/rendered.h"
 #include "values/settings.h"
 
-struct place { struct cm_values_look *l; const struct cm_yaml_doc *doc; const struct cm_yaml *node; const char *setting; bool counts; };
+struct place {
+    struct cm_values_look *l;
+    const struct cm_yaml_doc *doc;
+    const struct cm_yaml *node;
+    const char *setting;
+    bool counts;
+};
 
 static void say(const struct place *p, const char *verdict, const char *word, const char *seen, const char *remedy)
 {
@@ -29,10 +35,12 @@ static void check_text(const struct place *p, const char *printed)
     struct cm_gcfg *g = cm_gcfg_new();
     cm_autoerr why = NULL;
     if (!cm_manifest_safe(printed) || strchr(printed, '\n'))
-        say(p, "blocker", "line-break", "a line break or control character; the chart prints values bare, and the rest becomes a line of its own",
+        say(p, "blocker", "line-break",
+            "a line break or control character; the chart prints values bare, and the rest becomes a line of its own",
             "Write it in gcfg's quotes inside YAML's: '\"one\\ntwo\"'.");
     else if (cm_gcfg_add(g, line, strlen(line), "", &why) != 0)
-        say(p, "blocker", "unreadable", "Connect cannot read the value as the chart prints it: a quote that is not closed, or a bare backslash",
+        say(p, "blocker", "unreadable",
+            "Connect cannot read the value as the chart prints it: a quote that is not closed, or a bare backslash",
             "Write it in gcfg's quotes inside YAML's: '\"C:\\\\x\"'.");
     else if (strpbrk(printed, ";#") && g->list[0].comment)
         say(p, "warning", "cut-off", "everything from ';' or '#' on is a comment to Connect: the value is cut off there",
@@ -78,7 +86,7 @@ static void check_value(struct place p, const char *section, const char *key)
         check_text(&p, json_string_value(value));
     for (size_t i = 0; p.node->type == CM_YAML_LIST && i < p.node->count; i++) {
         cm_autojson item = cm_yaml_json(p.doc, p.node->items[i]);
-        struct place q = { p.l, p.doc, p.node->items[i], p.setting, p.counts };
+        struct place q = {p.l, p.doc, p.node->items[i], p.setting, p.counts};
         if (json_is_string(item))
             check_text(&q, json_string_value(item));
         else if (json_is_number(item))
@@ -95,7 +103,8 @@ static void check_secret(const struct place *p, const char *section, const char 
     const char *user = strstr(text, "://"), *at = user ? strrchr(user, '@') : NULL;
     bool in_url = at && memchr(user + 3, ':', (size_t)(at - user - 3));
     if (*text && (in_url || (exact ? known->type == CM_V_SECRET : cm_setting_sounds_secret(key))))
-        say(p, "warning", "secret", "a secret that ends in a ConfigMap, in clear", "Give it by pod.env with valueFrom.secretKeyRef.");
+        say(p, "warning", "secret", "a secret that ends in a ConfigMap, in clear",
+            "Give it by pod.env with valueFrom.secretKeyRef.");
 }
 
 static bool is_number(const char *section, const char *key)
@@ -105,15 +114,17 @@ static bool is_number(const char *section, const char *key)
     return exact && (known->type == CM_V_INT || known->type == CM_V_BYTES || known->type == CM_V_DURATION);
 }
 
-static void check_section(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *title, const struct cm_yaml *keys)
+static void check_section(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *title,
+                          const struct cm_yaml *keys)
 {
     const char *spelled_section, *spelled_key;
-    struct place p = { l, doc, title, title->text, false };
+    struct place p = {l, doc, title, title->text, false};
     size_t plain = strcspn(title->text, " \"");
     cm_autofree char *section = cm_strndup(title->text, plain);
     cm_setting_spelling(section, "", &spelled_section, &spelled_key);
     if (!title->text[plain] && strcmp(spelled_section, section) != 0) {
-        cm_autofree char *seen = cm_fmt("helm does not merge this with the section %s; Connect reads both, and the later one wins", spelled_section);
+        cm_autofree char *seen =
+            cm_fmt("helm does not merge this with the section %s; Connect reads both, and the later one wins", spelled_section);
         cm_autofree char *remedy = cm_fmt("Spell it %s.", spelled_section);
         say(&p, "warning", "spelling", seen, remedy);
     }
@@ -124,8 +135,8 @@ static void check_section(struct cm_values_look *l, const struct cm_yaml_doc *do
     }
     for (size_t i = 0; i < keys->count; i++) {
         const char *key = keys->keys[i]->text;
-        struct place q = { l, doc, keys->items[i]->type == CM_YAML_ALIAS ? keys->items[i]->target : keys->items[i],
-                           cm_arena_fmt(l->arena, "%s.%s", title->text, key), is_number(section, key) };
+        struct place q = {l, doc, keys->items[i]->type == CM_YAML_ALIAS ? keys->items[i]->target : keys->items[i],
+                          cm_arena_fmt(l->arena, "%s.%s", title->text, key), is_number(section, key)};
         check_value(q, title->text, key);
         check_secret(&q, section, key);
         cm_setting_spelling(section, key, &spelled_section, &spelled_key);

@@ -23,7 +23,8 @@ static void check_kind(struct cm_values_look *l, const char *path, const char *k
         cm_look_finding(l, doc, node, "blocker", "values.base-kind", "Remove it: the chart sets it.", "%s must be %s", full, kind);
 }
 
-static void check_mounts(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *container, const char *runtime, bool init)
+static void check_mounts(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *container,
+                         const char *runtime, bool init)
 {
     const struct cm_yaml *mounts = cm_yaml_get(container, "volumeMounts");
     for (size_t i = 0; mounts && mounts->type == CM_YAML_LIST && i < mounts->count; i++) {
@@ -33,19 +34,23 @@ static void check_mounts(struct cm_values_look *l, const struct cm_yaml_doc *doc
             cm_look_finding(l, doc, mounts->items[i], "blocker", "values.reserved-mount", "Mount it somewhere else.",
                             "%s is reserved for the runtime volume (rsc-volume)", path);
         else if (!init && !reserved && strcmp(path, "/opt/rstudio-connect") == 0)
-            cm_look_finding(l, doc, mounts->items[i], "blocker", "values.connect-mount", "Remove this mount; the runtime comes by the init container now.",
-                            "/opt/rstudio-connect is where Connect and content live in the container; nothing may be mounted over it");
+            cm_look_finding(
+                l, doc, mounts->items[i], "blocker", "values.connect-mount",
+                "Remove this mount; the runtime comes by the init container now.",
+                "/opt/rstudio-connect is where Connect and content live in the container; nothing may be mounted over it");
     }
 }
 
-static void check_containers(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *list, const char *runtime, bool init)
+static void check_containers(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *list,
+                             const char *runtime, bool init)
 {
     for (size_t i = 0; list && list->type == CM_YAML_LIST && i < list->count; i++) {
         const char *name = text_of(list->items[i], "name");
         if (strcmp(name, init ? "connect-content-init" : "connect-content") == 0)
             check_mounts(l, doc, list->items[i], runtime, init);
         else if (strcmp(name, init ? "init" : "rs-launcher-container") == 0)
-            cm_look_finding(l, doc, list->items[i], "warning", "values.launcher-container", "Name it connect-content (or connect-content-init).",
+            cm_look_finding(l, doc, list->items[i], "warning", "values.launcher-container",
+                            "Name it connect-content (or connect-content-init).",
                             "%s is the Launcher's name for this container; with the direct runner it is one more container", name);
     }
 }

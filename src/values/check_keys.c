@@ -8,44 +8,50 @@
 #include "values/check_work.h"
 
 /* Each map of the chart with a fixed set of keys. */
-struct shape { const char *path; const char *const *keys; };
+struct shape {
+    const char *path;
+    const char *const *keys;
+};
 
-#define KEYS(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define KEYS(...)                                                                                                                  \
+    (const char *const[]) { __VA_ARGS__, NULL }
 #define INIT_KEYS KEYS("enabled", "repository", "tag", "imagePullPolicy", "resources", "securityContext", "tagPrefix")
 
 static const struct shape shapes[] = {
-    { "", KEYS("nameOverride", "fullnameOverride", "versionOverride", "sharedStorage", "rbac", "extraObjects", "affinity", "nodeSelector",
-               "topologySpreadConstraints", "tolerations", "priorityClassName", "podDisruptionBudget", "revisionHistoryLimit", "image",
-               "strategy", "deployment", "service", "pod", "command", "args", "replicas", "license", "securityContext", "prometheus",
-               "serviceMonitor", "resources", "livenessProbe", "startupProbe", "readinessProbe", "initContainers", "ingress", "chronicle",
-               "chronicleAgent", "backends", "launcher", "executionEnvironments", "nameservice", "config", "global") },
-    { "sharedStorage", KEYS("create", "name", "mount", "path", "mountContent", "storageClassName", "accessModes", "requests", "annotations",
-                            "selector", "volumeName", "subPath") },
-    { "rbac", KEYS("create", "clusterRoleCreate", "serviceAccount") },
-    { "rbac.serviceAccount", KEYS("create", "name", "annotations", "labels") },
-    { "image", KEYS("repository", "os", "tag", "imagePullPolicy", "imagePullSecrets", "tagPrefix") },
-    { "service", KEYS("annotations", "type", "clusterIP", "loadBalancerIP", "nodePort", "port", "targetPort") },
-    { "pod", KEYS("haste", "env", "volumes", "volumeMounts", "annotations", "labels", "sidecar", "affinity", "securityContext", "port",
-                  "terminationGracePeriodSeconds", "hostAliases", "serviceAccountName", "nodeSelector") },
-    { "license", KEYS("key", "server", "file") },
-    { "license.file", KEYS("contents", "mountPath", "mountSubPath", "secretKey", "secret") },
-    { "prometheus", KEYS("enabled", "port") },
-    { "ingress", KEYS("enabled", "ingressClassName", "annotations", "hosts", "tls") },
-    { "nameservice", KEYS("enabled", "apiKey", "server", "secretName") },
-    { "backends", KEYS("kubernetes") },
-    { "backends.kubernetes", KEYS("enabled", "namespace", "defaultInitContainer", "defaultResourceJobBase", "defaultResourceServiceBase") },
-    { "backends.kubernetes.defaultInitContainer", INIT_KEYS },
-    { "launcher", KEYS("enabled", "namespace", "launcherKubernetesProfilesConf", "useTemplates", "extraTemplates", "includeDefaultTemplates",
-                       "includeTemplateValues", "templateValues", "defaultInitContainer", "customRuntimeYaml", "additionalRuntimeImages",
-                       "contentInitContainer") },
-    { "launcher.defaultInitContainer", INIT_KEYS },
-    { "launcher.templateValues", KEYS("service", "pod", "job", "sharedStorage") },
-    { "launcher.templateValues.service", KEYS("type", "annotations", "labels") },
-    { "launcher.templateValues.job", KEYS("annotations", "labels", "ttlSecondsAfterFinished") },
-    { "launcher.templateValues.pod", KEYS("annotations", "labels", "serviceAccountName", "volumes", "volumeMounts", "env", "imagePullPolicy",
-                                          "imagePullSecrets", "resources", "initContainers", "extraContainers", "containerSecurityContext",
-                                          "defaultSecurityContext", "securityContext", "tolerations", "affinity", "nodeSelector", "hostAliases",
-                                          "priorityClassName", "command", "enableServiceLinks") },
+    {"", KEYS("nameOverride", "fullnameOverride", "versionOverride", "sharedStorage", "rbac", "extraObjects", "affinity",
+              "nodeSelector", "topologySpreadConstraints", "tolerations", "priorityClassName", "podDisruptionBudget",
+              "revisionHistoryLimit", "image", "strategy", "deployment", "service", "pod", "command", "args", "replicas", "license",
+              "securityContext", "prometheus", "serviceMonitor", "resources", "livenessProbe", "startupProbe", "readinessProbe",
+              "initContainers", "ingress", "chronicle", "chronicleAgent", "backends", "launcher", "executionEnvironments",
+              "nameservice", "config", "global")},
+    {"sharedStorage", KEYS("create", "name", "mount", "path", "mountContent", "storageClassName", "accessModes", "requests",
+                           "annotations", "selector", "volumeName", "subPath")},
+    {"rbac", KEYS("create", "clusterRoleCreate", "serviceAccount")},
+    {"rbac.serviceAccount", KEYS("create", "name", "annotations", "labels")},
+    {"image", KEYS("repository", "os", "tag", "imagePullPolicy", "imagePullSecrets", "tagPrefix")},
+    {"service", KEYS("annotations", "type", "clusterIP", "loadBalancerIP", "nodePort", "port", "targetPort")},
+    {"pod", KEYS("haste", "env", "volumes", "volumeMounts", "annotations", "labels", "sidecar", "affinity", "securityContext",
+                 "port", "terminationGracePeriodSeconds", "hostAliases", "serviceAccountName", "nodeSelector")},
+    {"license", KEYS("key", "server", "file")},
+    {"license.file", KEYS("contents", "mountPath", "mountSubPath", "secretKey", "secret")},
+    {"prometheus", KEYS("enabled", "port")},
+    {"ingress", KEYS("enabled", "ingressClassName", "annotations", "hosts", "tls")},
+    {"nameservice", KEYS("enabled", "apiKey", "server", "secretName")},
+    {"backends", KEYS("kubernetes")},
+    {"backends.kubernetes",
+     KEYS("enabled", "namespace", "defaultInitContainer", "defaultResourceJobBase", "defaultResourceServiceBase")},
+    {"backends.kubernetes.defaultInitContainer", INIT_KEYS},
+    {"launcher", KEYS("enabled", "namespace", "launcherKubernetesProfilesConf", "useTemplates", "extraTemplates",
+                      "includeDefaultTemplates", "includeTemplateValues", "templateValues", "defaultInitContainer",
+                      "customRuntimeYaml", "additionalRuntimeImages", "contentInitContainer")},
+    {"launcher.defaultInitContainer", INIT_KEYS},
+    {"launcher.templateValues", KEYS("service", "pod", "job", "sharedStorage")},
+    {"launcher.templateValues.service", KEYS("type", "annotations", "labels")},
+    {"launcher.templateValues.job", KEYS("annotations", "labels", "ttlSecondsAfterFinished")},
+    {"launcher.templateValues.pod",
+     KEYS("annotations", "labels", "serviceAccountName", "volumes", "volumeMounts", "env", "imagePullPolicy", "imagePullSecrets",
+          "resources", "initContainers", "extraContainers", "containerSecurityContext", "defaultSecurityContext", "securityContext",
+          "tolerations", "affinity", "nodeSelector", "hostAliases", "priorityClassName", "command", "enableServiceLinks")},
 };
 
 static bool is_known(const struct shape *s, const char *key)
@@ -60,13 +66,15 @@ static void check_map(struct cm_values_look *l, const struct cm_yaml_doc *doc, c
 {
     for (size_t i = 0; map->type == CM_YAML_MAP && i < map->count; i++) {
         const char *key = map->keys[i]->text;
-        bool merge = strcmp(key, "<<") == 0, own = strncmp(key, "x-", 2) == 0 || key[0] == '.';       /* anchors people keep for themselves */
+        bool merge = strcmp(key, "<<") == 0,
+             own = strncmp(key, "x-", 2) == 0 || key[0] == '.'; /* anchors people keep for themselves */
         if (is_known(s, key) || merge || own)
             continue;
         const char *near = cm_nearest(key, s->keys), *dot = *s->path ? "." : "";
         cm_autofree char *id = cm_fmt("values.unknown-key.%s%s%s", s->path, dot, key);
         cm_autofree char *remedy = near ? cm_fmt("Did you mean %s?", near) : cm_strdup("Remove it, if nothing else reads it.");
-        cm_look_finding(l, doc, map->keys[i], "warning", id, remedy, "%s%s%s is no value of the chart; it does nothing", s->path, dot, key);
+        cm_look_finding(l, doc, map->keys[i], "warning", id, remedy, "%s%s%s is no value of the chart; it does nothing", s->path,
+                        dot, key);
     }
 }
 

@@ -22,10 +22,10 @@ static cm_config_at section_of(struct cm_config_work *w, const char *section, co
     m->sections = cm_grow(m->sections, &m->section_cap, m->section_count + 1, sizeof *m->sections);
     at = m->section_count++;
     struct cm_config_section *s = &m->sections[at];
-    *s = (struct cm_config_section){ .name = section, .sub = sub, .first = CM_NO_SETTING, .last = CM_NO_SETTING };
+    *s = (struct cm_config_section){.name = section, .sub = sub, .first = CM_NO_SETTING, .last = CM_NO_SETTING};
     const char *based = cm_config_base_section(w, section, sub);
     if (based) {
-        s->title = cm_arena_strdup(m->arena, based);      /* helm merges by spelling: one section, not two */
+        s->title = cm_arena_strdup(m->arena, based); /* helm merges by spelling: one section, not two */
     } else if (sub) {
         struct cm_str quoted = CM_STR(CM_STR_PAGE);
         for (const char *p = sub; *p; p++)
@@ -45,8 +45,8 @@ static size_t new_group(struct cm_config_work *w, const struct cm_gcfg_setting *
     size_t at = m->group_count++;
     struct cm_config_group *g = &m->groups[at];
     bool exact;
-    *g = (struct cm_config_group){ .section = section_of(w, section, s->sub), .key = key, .first = CM_NO_SETTING,
-                                   .next_in_section = CM_NO_SETTING };
+    *g = (struct cm_config_group){
+        .section = section_of(w, section, s->sub), .key = key, .first = CM_NO_SETTING, .next_in_section = CM_NO_SETTING};
     g->known = cm_setting_find(section, key, &exact);
     g->exact = exact;
     struct cm_config_section *in = &m->sections[g->section];
@@ -64,7 +64,7 @@ static void put_in_groups(struct cm_config_work *w)
     struct cm_config_more *m = w->m;
     m->next = cm_alloc((gcfg->count + 1) * sizeof *m->next);
     m->group_of = cm_alloc((gcfg->count + 1) * sizeof *m->group_of);
-    m->groups = cm_alloc((gcfg->count + 1) * sizeof *m->groups);      /* the most there can be; untouched pages cost nothing */
+    m->groups = cm_alloc((gcfg->count + 1) * sizeof *m->groups); /* the most there can be; untouched pages cost nothing */
     for (size_t i = 0; i < gcfg->count; i++) {
         const struct cm_gcfg_setting *s = &gcfg->list[i];
         const char *section, *key;
@@ -102,7 +102,7 @@ static void find_live(struct cm_config_work *w, struct cm_config_group *g)
         }
         members++;
     }
-    if (!list[live].value && live != g->last) {      /* a bare key with values behind it: those count */
+    if (!list[live].value && live != g->last) { /* a bare key with values behind it: those count */
         live = w->m->next[live];
         members--;
     }
@@ -168,8 +168,8 @@ static void take_url_password(struct cm_config_work *w, struct cm_config_group *
     if (cm_url_look(g->value, &u)) {
         g->value = cm_arena_strdup(w->m->arena, u.stripped);
         if (u.had_password)
-            cm_config_env_secret(w, g, cm_gcfg_same_name(g->key, "URL") ? "CONNECT_POSTGRES_PASSWORD"
-                                                                         : "CONNECT_POSTGRES_INSTRUMENTATIONPASSWORD");
+            cm_config_env_secret(
+                w, g, cm_gcfg_same_name(g->key, "URL") ? "CONNECT_POSTGRES_PASSWORD" : "CONNECT_POSTGRES_INSTRUMENTATIONPASSWORD");
     }
     cm_url_seen_fini(&u);
 }
@@ -205,7 +205,8 @@ static void settle_with_base(struct cm_config_work *w, struct cm_config_group *g
     cm_autofree char *a = shown(ours), *b = shown(theirs);
     g->fate = CM_CHANGE;
     g->reason = cm_arena_fmt(w->m->arena, "%s says %s, and wins", place, b);
-    cm_config_finding(w, "warning", cm_config_id(w, "differs", g), "Keep it, or change your values file to what the old server has.",
+    cm_config_finding(w, "warning", cm_config_id(w, "differs", g),
+                      "Keep it, or change your values file to what the old server has.",
                       "%s is %s on the old server (%s) and %s in your values (%s); your values win", cm_config_label(w->m, g), a,
                       source_place(w, &w->wish->gcfg->list[g->last]), b, place);
 }
@@ -251,7 +252,8 @@ static void guard_list(struct cm_config_work *w, struct cm_config_group *g)
             g->where = CM_TO_NOWHERE;
             g->fate = CM_ASK;
             g->reason = "a URL in this list holds a password; no ConfigMap should";
-            cm_config_finding(w, "warning", cm_config_id(w, "secret-in-list", g), "Write the list under config yourself, without the password.",
+            cm_config_finding(w, "warning", cm_config_id(w, "secret-in-list", g),
+                              "Write the list under config yourself, without the password.",
                               "%s holds a URL with a password; it is left out of the values", cm_config_label(w->m, g));
         }
     }
@@ -296,7 +298,8 @@ static void look_for_database(struct cm_config_work *w)
 {
     if (cm_gcfg_find(w->wish->gcfg, "Database", NULL, "Provider") || cm_config_base_find(w, "Database", NULL, "Provider"))
         return;
-    cm_config_finding(w, "blocker", "config.database", "Migrate the database to PostgreSQL first, or say Database.Provider in your values.",
+    cm_config_finding(w, "blocker", "config.database",
+                      "Migrate the database to PostgreSQL first, or say Database.Provider in your values.",
                       "nothing says Database.Provider: Connect then uses SQLite, and a server on Kubernetes needs PostgreSQL");
 }
 
@@ -342,9 +345,9 @@ static json_t *account(const struct cm_config_result *r)
 
 int cm_config_convert(const struct cm_config_wish *wish, struct cm_config_result *out, struct cm_err **err)
 {
-    *out = (struct cm_config_result){ .findings = json_array(), .more = cm_alloc(sizeof *out->more) };
+    *out = (struct cm_config_result){.findings = json_array(), .more = cm_alloc(sizeof *out->more)};
     struct cm_config_more *m = out->more;
-    struct cm_config_work w = { .wish = wish, .out = out, .m = m };
+    struct cm_config_work w = {.wish = wish, .out = out, .m = m};
     begin(&w);
     if (wish->gcfg->count >= CM_NO_SETTING) {
         end(&w);
@@ -386,7 +389,7 @@ void cm_config_result_fini(struct cm_config_result *r)
         cm_arena_free(r->more->arena);
         free(r->more);
     }
-    *r = (struct cm_config_result){ 0 };
+    *r = (struct cm_config_result){0};
 }
 
 bool cm_config_needs_a_person(const struct cm_config_result *r) { return json_array_size(r->findings) > 0; }

@@ -10,7 +10,7 @@
 
 const char *cm_fate_word(enum cm_fate fate)
 {
-    static const char *const words[] = { "keep", "drop", "change", "secret", "ask", "block" };
+    static const char *const words[] = {"keep", "drop", "change", "secret", "ask", "block"};
     return words[fate];
 }
 
@@ -23,11 +23,11 @@ json_t *cm_config_row_json(const struct cm_config_row *row)
                      cm_config_row_word(row), "reason", row->reason ? row->reason : "");
 }
 
-enum { FINDINGS_TOLD = 1000 };          /* nobody reads more; a file of a hundred thousand lines must not fill the memory */
+enum { FINDINGS_TOLD = 1000 }; /* nobody reads more; a file of a hundred thousand lines must not fill the memory */
 
 static void count_row(struct cm_config_result *out, enum cm_fate fate)
 {
-    size_t *const counts[] = { &out->kept, &out->dropped, &out->changed, &out->secret, &out->asked, &out->blocked };
+    size_t *const counts[] = {&out->kept, &out->dropped, &out->changed, &out->secret, &out->asked, &out->blocked};
     ++*counts[fate];
 }
 
@@ -68,8 +68,12 @@ static void row_of_setting(struct cm_config_more *m, size_t i, struct cm_config_
     cm_str_reset(&m->said);
     cm_str_add(&m->name, "config.");
     add_label(&m->name, m, g);
-    *out = (struct cm_config_row){ .file = s->file, .line = s->line, .setting = cm_str_text(&m->name) + 7, .target = g->target,
-                                   .reason = g->reason, .fate = (enum cm_fate)g->fate };
+    *out = (struct cm_config_row){.file = s->file,
+                                  .line = s->line,
+                                  .setting = cm_str_text(&m->name) + 7,
+                                  .target = g->target,
+                                  .reason = g->reason,
+                                  .fate = (enum cm_fate)g->fate};
     if (!g->target && g->where == CM_TO_CONFIG)
         out->target = cm_str_text(&m->name);
     if (i < g->live) {
@@ -109,7 +113,7 @@ void cm_config_finding(struct cm_config_work *w, const char *verdict, const char
     cm_str_vaddf(&seen, fmt, ap);
     va_end(ap);
     if (json_array_size(w->out->findings) >= FINDINGS_TOLD && strcmp(verdict, "blocker") != 0) {
-        w->untold++;                              /* the account has a row for each */
+        w->untold++; /* the account has a row for each */
         cm_str_fini(&seen);
         return;
     }
@@ -133,7 +137,7 @@ const char *cm_config_id(struct cm_config_work *w, const char *word, const struc
     cm_str_addf(&s, "config.%s.%s", word, in->name);
     if (in->sub) {
         cm_str_add(&s, ".");
-        for (const char *p = in->sub; *p; p++) {              /* ids are typed on a command line */
+        for (const char *p = in->sub; *p; p++) { /* ids are typed on a command line */
             char c = isalnum((unsigned char)*p) ? *p : '-';
             cm_str_add_bytes(&s, &c, 1);
         }
@@ -171,20 +175,30 @@ void cm_config_chart_rows(struct cm_config_work *w)
             continue;
         const char *label = d->sub ? cm_arena_fmt(w->m->arena, "%s \"%s\".%s", d->section, d->sub, d->key)
                                    : cm_arena_fmt(w->m->arena, "%s.%s", d->section, d->key);
-        struct cm_config_row row = { .file = "the chart", .setting = label, .reason = d->said, .from_chart = true,
-                                     .target = cm_arena_fmt(w->m->arena, "config.%s = %s", label, d->value) };
+        struct cm_config_row row = {.file = "the chart",
+                                    .setting = label,
+                                    .reason = d->said,
+                                    .from_chart = true,
+                                    .target = cm_arena_fmt(w->m->arena, "config.%s = %s", label, d->value)};
         if (d->sub && repositories)
-            row.reason = cm_arena_fmt(w->m->arena, "the chart adds this repository beside the source's; to leave it out, write "
-                                      "'RPackageRepository \"%s\"': null under config in your values", d->sub);
+            row.reason = cm_arena_fmt(w->m->arena,
+                                      "the chart adds this repository beside the source's; to leave it out, write "
+                                      "'RPackageRepository \"%s\"': null under config in your values",
+                                      d->sub);
         cm_config_add_row(w, &row);
         if (d->sub)
             cm_config_finding(w, "warning", cm_arena_fmt(w->m->arena, "config.chart-repository.%s", d->sub),
-                              cm_arena_fmt(w->m->arena, "Leave it if it suits you, else write 'RPackageRepository \"%s\"': null "
-                                           "under config in your values file.", d->sub),
-                              "the chart adds the package repository %s (%s), which the old server does not name", d->sub, d->value);
+                              cm_arena_fmt(w->m->arena,
+                                           "Leave it if it suits you, else write 'RPackageRepository \"%s\"': null "
+                                           "under config in your values file.",
+                                           d->sub),
+                              "the chart adds the package repository %s (%s), which the old server does not name", d->sub,
+                              d->value);
         else if (strcmp(d->key, "Address") == 0)
-            cm_config_finding(w, "warning", "config.address", "Set config.Server.Address in your values to the public URL of Connect.",
-                              "neither the old server's configuration nor your values say Server.Address; the chart's default is %s, "
-                              "and links in mails would lead there", d->value);
+            cm_config_finding(
+                w, "warning", "config.address", "Set config.Server.Address in your values to the public URL of Connect.",
+                "neither the old server's configuration nor your values say Server.Address; the chart's default is %s, "
+                "and links in mails would lead there",
+                d->value);
     }
 }

@@ -61,7 +61,7 @@ static const struct cm_yaml *resolve_path(const struct cm_yaml_doc *doc, const c
 static void read_document(struct cm_config_work *w, const struct cm_yaml_doc *doc, const char *file)
 {
     const struct cm_yaml *config = resolve_path(doc, "config", NULL), *n;
-    struct cm_base_value v = { .doc = doc, .file = file };
+    struct cm_base_value v = {.doc = doc, .file = file};
     for (size_t i = 0; config && config->type == CM_YAML_MAP && i < config->count; i++)
         read_section(w, v, config->keys[i], config->items[i]);
     if ((n = resolve_path(doc, "pod", "env"))) {
@@ -85,7 +85,8 @@ void cm_config_base_read(struct cm_config_work *w)
         read_document(w, w->wish->base[i], w->wish->base_names ? w->wish->base_names[i] : cm_yaml_name(w->wish->base[i]));
 }
 
-const struct cm_base_value *cm_config_base_find(const struct cm_config_work *w, const char *section, const char *sub, const char *key)
+const struct cm_base_value *cm_config_base_find(const struct cm_config_work *w, const char *section, const char *sub,
+                                                const char *key)
 {
     if (!w->base_count)
         return NULL;

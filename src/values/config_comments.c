@@ -76,8 +76,8 @@ char *cm_config_comment_add(struct cm_config_work *w, const struct cm_config_scr
         cm_str_add(&out, holds_secret(s, line) ? "# (a line that seemed to hold a secret was left out here)" : line);
         p += n + (p[n] ? 1 : 0);
     }
-    char *text = before ? cm_arena_fmt(w->m->arena, "%s\n%s", before, cm_str_text(&out))
-                        : cm_arena_strdup(w->m->arena, cm_str_text(&out));
+    char *text =
+        before ? cm_arena_fmt(w->m->arena, "%s\n%s", before, cm_str_text(&out)) : cm_arena_strdup(w->m->arena, cm_str_text(&out));
     cm_str_fini(&out);
     return text;
 }

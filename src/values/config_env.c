@@ -19,9 +19,9 @@ void cm_config_env_add(struct cm_config_work *w, const char *name, const char *v
         return;
     cm_index_put(w->env_index, name, m->env_count);
     m->env = cm_grow(m->env, &m->env_cap, m->env_count + 1, sizeof *m->env);
-    m->env[m->env_count++] = (struct cm_config_env){ cm_arena_strdup(m->arena, name), cm_arena_strdup(m->arena, value ? value : ""),
-                                                     cm_arena_strdup(m->arena, secret_key ? secret_key : ""),
-                                                     note ? cm_arena_strdup(m->arena, note) : NULL };
+    m->env[m->env_count++] = (struct cm_config_env){cm_arena_strdup(m->arena, name), cm_arena_strdup(m->arena, value ? value : ""),
+                                                    cm_arena_strdup(m->arena, secret_key ? secret_key : ""),
+                                                    note ? cm_arena_strdup(m->arena, note) : NULL};
 }
 
 const char *cm_config_env_name(struct cm_config_work *w, const struct cm_config_group *g)
@@ -51,12 +51,15 @@ static bool secret_variable(struct cm_config_work *w, const char *variable, cons
     cm_config_env_add(w, variable, NULL, key, NULL);
     if (w->m->env_count == before)
         return false;
-    json_array_append_new(w->m->secrets, json_pack("{s:s, s:s, s:s, s:s}", "name", w->m->secret_name, "key", key, "setting", setting,
-                                                   "variable", variable));
-    cm_autofree char *remedy = cm_fmt("Fill the template in and apply it with `kubectl apply -f`, or give %s in pod.env of your values "
-                                      "from a Secret of yours.", variable);
-    cm_config_finding(w, "warning", id, remedy, "%s is a secret: pod.env takes it from the Secret %s, key %s, which has to be there",
-                      setting, w->m->secret_name, key);
+    json_array_append_new(w->m->secrets, json_pack("{s:s, s:s, s:s, s:s}", "name", w->m->secret_name, "key", key, "setting",
+                                                   setting, "variable", variable));
+    cm_autofree char *remedy =
+        cm_fmt("Fill the template in and apply it with `kubectl apply -f`, or give %s in pod.env of your values "
+               "from a Secret of yours.",
+               variable);
+    cm_config_finding(w, "warning", id, remedy,
+                      "%s is a secret: pod.env takes it from the Secret %s, key %s, which has to be there", setting,
+                      w->m->secret_name, key);
     return false;
 }
 
@@ -75,9 +78,10 @@ void cm_config_env_secret(struct cm_config_work *w, struct cm_config_group *g, c
 /* What systemd and a login give any process; a container has its own. */
 static bool belongs_to_the_host(const char *name)
 {
-    static const char *const names[] = { "PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "INVOCATION_ID", "JOURNAL_STREAM",
-                                         "NOTIFY_SOCKET", "MAINPID", "MANAGERPID", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS",
-                                         "LISTEN_PID", "TERM", "SHLVL", "_", NULL };
+    static const char *const names[] = {
+        "PATH",          "HOME",    "USER",       "LOGNAME",      "SHELL",         "PWD",        "INVOCATION_ID", "JOURNAL_STREAM",
+        "NOTIFY_SOCKET", "MAINPID", "MANAGERPID", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID",    "TERM",
+        "SHLVL",         "_",       NULL};
     for (const char *const *n = names; *n; n++)
         if (strcmp(name, *n) == 0)
             return true;
@@ -102,7 +106,7 @@ static bool lists(const char *text, const char *item)
 /* Without the cluster's own addresses in NO_PROXY the pod's first look at the API server goes to the proxy, and it dies. */
 static char *extended_no_proxy(struct cm_config_work *w, const char *value)
 {
-    const char *const more[] = { w->wish->service_network ? w->wish->service_network : "localhost", ".svc", ".cluster.local", NULL };
+    const char *const more[] = {w->wish->service_network ? w->wish->service_network : "localhost", ".svc", ".cluster.local", NULL};
     struct cm_str s = CM_STR(CM_STR_PAGE);
     cm_str_add(&s, value);
     for (const char *const *m = more; *m; m++)
@@ -113,8 +117,11 @@ static char *extended_no_proxy(struct cm_config_work *w, const char *value)
 
 static void add_row(struct cm_config_work *w, const char *name, enum cm_fate fate, const char *target, const char *reason)
 {
-    struct cm_config_row row = { .file = "the unit's environment", .setting = cm_arena_strdup(w->m->arena, name), .fate = fate,
-                                 .target = target ? cm_arena_fmt(w->m->arena, "pod.env %s", target) : NULL, .reason = reason };
+    struct cm_config_row row = {.file = "the unit's environment",
+                                .setting = cm_arena_strdup(w->m->arena, name),
+                                .fate = fate,
+                                .target = target ? cm_arena_fmt(w->m->arena, "pod.env %s", target) : NULL,
+                                .reason = reason};
     cm_config_add_row(w, &row);
 }
 
@@ -124,14 +131,16 @@ static void take_no_proxy(struct cm_config_work *w, const char *name, const char
     cm_config_env_add(w, name, longer, NULL, NULL);
     add_row(w, name, CM_CHANGE, name, "the cluster's own addresses were added");
     if (!w->wish->service_network)
-        cm_config_finding(w, "warning", "config.no-proxy", "Add the network of the cluster's Services (for instance 10.96.0.0/12) to it.",
+        cm_config_finding(w, "warning", "config.no-proxy",
+                          "Add the network of the cluster's Services (for instance 10.96.0.0/12) to it.",
                           "the network of the cluster's Services is not known; %s may lack it, and then the pod asks the proxy for "
-                          "the API server", name);
+                          "the API server",
+                          name);
 }
 
 static void take_variable(struct cm_config_work *w, const char *name, const char *value)
 {
-    struct cm_url_seen u = { 0 };
+    struct cm_url_seen u = {0};
     bool url = cm_url_look(value, &u);
     const char *covered, *problem = value[0] == '/' ? cm_config_path_problem(w, value, &covered) : NULL;
     cm_autofree char *id = cm_fmt("config.environment.%s", name);
@@ -144,14 +153,16 @@ static void take_variable(struct cm_config_work *w, const char *name, const char
         add_row(w, name, CM_TO_SECRET, name, "it seems to hold a secret");
     } else if (!cm_env_safe(value)) {
         add_row(w, name, CM_ASK, NULL, "a character in it cannot stand in pod.env: the chart would lose the whole list");
-        cm_config_finding(w, "warning", id, "Take the control character or Unicode line break out of it, and add it to pod.env yourself.",
+        cm_config_finding(w, "warning", id,
+                          "Take the control character or Unicode line break out of it, and add it to pod.env yourself.",
                           "%s holds a character that cannot stand in pod.env; it is left out", name);
     } else if (strcasecmp(name, "NO_PROXY") == 0) {
         take_no_proxy(w, name, value);
     } else if (problem) {
         cm_config_env_add(w, name, value, NULL, problem);
         add_row(w, name, CM_ASK, name, problem);
-        cm_config_finding(w, "warning", id, "Mount it with pod.volumes and pod.volumeMounts, or leave the variable out.", "%s: %s", name, problem);
+        cm_config_finding(w, "warning", id, "Mount it with pod.volumes and pod.volumeMounts, or leave the variable out.", "%s: %s",
+                          name, problem);
     } else {
         cm_config_env_add(w, name, value, NULL, NULL);
         add_row(w, name, CM_KEEP, name, "a variable of the unit");

@@ -72,7 +72,8 @@ static int expect(struct merge *g, json_t *into, const char *lines, const char *
     return json_object_update_recursive(into, value);
 }
 
-static int add_section(struct merge *g, const struct cm_config_section *s, const struct cm_yaml *config, struct cm_str *new_sections)
+static int add_section(struct merge *g, const struct cm_config_section *s, const struct cm_yaml *config,
+                       struct cm_str *new_sections)
 {
     struct cm_str lines = CM_STR(CM_STR_BIG);
     const struct cm_yaml *key = config ? cm_yaml_key(config, s->title) : NULL;
@@ -187,7 +188,7 @@ int cm_config_merge(const struct cm_config_result *r, const char *text, size_t b
     cm_autoyaml doc = cm_yaml_parse(text, bytes, name, err);
     if (!doc)
         return -1;
-    struct merge g = { .m = r->more, .doc = doc, .root = cm_yaml_root(doc), .err = err };
+    struct merge g = {.m = r->more, .doc = doc, .root = cm_yaml_root(doc), .err = err};
     if (g.root && g.root->type == CM_YAML_SCALAR && !g.root->text_bytes)
         g.root = NULL;
     if (g.root && (g.root->type != CM_YAML_MAP || g.root->flow)) {

@@ -35,7 +35,7 @@ static bool is_below(const char *path, const char *folder)
 
 const char *cm_config_path_problem(struct cm_config_work *w, const char *path, const char **covered)
 {
-    static const char *const everywhere[] = { "/dev", "/tmp", "/proc", "/etc/ssl/certs/ca-certificates.crt", NULL };
+    static const char *const everywhere[] = {"/dev", "/tmp", "/proc", "/etc/ssl/certs/ca-certificates.crt", NULL};
     *covered = cm_config_base_mount(w, path);
     if (*covered)
         return NULL;
@@ -65,7 +65,8 @@ static void judge_path(struct cm_config_work *w, struct cm_config_group *g, cons
 static void judge_secret(struct cm_config_work *w, struct cm_config_group *g, const char *reason)
 {
     if (w->m->sections[g->section].sub) {
-        decide(g, CM_ASK, CM_TO_NOWHERE, "a secret in a named sub-section, which no environment variable can give and no ConfigMap should");
+        decide(g, CM_ASK, CM_TO_NOWHERE,
+               "a secret in a named sub-section, which no environment variable can give and no ConfigMap should");
         cm_config_finding(w, "warning", cm_config_id(w, "secret-in-subsection", g),
                           "Encrypt it with `rscadmin encrypt-config-value` and add the encrypted value under config yourself.",
                           "%s holds a secret; it is left out of the values", cm_config_label(w->m, g));
@@ -106,19 +107,22 @@ static void judge_database_url(struct cm_config_work *w, struct cm_config_group 
     }
     decide(g, CM_KEEP, CM_TO_CONFIG, NULL);
     if (u.path)
-        judge_path(w, g, u.path, "Mount the file with pod.volumes and pod.volumeMounts at this path, or change the URL's parameter.");
+        judge_path(w, g, u.path,
+                   "Mount the file with pod.volumes and pod.volumeMounts at this path, or change the URL's parameter.");
     if (u.local) {
         decide(g, CM_BLOCK, CM_TO_CONFIG, "no pod reaches this host");
         cm_config_finding(w, "blocker", cm_config_id(w, "database-host", g),
                           "Make PostgreSQL reachable over the network and write its real host name in the URL, in your values.",
-                          "%s names a host that only the old server itself reaches (localhost or a socket)", cm_config_label(w->m, g));
+                          "%s names a host that only the old server itself reaches (localhost or a socket)",
+                          cm_config_label(w->m, g));
     }
     if (u.had_password) {
         bool main_url = cm_gcfg_same_name(g->key, "URL");
         const char *variable = main_url ? "CONNECT_POSTGRES_PASSWORD" : "CONNECT_POSTGRES_INSTRUMENTATIONPASSWORD";
         g->value = cm_arena_strdup(w->m->arena, u.stripped);
         if (g->fate != CM_BLOCK)
-            decide(g, CM_TO_SECRET, CM_TO_CONFIG, cm_arena_fmt(w->m->arena, "the password left the URL; %s gives it from a Secret", variable));
+            decide(g, CM_TO_SECRET, CM_TO_CONFIG,
+                   cm_arena_fmt(w->m->arena, "the password left the URL; %s gives it from a Secret", variable));
         cm_config_env_secret(w, g, variable);
     }
     cm_url_seen_fini(&u);
@@ -127,8 +131,9 @@ static void judge_database_url(struct cm_config_work *w, struct cm_config_group 
 /* An announcement of a maintenance, of the very one we are in perhaps, would be the new server's first words. */
 static void judge_banner(struct cm_config_group *g)
 {
-    static const char *const words[] = { "maintenance", "migrat", "downtime", "outage", "unavailable", "offline", "back soon",
-                                         "down for", "read-only", "read only", "will be down", "be back", NULL };
+    static const char *const words[] = {"maintenance",  "migrat",    "downtime", "outage",    "unavailable",
+                                        "offline",      "back soon", "down for", "read-only", "read only",
+                                        "will be down", "be back",   NULL};
     for (const char *const *word = words; *word; word++) {
         if (strcasestr(g->value, *word)) {
             decide(g, CM_DROP, CM_TO_NOWHERE, "a maintenance message does not travel: the new server would show it");
@@ -168,9 +173,10 @@ static void judge_repository(struct cm_config_work *w, struct cm_config_group *g
         ask(w, g, "a repository on the old server itself; no pod reaches localhost", "Write the repository's network name.");
     else if (strstr(g->value, "/__linux__/")) {
         g->reason = "binary packages of one Linux distribution: the content images must be of the same";
-        cm_config_finding(w, "warning", cm_config_id(w, "binary-packages", g),
-                          "Compare the distribution in the URL with the one of your content images, and change the URL where they differ.",
-                          "%s gives binary packages of one Linux distribution", cm_config_label(w->m, g));
+        cm_config_finding(
+            w, "warning", cm_config_id(w, "binary-packages", g),
+            "Compare the distribution in the URL with the one of your content images, and change the URL where they differ.",
+            "%s gives binary packages of one Linux distribution", cm_config_label(w->m, g));
     }
     cm_url_seen_fini(&u);
 }
@@ -179,7 +185,7 @@ static void judge_log_target(struct cm_config_group *g)
 {
     if (strcasecmp(g->value, "STDOUT") == 0 || strcasecmp(g->value, "STDERR") == 0) {
         decide(g, CM_KEEP, CM_TO_CONFIG, NULL);
-    } else if (cm_gcfg_same_name(g->key, "AuditLog")) {      /* the chart has no default for this one */
+    } else if (cm_gcfg_same_name(g->key, "AuditLog")) { /* the chart has no default for this one */
         decide(g, CM_CHANGE, CM_TO_CONFIG, "a file of the old server; logs of a pod go to its output");
         g->value = "STDOUT";
     } else {
@@ -193,7 +199,8 @@ static void judge_authentication(struct cm_config_work *w, struct cm_config_grou
         ask(w, g, "PAM needs the users of the old server's operating system",
             "Choose another provider, or give the users by the chart's nameService values and mount PAM's configuration.");
     else
-        decide(g, CM_KEEP, CM_TO_CONFIG, "carried over always: without it the chart would make this a server with passwords of its own");
+        decide(g, CM_KEEP, CM_TO_CONFIG,
+               "carried over always: without it the chart would make this a server with passwords of its own");
 }
 
 static void judge_database_dir(struct cm_config_work *w, struct cm_config_group *g)
@@ -204,7 +211,8 @@ static void judge_database_dir(struct cm_config_work *w, struct cm_config_group 
         return;
     g->fate = CM_ASK;
     g->reason = "it holds secret.key outside of the data folder; the key has to be copied to db/ on the shared storage";
-    cm_config_finding(w, "warning", "config.secret-key", "Copy secret.key (mode 0600) to the folder db on the shared storage before the start.",
+    cm_config_finding(w, "warning", "config.secret-key",
+                      "Copy secret.key (mode 0600) to the folder db on the shared storage before the start.",
                       "Database.Dir is %s, not %s: secret.key does not travel with the data folder", g->value, usual);
 }
 
@@ -261,11 +269,10 @@ static void judge_by_rule(struct cm_config_work *w, struct cm_config_group *g)
 /* Settings without a rule of their own: files, URLs with passwords, and what the table does not know. */
 static void judge_plainly(struct cm_config_work *w, struct cm_config_group *g)
 {
-    struct cm_url_seen u = { 0 };
+    struct cm_url_seen u = {0};
     bool url = g->value && cm_url_look(g->value, &u), file = g->value && g->value[0] == '/';
     bool may_be_file = !g->exact || g->known->type == CM_V_PATH;
-    decide(g, CM_KEEP, CM_TO_CONFIG,
-           g->exact ? NULL : "not in the table of known settings: kept as it is");
+    decide(g, CM_KEEP, CM_TO_CONFIG, g->exact ? NULL : "not in the table of known settings: kept as it is");
     if (url && u.had_password)
         judge_secret(w, g, "the URL holds a password");
     else if (url && u.path)

@@ -21,7 +21,7 @@ static bool is_scheme(const char *from, const char *to)
 
 static bool host_is_local(const char *host, size_t n)
 {
-    static const char *const names[] = { "localhost", "127.", "[::1]", "::1", "0.0.0.0", "localhost.localdomain" };
+    static const char *const names[] = {"localhost", "127.", "[::1]", "::1", "0.0.0.0", "localhost.localdomain"};
     if (n == 0 || host[0] == '/' || (n >= 3 && strncasecmp(host, "%2f", 3) == 0))
         return true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -55,8 +55,8 @@ static void look_at_query(struct cm_url_seen *u, const char *query, struct cm_st
     char between = '?';
     while (*query) {
         size_t n = strcspn(query, "&"), name = strcspn(query, "=&");
-        bool password = (name == 8 && strncasecmp(query, "password", 8) == 0) ||
-                        (name == 11 && strncasecmp(query, "sslpassword", 11) == 0);
+        bool password =
+            (name == 8 && strncasecmp(query, "password", 8) == 0) || (name == 11 && strncasecmp(query, "sslpassword", 11) == 0);
         if (password) {
             u->had_password = true;
         } else {
@@ -79,12 +79,12 @@ static const char *find_at(const char *authority, const char *end)
     const char *colon = memchr(authority, ':', (size_t)(end - authority));
     if (!colon || colon + 1 + strspn(colon + 1, "0123456789") == end)
         return NULL;
-    return strrchr(end, '@');        /* no port: a password with '/' or '?' in it that nobody escaped */
+    return strrchr(end, '@'); /* no port: a password with '/' or '?' in it that nobody escaped */
 }
 
 bool cm_url_look(const char *text, struct cm_url_seen *u)
 {
-    *u = (struct cm_url_seen){ 0 };
+    *u = (struct cm_url_seen){0};
     const char *authority = strstr(text, "://");
     if (!authority || !is_scheme(text, authority))
         return false;

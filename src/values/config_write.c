@@ -31,7 +31,7 @@ void cm_config_write_group(const struct cm_config_more *m, const struct cm_confi
     }
     bool yes;
     if (g->value && g->exact && g->known->rule == CM_RULE_YAML_BOOL && cm_gcfg_bool_word(g->value, &yes)) {
-        cm_str_addf(out, ": %s\n", yes ? "true" : "false");      /* templates/deployment.yaml asks for its truth */
+        cm_str_addf(out, ": %s\n", yes ? "true" : "false"); /* templates/deployment.yaml asks for its truth */
         return;
     }
     if (g->value) {
@@ -108,9 +108,10 @@ static void write_secrets(struct cm_config_work *w)
     if (!json_array_size(m->secrets))
         return;
     struct cm_str s = CM_STR(CM_STR_BIG);
-    cm_str_add(&s, "# Secrets of the old server's configuration. Fill in the values, apply it with kubectl apply -f, and keep this\n"
-                   "# file out of version control.\n"
-                   "apiVersion: v1\nkind: Secret\nmetadata:\n  name: ");
+    cm_str_add(&s,
+               "# Secrets of the old server's configuration. Fill in the values, apply it with kubectl apply -f, and keep this\n"
+               "# file out of version control.\n"
+               "apiVersion: v1\nkind: Secret\nmetadata:\n  name: ");
     cm_yaml_add_key(&s, m->secret_name);
     cm_str_add(&s, "\ntype: Opaque\nstringData:\n");
     for (size_t i = 0; i < json_array_size(m->secrets); i++) {

@@ -9,8 +9,17 @@
 #include "values/edit.h"
 #include "values/quote.h"
 
-struct edit { size_t begin, end, order; long depth; char *text; size_t bytes; };
-struct cm_edits { const struct cm_yaml_doc *doc; struct edit *list; size_t count, cap; };
+struct edit {
+    size_t begin, end, order;
+    long depth;
+    char *text;
+    size_t bytes;
+};
+struct cm_edits {
+    const struct cm_yaml_doc *doc;
+    struct edit *list;
+    size_t count, cap;
+};
 
 struct cm_edits *cm_edits_new(const struct cm_yaml_doc *doc)
 {
@@ -34,7 +43,8 @@ bool cm_edits_none(const struct cm_edits *e) { return e->count == 0; }
 void cm_edit_replace(struct cm_edits *e, size_t begin, size_t end, const char *text)
 {
     e->list = cm_grow(e->list, &e->cap, e->count + 1, sizeof *e->list);
-    e->list[e->count] = (struct edit){ .begin = begin, .end = end, .order = e->count, .text = cm_strdup(text), .bytes = strlen(text) };
+    e->list[e->count] =
+        (struct edit){.begin = begin, .end = end, .order = e->count, .text = cm_strdup(text), .bytes = strlen(text)};
     e->count++;
 }
 

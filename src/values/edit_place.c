@@ -146,7 +146,8 @@ int cm_edit_item(const struct cm_yaml_doc *doc, const struct cm_yaml *list, size
     size_t dash = line;
     while (dash < item->begin && s[dash] == ' ')
         dash++;
-    if (list->flow || s[dash] != '-' || !only_indent(s, line, item->begin, true) || memchr(s + dash + 1, '-', item->begin - dash - 1))
+    if (list->flow || s[dash] != '-' || !only_indent(s, line, item->begin, true) ||
+        memchr(s + dash + 1, '-', item->begin - dash - 1))
         return refuse(doc, item, "an item that does not stand behind a dash of its own line", err);
     return extent(doc, item, item, (long)(dash - line), out);
 }
@@ -188,7 +189,8 @@ static int step_below(const struct cm_yaml *map)
 {
     for (size_t i = 0; i < map->count; i++) {
         const struct cm_yaml *value = map->items[i];
-        if (value->type == CM_YAML_MAP && !value->flow && value->count && map->keys && value->keys[0]->column > map->keys[i]->column)
+        if (value->type == CM_YAML_MAP && !value->flow && value->count && map->keys &&
+            value->keys[0]->column > map->keys[i]->column)
             return (int)(value->keys[0]->column - map->keys[i]->column);
         int below = value->count ? step_below(value) : 0;
         if (below)

@@ -14,7 +14,7 @@
 #include "values/gcfg.h"
 
 struct cm_gcfg_more {
-    struct cm_arena *arena;          /* every text of every setting */
+    struct cm_arena *arena; /* every text of every setting */
     size_t cap;
     char *tail;
 };
@@ -25,7 +25,7 @@ struct reader {
     const char *p, *end, *name, *line_start;
     size_t line;
     char *section, *sub;
-    struct cm_str comment;           /* lines waiting for their setting */
+    struct cm_str comment; /* lines waiting for their setting */
     char *header_comment;
     struct cm_str value;
     struct cm_err **err;
@@ -45,7 +45,7 @@ void cm_gcfg_free(struct cm_gcfg *g)
         return;
     for (size_t i = 0; i < g->count; i++)
         if (g->list[i].value)
-            explicit_bzero(g->list[i].value, g->list[i].value_bytes);    /* may be a password */
+            explicit_bzero(g->list[i].value, g->list[i].value_bytes); /* may be a password */
     cm_arena_free(g->more->arena);
     free(g->more);
     free(g->list);
@@ -194,7 +194,7 @@ static int escape_bare(struct reader *r)
     const char *after = r->p + 1;
     if (after < r->end && *after == '\r')
         after++;
-    if (after < r->end && *after == '\n') {          /* the value goes on, the next line's leading blanks included */
+    if (after < r->end && *after == '\n') { /* the value goes on, the next line's leading blanks included */
         r->p = after;
         next_line(r);
         return 0;
@@ -307,7 +307,7 @@ static int read_setting(struct reader *r)
     s->line = line;
     s->column = column;
     if (r->p < r->end && (*r->p == ';' || *r->p == '#'))
-        take_comment(r);                              /* a comment behind it belongs to it as well */
+        take_comment(r); /* a comment behind it belongs to it as well */
     s->comment = given_comment(r, NULL);
     s->header_comment = r->header_comment;
     r->header_comment = NULL;
@@ -369,8 +369,15 @@ static const char *own_name(struct cm_gcfg *g, const char *name)
 
 int cm_gcfg_add(struct cm_gcfg *g, const char *text, size_t bytes, const char *name, struct cm_err **err)
 {
-    struct reader r = { .g = g, .p = text, .end = text + bytes, .name = own_name(g, name), .line_start = text, .line = 1,
-                        .comment = CM_STR(CM_STR_BIG), .value = CM_STR(CM_STR_BIG), .err = err };
+    struct reader r = {.g = g,
+                       .p = text,
+                       .end = text + bytes,
+                       .name = own_name(g, name),
+                       .line_start = text,
+                       .line = 1,
+                       .comment = CM_STR(CM_STR_BIG),
+                       .value = CM_STR(CM_STR_BIG),
+                       .err = err};
     if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         r.p = r.line_start = text + 3;
     const char *start = r.p;
@@ -411,7 +418,7 @@ const char *cm_gcfg_get(const struct cm_gcfg *g, const char *section, const char
 
 bool cm_gcfg_bool_word(const char *text, bool *value)
 {
-    static const char *const yes[] = { "true", "yes", "on", "1" }, *const no[] = { "false", "no", "off", "0" };
+    static const char *const yes[] = {"true", "yes", "on", "1"}, *const no[] = {"false", "no", "off", "0"};
     for (size_t i = 0; i < 4; i++) {
         if (strcasecmp(text, yes[i]) == 0 || strcasecmp(text, no[i]) == 0) {
             *value = strcasecmp(text, yes[i]) == 0;
@@ -448,7 +455,7 @@ static bool split_variable(struct cm_gcfg *g, const char *variable, struct cm_gc
 int cm_gcfg_add_environment(struct cm_gcfg *g, const char *const *variables, struct cm_err **err)
 {
     for (; variables && *variables; variables++) {
-        struct cm_gcfg_setting s = { .from_environment = true };
+        struct cm_gcfg_setting s = {.from_environment = true};
         if (!split_variable(g, *variables, &s))
             continue;
         if (!cm_utf8_valid(s.value, s.value_bytes))

@@ -8,8 +8,15 @@
 #include "base/mem.h"
 #include "values/index.h"
 
-struct slot { const char *name; size_t number; };
-struct cm_index { struct slot *slots; size_t count, size; struct cm_arena *names; };
+struct slot {
+    const char *name;
+    size_t number;
+};
+struct cm_index {
+    struct slot *slots;
+    size_t count, size;
+    struct cm_arena *names;
+};
 
 struct cm_index *cm_index_new(void)
 {
@@ -90,7 +97,7 @@ char *cm_setting_name(const char *section, const char *sub, const char *key)
 {
     char *name = cm_alloc(strlen(section) + (sub ? strlen(sub) : 0) + strlen(key) + 4), *p = lower(name, section);
     if (sub) {
-        *p++ = '\x1e';                      /* [S ""] cannot be written, but [S] and [S "x"] must never meet */
+        *p++ = '\x1e'; /* [S ""] cannot be written, but [S] and [S "x"] must never meet */
         p = memcpy(p, sub, strlen(sub));
         p += strlen(sub);
     }

@@ -19,18 +19,20 @@ static const char *place_of(struct cm_launcher_work *w, const struct cm_yaml *at
                   : cm_arena_fmt(w->arena, "%s:%zu", w->wish->name, at->line);
 }
 
-void cm_launcher_row(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target, enum cm_fate fate,
-                     const char *reason)
+void cm_launcher_row(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target,
+                     enum cm_fate fate, const char *reason)
 {
-    json_array_append_new(w->out->account, json_pack("{s:s, s:s, s:s?, s:s, s:s}", "source", place_of(w, at, false), "setting", setting,
-                                                     "target", target, "disposition", cm_fate_word(fate), "reason", reason));
+    json_array_append_new(w->out->account,
+                          json_pack("{s:s, s:s, s:s?, s:s, s:s}", "source", place_of(w, at, false), "setting", setting, "target",
+                                    target, "disposition", cm_fate_word(fate), "reason", reason));
 }
 
-void cm_launcher_finding(struct cm_launcher_work *w, const struct cm_yaml *at, const char *verdict, const char *id, const char *seen,
-                         const char *remedy)
+void cm_launcher_finding(struct cm_launcher_work *w, const struct cm_yaml *at, const char *verdict, const char *id,
+                         const char *seen, const char *remedy)
 {
     const char *text = cm_arena_fmt(w->arena, "%s: %s", place_of(w, at, true), seen);
-    json_array_append_new(w->out->findings, json_pack("{s:s, s:s, s:s, s:s}", "id", id, "verdict", verdict, "seen", text, "remedy", remedy));
+    json_array_append_new(w->out->findings,
+                          json_pack("{s:s, s:s, s:s, s:s}", "id", id, "verdict", verdict, "seen", text, "remedy", remedy));
 }
 
 /* ---- looking ---- */
@@ -104,7 +106,10 @@ const char *cm_comments_above(struct cm_launcher_work *w, const struct cm_yaml *
 }
 
 struct cm_piece *cm_launcher_backend(struct cm_launcher_work *w) { return cm_piece_path(w, w->top, "backends.kubernetes"); }
-struct cm_piece *cm_launcher_job(struct cm_launcher_work *w) { return cm_piece_map(w, cm_launcher_backend(w), "defaultResourceJobBase"); }
+struct cm_piece *cm_launcher_job(struct cm_launcher_work *w)
+{
+    return cm_piece_map(w, cm_launcher_backend(w), "defaultResourceJobBase");
+}
 struct cm_piece *cm_launcher_service(struct cm_launcher_work *w)
 {
     return cm_piece_map(w, cm_launcher_backend(w), "defaultResourceServiceBase");
@@ -126,15 +131,18 @@ static void move_init_container(struct cm_launcher_work *w, struct cm_yaml *laun
         const char *key = init->keys[k]->text, *setting = cm_arena_fmt(w->arena, "launcher.%s.%s", name, key);
         cm_take_out(w, init, k);
         if (strcmp(key, "tagPrefix") == 0 || strcmp(key, "os") == 0) {
-            cm_launcher_row(w, init->keys[k], setting, NULL, CM_DROP, "removed from the chart: the tag is the chart's appVersion, or `tag`");
+            cm_launcher_row(w, init->keys[k], setting, NULL, CM_DROP,
+                            "removed from the chart: the tag is the chart's appVersion, or `tag`");
             continue;
         }
-        if (strcmp(key, "repository") == 0 && strstr(init->items[k]->text ? init->items[k]->text : "", "rstudio-connect-content-init"))
+        if (strcmp(key, "repository") == 0 &&
+            strstr(init->items[k]->text ? init->items[k]->text : "", "rstudio-connect-content-init"))
             cm_launcher_finding(w, init->keys[k], "warning", "values.init-image",
                                 cm_arena_fmt(w->arena, "%s names the image of the old chart; its tags are other ones", setting),
                                 "Use posit/connect-content-init, or set `tag` to one that this repository has for your version.");
         cm_piece_pair(w, cm_piece_map(w, cm_launcher_backend(w), "defaultInitContainer"), key, init, k);
-        cm_launcher_row(w, init->keys[k], setting, cm_arena_fmt(w->arena, "backends.kubernetes.defaultInitContainer.%s", key), CM_CHANGE, "moved");
+        cm_launcher_row(w, init->keys[k], setting, cm_arena_fmt(w->arena, "backends.kubernetes.defaultInitContainer.%s", key),
+                        CM_CHANGE, "moved");
     }
     w->pending = NULL;
 }
@@ -147,8 +155,8 @@ static void move_namespace(struct cm_launcher_work *w, struct cm_yaml *launcher,
         cm_piece_pair(w, cm_launcher_backend(w), "namespace", launcher, i);
         w->namespace = launcher->items[i]->text;
     }
-    cm_launcher_row(w, launcher->keys[i], "launcher.namespace", empty ? NULL : "backends.kubernetes.namespace", empty ? CM_DROP : CM_CHANGE,
-                    empty ? "empty" : "moved");
+    cm_launcher_row(w, launcher->keys[i], "launcher.namespace", empty ? NULL : "backends.kubernetes.namespace",
+                    empty ? CM_DROP : CM_CHANGE, empty ? "empty" : "moved");
 }
 
 /* Switches of the Launcher's templates: their defaults go, what somebody changed needs a person. */
@@ -156,7 +164,8 @@ static void drop_switch(struct cm_launcher_work *w, struct cm_yaml *launcher, si
 {
     const char *key = launcher->keys[i]->text, *setting = cm_arena_fmt(w->arena, "launcher.%s", key);
     bool templates = strcmp(key, "extraTemplates") == 0;
-    bool plain = templates ? cm_yaml_is_empty(launcher->items[i]) : !strcmp(key, "useTemplates") || cm_yaml_is_true(launcher->items[i]);
+    bool plain =
+        templates ? cm_yaml_is_empty(launcher->items[i]) : !strcmp(key, "useTemplates") || cm_yaml_is_true(launcher->items[i]);
     if (plain) {
         cm_take_out(w, launcher, i);
         cm_launcher_row(w, launcher->keys[i], setting, NULL, CM_DROP, "the direct runner has no templates");
@@ -170,7 +179,8 @@ static void drop_switch(struct cm_launcher_work *w, struct cm_yaml *launcher, si
 
 static int convert_key(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t i)
 {
-    static const char *const switches[] = { "useTemplates", "extraTemplates", "includeDefaultTemplates", "includeTemplateValues", NULL };
+    static const char *const switches[] = {"useTemplates", "extraTemplates", "includeDefaultTemplates", "includeTemplateValues",
+                                           NULL};
     const char *key = launcher->keys[i]->text;
     for (const char *const *s = switches; *s; s++)
         if (strcmp(key, *s) == 0) {
@@ -204,7 +214,7 @@ static int convert_launcher(struct cm_launcher_work *w, struct cm_yaml *launcher
         if (convert_key(w, launcher, i) != 0)
             return -1;
     w->pending = NULL;
-    for (size_t i = 0; i < launcher->count; i++)      /* last: overrides go over what was moved */
+    for (size_t i = 0; i < launcher->count; i++) /* last: overrides go over what was moved */
         if (strcmp(launcher->keys[i]->text, "launcherKubernetesProfilesConf") == 0)
             return cm_launcher_profiles(w, launcher, i);
     return 0;
@@ -214,7 +224,7 @@ static int convert_launcher(struct cm_launcher_work *w, struct cm_yaml *launcher
 
 static bool chart_sets(const char *key)
 {
-    static const char *const keys[] = { "Enabled", "Kubernetes", "KubernetesProfilesConfig", "KubernetesUseTemplates", NULL };
+    static const char *const keys[] = {"Enabled", "Kubernetes", "KubernetesProfilesConfig", "KubernetesUseTemplates", NULL};
     for (const char *const *k = keys; *k; k++)
         if (cm_gcfg_same_name(*k, key))
             return true;
@@ -236,7 +246,8 @@ static bool convert_setting(struct cm_launcher_work *w, struct cm_yaml *settings
     } else if (cm_gcfg_same_name(key->text, "KubernetesDefaultServiceAccount") && !cm_yaml_is_empty(value)) {
         w->service_account = value->text;
         cm_piece_pair(w, cm_piece_path(w, cm_launcher_job(w), "spec.template.spec"), "serviceAccountName", settings, i);
-        cm_launcher_row(w, key, setting, "backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName", CM_CHANGE, "moved");
+        cm_launcher_row(w, key, setting, "backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName",
+                        CM_CHANGE, "moved");
     } else if (cm_gcfg_same_name(key->text, "KubernetesNamespace") && !cm_yaml_is_empty(value)) {
         w->namespace = value->text;
         cm_piece_pair(w, cm_launcher_backend(w), "namespace", settings, i);
@@ -245,8 +256,9 @@ static bool convert_setting(struct cm_launcher_work *w, struct cm_yaml *settings
         bool data_dir = cm_gcfg_same_name(key->text, "DataDir");
         cm_launcher_row(w, key, setting, NULL, data_dir ? CM_ASK : CM_DROP, "the direct runner has no such setting");
         if (data_dir)
-            cm_launcher_finding(w, key, "warning", "values.data-dir", "config.Launcher.DataDir has no equivalent",
-                                "Give content the shared storage by sharedStorage.create or sharedStorage.mount, with mountContent: true.");
+            cm_launcher_finding(
+                w, key, "warning", "values.data-dir", "config.Launcher.DataDir has no equivalent",
+                "Give content the shared storage by sharedStorage.create or sharedStorage.mount, with mountContent: true.");
     }
     return false;
 }
@@ -304,13 +316,16 @@ static void explain_absent_enabled(struct cm_launcher_work *w, const struct cm_y
     if (w->wish->was != CM_LAUNCHER_NOT_KNOWN)
         return;
     if (!v) {
-        cm_launcher_finding(w, at, "unknown", "values.chart-version",
-                            "launcher.enabled is not said; from chart 0.8.0 to 0.20.0 the Launcher was on by default, in others off",
-                            "Say with --chart-version VERSION which chart the file was written for; it was converted as if the Launcher was on.");
+        cm_launcher_finding(
+            w, at, "unknown", "values.chart-version",
+            "launcher.enabled is not said; from chart 0.8.0 to 0.20.0 the Launcher was on by default, in others off",
+            "Say with --chart-version VERSION which chart the file was written for; it was converted as if the Launcher was on.");
     } else if (cm_version_compare(v, "0.8.0") < 0 || cm_version_compare(v, "0.20.0") > 0) {
-        cm_launcher_finding(w, at, "warning", "values.launcher-off",
-                            cm_arena_fmt(w->arena, "launcher.enabled is not said, and with chart %s the Launcher was off: these values did nothing", v),
-                            "Look whether you want what they say; from now on it holds.");
+        cm_launcher_finding(
+            w, at, "warning", "values.launcher-off",
+            cm_arena_fmt(w->arena, "launcher.enabled is not said, and with chart %s the Launcher was off: these values did nothing",
+                         v),
+            "Look whether you want what they say; from now on it holds.");
     }
 }
 
@@ -334,7 +349,8 @@ static int set_enabled(struct cm_launcher_work *w, struct cm_yaml *launcher, con
         cm_edit_replace(w->edits, enabled->begin, enabled->end, "false");
         return 0;
     }
-    size_t at = cm_edit_line_end(w->doc, key->end), indent = launcher->keys[0]->begin - cm_edit_line_begin(w->doc, launcher->keys[0]->begin);
+    size_t at = cm_edit_line_end(w->doc, key->end),
+           indent = launcher->keys[0]->begin - cm_edit_line_begin(w->doc, launcher->keys[0]->begin);
     cm_autofree char *line = cm_fmt("%*senabled: false\n", (int)indent, "");
     return cm_insert_lines(w, at, (long)indent * 2, line);
 }
@@ -344,7 +360,7 @@ static int add_to_root(struct cm_launcher_work *w, size_t launcher)
 {
     for (size_t k = 0; k < w->top->count; k++) {
         struct cm_piece *p = w->top->kids[k];
-        struct cm_piece one = { .kind = CM_PIECE_MAP, .kids = &p, .count = 1 };
+        struct cm_piece one = {.kind = CM_PIECE_MAP, .kids = &p, .count = 1};
         if (cm_yaml_get(w->root, p->key)) {
             if (cm_place(w, &one, w->root, w->expected, "") != 0)
                 return -1;
@@ -368,11 +384,12 @@ static int add_to_root(struct cm_launcher_work *w, size_t launcher)
 static void say_commands(struct cm_launcher_work *w)
 {
     const char *ns = w->namespace ? w->namespace : "<namespace>";
-    const char *names[] = { w->service_account, "default" };
+    const char *names[] = {w->service_account, "default"};
     for (int i = 0; i < 2; i++)
         if (names[i] && *names[i])
-            json_array_append_new(w->out->commands, json_string(cm_arena_fmt(w->arena,
-                                  "kubectl label sa %s connect.posit.co/service-account=true -n %s", names[i], ns)));
+            json_array_append_new(w->out->commands,
+                                  json_string(cm_arena_fmt(
+                                      w->arena, "kubectl label sa %s connect.posit.co/service-account=true -n %s", names[i], ns)));
 }
 
 static size_t index_in(const struct cm_yaml *map, const char *key)
@@ -387,7 +404,8 @@ static int check_safe(struct cm_launcher_work *w, const struct cm_yaml *launcher
 {
     const struct cm_yaml *backends = cm_yaml_get(w->root, "backends");
     if (w->root->flow) {
-        cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: a whole file in flow style cannot be edited safely", w->wish->name, w->root->line, w->root->column);
+        cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: a whole file in flow style cannot be edited safely", w->wish->name, w->root->line,
+                w->root->column);
         cm_hint(w->err, "Write the file in block style, then start again. Nothing was changed.");
         return -1;
     }
@@ -433,8 +451,8 @@ static int take_out_all(struct cm_launcher_work *w)
     return 0;
 }
 
-static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t launcher_at, struct cm_yaml *config, size_t settings_at,
-                   bool on)
+static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t launcher_at, struct cm_yaml *config,
+                   size_t settings_at, bool on)
 {
     struct cm_yaml *settings = config ? config->items[settings_at] : NULL;
     if (check_safe(w, launcher, settings) != 0)
@@ -480,10 +498,10 @@ static void say_off(struct cm_launcher_work *w, const struct cm_yaml *launcher)
 
 int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_result *out, struct cm_err **err)
 {
-    *out = (struct cm_launcher_result){ .account = json_array(), .findings = json_array(), .commands = json_array() };
+    *out = (struct cm_launcher_result){.account = json_array(), .findings = json_array(), .commands = json_array()};
     cm_autoarena arena = cm_arena_new();
     cm_autoyaml doc = cm_yaml_parse(wish->text, wish->bytes, wish->name, err);
-    struct cm_launcher_work w = { .wish = wish, .out = out, .arena = arena, .doc = doc, .err = err };
+    struct cm_launcher_work w = {.wish = wish, .out = out, .arena = arena, .doc = doc, .err = err};
     int rc = doc ? 0 : -1;
     if (rc == 0 && (w.root = cm_yaml_root(doc)) && w.root->type == CM_YAML_MAP && w.root->count) {
         struct cm_yaml *config = cm_yaml_get(w.root, "config"), *launcher = cm_yaml_get(w.root, "launcher");
@@ -518,5 +536,5 @@ void cm_launcher_result_fini(struct cm_launcher_result *r)
     json_decref(r->account);
     json_decref(r->findings);
     json_decref(r->commands);
-    *r = (struct cm_launcher_result){ 0 };
+    *r = (struct cm_launcher_result){0};
 }

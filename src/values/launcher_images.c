@@ -21,7 +21,8 @@ static bool take_items(struct cm_launcher_work *w, const struct cm_yaml *images)
 static bool take_text(struct cm_launcher_work *w, const struct cm_yaml *scalar)
 {
     cm_autoyaml doc = cm_yaml_parse(scalar->text, scalar->text_bytes, "", NULL);
-    const struct cm_yaml *root = doc ? cm_yaml_root(doc) : NULL, *images = root && root->type == CM_YAML_MAP ? cm_yaml_get(root, "images") : root;
+    const struct cm_yaml *root = doc ? cm_yaml_root(doc) : NULL,
+                         *images = root && root->type == CM_YAML_MAP ? cm_yaml_get(root, "images") : root;
     if (!images || images->type != CM_YAML_LIST)
         return false;
     struct cm_piece *list = cm_piece_list(w, w->top, "executionEnvironments");
@@ -46,10 +47,12 @@ int cm_launcher_images(struct cm_launcher_work *w, struct cm_yaml *launcher, siz
     }
     if (is_preset(value)) {
         cm_take_out(w, launcher, i);
-        cm_launcher_row(w, key, setting, NULL, CM_DROP, "a preset filled an empty database once; execution environments in the database stay");
-        cm_launcher_finding(w, key, "warning", "values.preset",
-                            cm_arena_fmt(w->arena, "%s: %s was a preset of the old chart; the new one has no such value", setting, value->text),
-                            "Look at the execution environments in Connect; for a new database list images under executionEnvironments.");
+        cm_launcher_row(w, key, setting, NULL, CM_DROP,
+                        "a preset filled an empty database once; execution environments in the database stay");
+        cm_launcher_finding(
+            w, key, "warning", "values.preset",
+            cm_arena_fmt(w->arena, "%s: %s was a preset of the old chart; the new one has no such value", setting, value->text),
+            "Look at the execution environments in Connect; for a new database list images under executionEnvironments.");
         return 0;
     }
     w->pending = cm_comments_above(w, launcher, i);
@@ -63,6 +66,7 @@ int cm_launcher_images(struct cm_launcher_work *w, struct cm_yaml *launcher, siz
         return -1;
     }
     cm_take_out(w, launcher, i);
-    cm_launcher_row(w, key, setting, "executionEnvironments", CM_CHANGE, "moved; they are applied at every deployment now, not only to an empty database");
+    cm_launcher_row(w, key, setting, "executionEnvironments", CM_CHANGE,
+                    "moved; they are applied at every deployment now, not only to an empty database");
     return 0;
 }

@@ -7,13 +7,23 @@
 
 #include "values/launcher_work.h"
 
-struct rule { const char *from; bool service; const char *path; };     /* path below the base, the key at its end as well */
+struct rule {
+    const char *from;
+    bool service;
+    const char *path;
+}; /* path below the base, the key at its end as well */
 
 static const struct rule job_rules[] = {
-    { "labels", false, "metadata" }, { "annotations", false, "metadata" }, { "ttlSecondsAfterFinished", false, "spec" }, { NULL, false, NULL },
+    {"labels", false, "metadata"},
+    {"annotations", false, "metadata"},
+    {"ttlSecondsAfterFinished", false, "spec"},
+    {NULL, false, NULL},
 };
 static const struct rule service_rules[] = {
-    { "labels", true, "metadata" }, { "annotations", true, "metadata" }, { "type", true, "spec" }, { NULL, false, NULL },
+    {"labels", true, "metadata"},
+    {"annotations", true, "metadata"},
+    {"type", true, "spec"},
+    {NULL, false, NULL},
 };
 
 static const struct rule *rule_for(const struct rule *rules, const char *key)
@@ -32,7 +42,8 @@ static void map_fields(struct cm_launcher_work *w, const char *name, struct cm_y
         const struct rule *r = rule_for(rules, key->text);
         bool empty = cm_yaml_is_empty(value) && !(value->type == CM_YAML_SCALAR && !value->plain);
         if (!r) {
-            cm_launcher_row(w, key, setting, NULL, CM_ASK, "not a field that the chart's templates know; it stays and does nothing");
+            cm_launcher_row(w, key, setting, NULL, CM_ASK,
+                            "not a field that the chart's templates know; it stays and does nothing");
             continue;
         }
         cm_take_out(w, fields, i);
@@ -42,8 +53,8 @@ static void map_fields(struct cm_launcher_work *w, const char *name, struct cm_y
         }
         struct cm_piece *base = r->service ? cm_launcher_service(w) : cm_launcher_job(w);
         cm_piece_pair(w, cm_piece_path(w, base, r->path), key->text, fields, i);
-        const char *target = cm_arena_fmt(w->arena, "backends.kubernetes.defaultResource%sBase.%s.%s", r->service ? "Service" : "Job", r->path,
-                                          key->text);
+        const char *target = cm_arena_fmt(w->arena, "backends.kubernetes.defaultResource%sBase.%s.%s",
+                                          r->service ? "Service" : "Job", r->path, key->text);
         cm_launcher_row(w, key, setting, target, CM_CHANGE, "moved");
     }
 }
@@ -57,7 +68,8 @@ static bool is_default(const struct cm_yaml *node, const char *name)
                 return false;
         return true;
     }
-    return cm_yaml_is_empty(node) || (strcmp(name, "type") == 0 && node->type == CM_YAML_SCALAR && strcmp(node->text, "ClusterIP") == 0);
+    return cm_yaml_is_empty(node) ||
+           (strcmp(name, "type") == 0 && node->type == CM_YAML_SCALAR && strcmp(node->text, "ClusterIP") == 0);
 }
 
 static void map_part(struct cm_launcher_work *w, struct cm_yaml *values, size_t i)
@@ -67,7 +79,8 @@ static void map_part(struct cm_launcher_work *w, struct cm_yaml *values, size_t 
     const char *setting = cm_arena_fmt(w->arena, "launcher.templateValues.%s", name);
     if (strcmp(name, "sharedStorage") == 0) {
         cm_take_out(w, values, i);
-        cm_launcher_row(w, values->keys[i], setting, NULL, CM_DROP, "the chart fills it in; sharedStorage works the same in both modes");
+        cm_launcher_row(w, values->keys[i], setting, NULL, CM_DROP,
+                        "the chart fills it in; sharedStorage works the same in both modes");
         return;
     }
     if (cm_yaml_is_empty(fields)) {
@@ -77,7 +90,8 @@ static void map_part(struct cm_launcher_work *w, struct cm_yaml *values, size_t 
     }
     bool job = strcmp(name, "job") == 0, service = strcmp(name, "service") == 0, pod = strcmp(name, "pod") == 0;
     if (fields->type != CM_YAML_MAP || !(job || service || pod)) {
-        cm_launcher_row(w, values->keys[i], setting, NULL, CM_ASK, "not a part that the chart's templates know; it stays and does nothing");
+        cm_launcher_row(w, values->keys[i], setting, NULL, CM_ASK,
+                        "not a part that the chart's templates know; it stays and does nothing");
         return;
     }
     w->pending = cm_comments_above(w, values, i);
@@ -93,8 +107,8 @@ int cm_launcher_template_values(struct cm_launcher_work *w, struct cm_yaml *valu
     if (is_default(values, "")) {
         for (size_t i = 0; i < values->count; i++) {
             cm_take_out(w, values, i);
-            cm_launcher_row(w, values->keys[i], cm_arena_fmt(w->arena, "launcher.templateValues.%s", values->keys[i]->text), NULL, CM_DROP,
-                            "only the chart's own defaults");
+            cm_launcher_row(w, values->keys[i], cm_arena_fmt(w->arena, "launcher.templateValues.%s", values->keys[i]->text), NULL,
+                            CM_DROP, "only the chart's own defaults");
         }
         return 0;
     }

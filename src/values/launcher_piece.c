@@ -9,7 +9,7 @@
 static struct cm_piece *add(struct cm_launcher_work *w, struct cm_piece *in, enum cm_piece_kind kind, const char *key)
 {
     struct cm_piece *p = cm_arena_alloc(w->arena, sizeof *p);
-    *p = (struct cm_piece){ .kind = kind, .key = cm_arena_strdup(w->arena, key), .comment = w->pending };
+    *p = (struct cm_piece){.kind = kind, .key = cm_arena_strdup(w->arena, key), .comment = w->pending};
     w->pending = NULL;
     if (in->count == in->cap) {
         struct cm_piece **more = cm_arena_alloc(w->arena, (in->cap * 2 + 8) * sizeof *more);
@@ -35,7 +35,7 @@ struct cm_piece *cm_piece_map(struct cm_launcher_work *w, struct cm_piece *in, c
     struct cm_piece *p = kid(in, key);
     if (p)
         return p;
-    const char *pending = w->pending;         /* a comment belongs to what was moved, not to the maps that we make above it */
+    const char *pending = w->pending; /* a comment belongs to what was moved, not to the maps that we make above it */
     w->pending = NULL;
     p = add(w, in, CM_PIECE_MAP, key);
     w->pending = pending;
@@ -69,7 +69,8 @@ struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in,
     return p;
 }
 
-struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i)
+struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map,
+                               size_t i)
 {
     struct cm_piece *p = add(w, in, CM_PIECE_VALUE, key);
     p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, map->items[i]));
@@ -140,10 +141,8 @@ bool cm_piece_open(struct cm_launcher_work *w, struct cm_piece *p)
     if (!json_is_object(p->value) && !json_is_array(p->value))
         return false;
     p->kind = json_is_object(p->value) ? CM_PIECE_MAP : CM_PIECE_LIST;
-    json_object_foreach(p->value, key, value)
-        cm_piece_value(w, p, key, json_incref(value));
-    json_array_foreach(p->value, i, value)
-        cm_piece_value(w, p, NULL, json_incref(value));
+    json_object_foreach(p->value, key, value) cm_piece_value(w, p, key, json_incref(value));
+    json_array_foreach(p->value, i, value) cm_piece_value(w, p, NULL, json_incref(value));
     return true;
 }
 

@@ -50,8 +50,8 @@ static int append_to(struct cm_launcher_work *w, const struct cm_piece *p, const
 }
 
 /* An empty or flow value gives way to lines below its key. */
-static int rewrite_value(struct cm_launcher_work *w, const struct cm_piece *p, const struct cm_yaml *key, const struct cm_yaml *value,
-                         json_t *whole)
+static int rewrite_value(struct cm_launcher_work *w, const struct cm_piece *p, const struct cm_yaml *key,
+                         const struct cm_yaml *value, json_t *whole)
 {
     size_t line = cm_edit_line_begin(w->doc, key->begin), bytes, from = value->begin;
     const char *s = cm_yaml_source(w->doc, &bytes);
@@ -97,9 +97,10 @@ static int place_in_list(struct cm_launcher_work *w, struct cm_piece *p, struct 
             if (cm_place(w, p->kids[i], there, json_array_get(json, at), path) != 0)
                 return -1;
         } else if (there) {
-            cm_launcher_finding(w, there, "warning", "values.conflict",
-                                cm_arena_fmt(w->arena, "%s has an entry %s already; it stays, the Launcher's is left out", path, name),
-                                "Compare both, and keep what you want.");
+            cm_launcher_finding(
+                w, there, "warning", "values.conflict",
+                cm_arena_fmt(w->arena, "%s has an entry %s already; it stays, the Launcher's is left out", path, name),
+                "Compare both, and keep what you want.");
         } else {
             if (append_to(w, p->kids[i], list) != 0)
                 return -1;
@@ -114,7 +115,8 @@ static void merge_value(json_t *into, const json_t *from)
     const char *key;
     json_t *value, *own;
     memcpy(&own, &from, sizeof own);
-    json_object_foreach(own, key, value) {
+    json_object_foreach(own, key, value)
+    {
         json_t *there = json_object_get(into, key);
         if (!there)
             json_object_set(into, key, value);
@@ -132,7 +134,8 @@ static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_ya
         return 0;
     if (there->type == CM_YAML_MAP || there->type == CM_YAML_LIST)
         cm_piece_open(w, p);
-    bool both_maps = p->kind == CM_PIECE_MAP && there->type == CM_YAML_MAP, both_lists = p->kind == CM_PIECE_LIST && there->type == CM_YAML_LIST;
+    bool both_maps = p->kind == CM_PIECE_MAP && there->type == CM_YAML_MAP,
+         both_lists = p->kind == CM_PIECE_LIST && there->type == CM_YAML_LIST;
     if (cm_edit_safe(w->doc, there, w->err) != 0)
         return -1;
     if (cm_yaml_is_empty(there) && (p->kind == CM_PIECE_MAP || p->kind == CM_PIECE_LIST)) {
@@ -156,9 +159,10 @@ static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_ya
         json_object_set(json, p->key, ours);
         return 0;
     }
-    cm_launcher_finding(w, there, "warning", "values.conflict",
-                        cm_arena_fmt(w->arena, "%s is there already and says something else; it stays, the Launcher's is left out", path),
-                        "Compare both, and keep what you want.");
+    cm_launcher_finding(
+        w, there, "warning", "values.conflict",
+        cm_arena_fmt(w->arena, "%s is there already and says something else; it stays, the Launcher's is left out", path),
+        "Compare both, and keep what you want.");
     return 0;
 }
 

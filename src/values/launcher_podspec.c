@@ -80,7 +80,7 @@ static void move_contexts(struct cm_launcher_work *w, struct cm_yaml *pod)
     size_t d = index_of(pod, "defaultSecurityContext"), s = index_of(pod, "securityContext");
     struct cm_yaml *usual = d < pod->count ? pod->items[d] : NULL, *over = s < pod->count ? pod->items[s] : NULL;
     bool any = has_something(usual, true) || has_something(over, true);
-    const size_t both[] = { d, s };
+    const size_t both[] = {d, s};
     struct cm_piece *in = NULL;
     if (any) {
         const char *pending = w->pending;
@@ -108,7 +108,8 @@ static void move_contexts(struct cm_launcher_work *w, struct cm_yaml *pod)
             bool some = has_something(pod->items[both[k]], true);
             cm_take_out(w, pod, both[k]);
             cm_launcher_row(w, key, setting_name(w, key->text),
-                            some ? cm_arena_fmt(w->arena, "%s.spec.template.spec.securityContext", JOB) : NULL, some ? CM_CHANGE : CM_DROP,
+                            some ? cm_arena_fmt(w->arena, "%s.spec.template.spec.securityContext", JOB) : NULL,
+                            some ? CM_CHANGE : CM_DROP,
                             some ? "merged as the Launcher merged them" : "nothing in it that is yours to decide");
         }
 }
@@ -126,7 +127,8 @@ static void move_container_context(struct cm_launcher_work *w, struct cm_yaml *p
             drop_decided(w, "containerSecurityContext", pod->items[i]->keys[k]);
     }
     cm_launcher_row(w, pod->keys[i], setting_name(w, pod->keys[i]->text),
-                    some ? cm_arena_fmt(w->arena, "%s.spec.template.spec.containers[name=connect-content].securityContext", JOB) : NULL,
+                    some ? cm_arena_fmt(w->arena, "%s.spec.template.spec.containers[name=connect-content].securityContext", JOB)
+                         : NULL,
                     some ? CM_CHANGE : CM_DROP, some ? "moved" : "nothing in it that is yours to decide");
 }
 
@@ -136,11 +138,12 @@ enum place { IN_META, IN_SPEC, IN_CONTENT, IN_CONTAINERS };
 
 static bool place_of(const char *key, enum place *place)
 {
-    static const char *const meta[] = { "labels", "annotations", NULL };
-    static const char *const spec[] = { "nodeSelector", "tolerations", "affinity", "serviceAccountName", "imagePullSecrets",
-                                        "priorityClassName", "hostAliases", "volumes", "initContainers", "enableServiceLinks", NULL };
-    static const char *const content[] = { "env", "resources", "imagePullPolicy", "volumeMounts", NULL };
-    const char *const *const lists[] = { meta, spec, content };
+    static const char *const meta[] = {"labels", "annotations", NULL};
+    static const char *const spec[] = {"nodeSelector",     "tolerations",        "affinity",    "serviceAccountName",
+                                       "imagePullSecrets", "priorityClassName",  "hostAliases", "volumes",
+                                       "initContainers",   "enableServiceLinks", NULL};
+    static const char *const content[] = {"env", "resources", "imagePullPolicy", "volumeMounts", NULL};
+    const char *const *const lists[] = {meta, spec, content};
     for (int l = 0; l < 3; l++)
         for (const char *const *k = lists[l]; *k; k++)
             if (strcmp(*k, key) == 0) {
@@ -153,7 +156,7 @@ static bool place_of(const char *key, enum place *place)
 
 static void move_field(struct cm_launcher_work *w, struct cm_yaml *pod, size_t i, enum place place)
 {
-    static const char *const paths[] = { "metadata", "spec", "spec.containers[name=connect-content]", "spec.containers" };
+    static const char *const paths[] = {"metadata", "spec", "spec.containers[name=connect-content]", "spec.containers"};
     const char *key = pod->keys[i]->text;
     const char *target = place == IN_CONTAINERS ? cm_arena_fmt(w->arena, "%s.spec.template.%s", JOB, paths[place])
                                                 : cm_arena_fmt(w->arena, "%s.spec.template.%s.%s", JOB, paths[place], key);
@@ -197,23 +200,32 @@ static void drop_command(struct cm_launcher_work *w, struct cm_yaml *pod, size_t
     cm_launcher_row(w, pod->keys[i], setting_name(w, "command"), NULL, empty ? CM_DROP : CM_ASK,
                     "Connect decides the command of the content's container");
     if (!empty)
-        cm_launcher_finding(w, pod->keys[i], "warning", "values.command", "templateValues.pod.command has no equivalent; it is left out",
+        cm_launcher_finding(w, pod->keys[i], "warning", "values.command",
+                            "templateValues.pod.command has no equivalent; it is left out",
                             "Put what it did into the content images, or an init container.");
 }
 
 static void tell_unknown(struct cm_launcher_work *w, struct cm_yaml *pod, size_t i)
 {
     const char *setting = setting_name(w, pod->keys[i]->text);
-    cm_launcher_row(w, pod->keys[i], setting, NULL, CM_ASK, "not a field that the chart's templates know; it stays and does nothing");
-    cm_launcher_finding(w, pod->keys[i], "warning", "values.unknown-field", cm_arena_fmt(w->arena, "%s is no field of the chart's job template", setting),
+    cm_launcher_row(w, pod->keys[i], setting, NULL, CM_ASK,
+                    "not a field that the chart's templates know; it stays and does nothing");
+    cm_launcher_finding(w, pod->keys[i], "warning", "values.unknown-field",
+                        cm_arena_fmt(w->arena, "%s is no field of the chart's job template", setting),
                         "Look for a typing error; the job base takes any field of a Kubernetes pod.");
 }
 
 /* The parts of the job base come in the order of the guide's example: metadata, the pod's fields, other containers, the content's. */
 static bool belongs_to(const char *key, enum place pass, bool *known)
 {
-    static const struct { const char *key; enum place place; } others[] = {
-        { "securityContext", IN_SPEC }, { "defaultSecurityContext", IN_SPEC }, { "containerSecurityContext", IN_CONTENT }, { "command", IN_CONTENT },
+    static const struct {
+        const char *key;
+        enum place place;
+    } others[] = {
+        {"securityContext", IN_SPEC},
+        {"defaultSecurityContext", IN_SPEC},
+        {"containerSecurityContext", IN_CONTENT},
+        {"command", IN_CONTENT},
     };
     enum place place = IN_CONTENT;
     *known = place_of(key, &place);
@@ -247,7 +259,7 @@ static void map_field(struct cm_launcher_work *w, struct cm_yaml *pod, size_t i,
 
 int cm_launcher_pod(struct cm_launcher_work *w, struct cm_yaml *pod)
 {
-    static const enum place order[] = { IN_META, IN_SPEC, IN_CONTAINERS, IN_CONTENT };
+    static const enum place order[] = {IN_META, IN_SPEC, IN_CONTAINERS, IN_CONTENT};
     bool contexts = false, known;
     for (size_t pass = 0; pass < sizeof order / sizeof *order; pass++)
         for (size_t i = 0; i < pod->count; i++) {

@@ -127,7 +127,8 @@ static void take_overrides(struct cm_launcher_work *w, struct cm_yaml *profile, 
             continue;
         all = false;
         cm_launcher_row(w, list->items[k], setting, NULL, CM_ASK, "its target cannot be followed into the job base");
-        cm_launcher_finding(w, list->items[k], "warning", "values.override", "a job-json-override of \"*\" cannot be converted by itself",
+        cm_launcher_finding(w, list->items[k], "warning", "values.override",
+                            "a job-json-override of \"*\" cannot be converted by itself",
                             "Write what it did into backends.kubernetes.defaultResourceJobBase.");
     }
     if (all)
@@ -145,11 +146,13 @@ static void take_profile(struct cm_launcher_work *w, const struct cm_yaml *name,
         }
         const char *setting = cm_arena_fmt(w->arena, "launcher.launcherKubernetesProfilesConf.%s.%s", name->text, key->text);
         cm_launcher_row(w, key, setting, NULL, CM_ASK,
-                        everybody ? "the direct runner has no profiles; limits and requests for all are settings of config.Scheduler"
-                                  : "the direct runner has no profiles for users or groups");
-        cm_launcher_finding(w, key, "warning", "values.profile", cm_arena_fmt(w->arena, "%s has no equivalent; it stays and does nothing", setting),
-                            everybody ? "Use config.Scheduler (CPURequest, CPULimit, MemoryRequest, MemoryLimit) or defaultResourceJobBase."
-                                      : "Give the content itself its own limits and service account in Connect.");
+                        everybody
+                            ? "the direct runner has no profiles; limits and requests for all are settings of config.Scheduler"
+                            : "the direct runner has no profiles for users or groups");
+        cm_launcher_finding(
+            w, key, "warning", "values.profile", cm_arena_fmt(w->arena, "%s has no equivalent; it stays and does nothing", setting),
+            everybody ? "Use config.Scheduler (CPURequest, CPULimit, MemoryRequest, MemoryLimit) or defaultResourceJobBase."
+                      : "Give the content itself its own limits and service account in Connect.");
     }
 }
 

@@ -14,8 +14,8 @@
 #include "values/rendered.h"
 
 struct found {
-    const char *section, *key;          /* spelling to use */
-    const struct cm_yaml *node;         /* the value in force; NULL: absent */
+    const char *section, *key;  /* spelling to use */
+    const struct cm_yaml *node; /* the value in force; NULL: absent */
     const struct cm_yaml_doc *doc;
 };
 
@@ -34,7 +34,7 @@ static void search_section(struct found *f, const struct cm_yaml_doc *doc, const
 /* Later files win over earlier ones; within one file the spelling that is rendered last does, which is the last in byte order. */
 static struct found search(const struct cm_yaml_doc *const *bases, const char *section, const char *key)
 {
-    struct found f = { 0 };
+    struct found f = {0};
     cm_setting_spelling(section, key, &f.section, &f.key);
     const char *spelling = NULL;
     for (; bases && *bases; bases++) {
@@ -89,11 +89,13 @@ static char *write_overlay(json_t *sections)
     json_t *keys, *value;
     cm_str_add(&s, "# Temporary settings for the migration. They are taken back at its end; do not keep this file.\nconfig:");
     cm_str_add(&s, json_object_size(sections) ? "\n" : " {}\n");
-    json_object_foreach(sections, section, keys) {
+    json_object_foreach(sections, section, keys)
+    {
         cm_str_add(&s, "  ");
         cm_yaml_add_key(&s, section);
         cm_str_add(&s, ":\n");
-        json_object_foreach(keys, key, value) {
+        json_object_foreach(keys, key, value)
+        {
             cm_autofree char *text = cm_yaml_quote(json_string_value(value));
             cm_str_add(&s, "    ");
             cm_yaml_add_key(&s, key);
@@ -111,7 +113,8 @@ int cm_overlay_make(const json_t *settings, const struct cm_yaml_doc *const *bas
     cm_autojson own = json_deep_copy(settings);
     const char *name;
     json_t *value;
-    json_object_foreach(own, name, value) {
+    json_object_foreach(own, name, value)
+    {
         const char *dot = strrchr(name, '.');
         if (!dot || dot == name || !dot[1])
             return cm_fail(err, CM_E_USAGE, "temporary setting %s: expected SECTION.SETTING", name);

@@ -72,7 +72,7 @@ char *cm_gcfg_quote(const char *value)
         else if (*p == '\n')
             cm_str_add(&s, "\\n");
         else if (strncmp(p, "<no value>", 10) == 0)
-            cm_str_add(&s, "<\"\"");            /* quotes that close and open again: nothing to gcfg, a barrier to helm */
+            cm_str_add(&s, "<\"\""); /* quotes that close and open again: nothing to gcfg, a barrier to helm */
         else
             cm_str_add_bytes(&s, p, 1);
     }
@@ -116,7 +116,7 @@ char *cm_yaml_quote(const char *text)
 
 bool cm_yaml_plain_safe(const char *text)
 {
-    static const char *const typed[] = { "y", "n", "yes", "no", "on", "off", "true", "false", "null", NULL };
+    static const char *const typed[] = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", NULL};
     if (!((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z')))
         return false;
     for (const char *const *t = typed; *t; t++)
@@ -158,7 +158,7 @@ static void add_scalar(struct cm_str *out, const json_t *value)
 {
     if (json_is_string(value)) {
         cm_autofree char *text = cm_yaml_plain_safe(json_string_value(value)) ? cm_strdup(json_string_value(value))
-                                                                             : cm_yaml_quote(json_string_value(value));
+                                                                              : cm_yaml_quote(json_string_value(value));
         cm_str_add(out, text);
         return;
     }
@@ -170,8 +170,9 @@ static void add_map(struct cm_str *out, const json_t *map, int indent, bool firs
 {
     const char *key;
     json_t *value, *own;
-    memcpy(&own, &map, sizeof own);              /* jansson's iteration takes no const object and changes none */
-    json_object_foreach(own, key, value) {
+    memcpy(&own, &map, sizeof own); /* jansson's iteration takes no const object and changes none */
+    json_object_foreach(own, key, value)
+    {
         cm_str_addf(out, "%*s", first_inline ? 0 : indent, "");
         first_inline = false;
         cm_yaml_add_key(out, key);
@@ -194,7 +195,7 @@ void cm_yaml_add_value(struct cm_str *out, const json_t *value, int indent)
                 add_map(out, item, indent + 2, true);
             } else if (json_is_array(item) && json_array_size(item)) {
                 cm_autofree char *flow = json_dumps(item, JSON_COMPACT | JSON_ENCODE_ANY);
-                cm_str_addf(out, "%s\n", flow);            /* a list in a list: JSON is YAML's flow style */
+                cm_str_addf(out, "%s\n", flow); /* a list in a list: JSON is YAML's flow style */
             } else {
                 add_scalar(out, item);
                 cm_str_add(out, "\n");

@@ -41,9 +41,10 @@ static int bundles(struct request *r, const struct item *i)
     cm_autofree char *id = cm_fmt("%zu", 100 + i->index * 3);
     json_t *list = json_array();
     if (i->published)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:i, s:s, s:s, s:s?, s:s?, s:s?}", "id", id, "content_guid", i->guid, "created_time",
-            "2026-08-01T09:30:00Z", "active", 1, "size", 4096, "cluster_name", "Local", "image_name", "Local", "r_version", i->r_version, "py_version",
-            i->py_version, "quarto_version", i->quarto_version));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:i, s:s, s:s, s:s?, s:s?, s:s?}", "id", id, "content_guid",
+                                              i->guid, "created_time", "2026-08-01T09:30:00Z", "active", 1, "size", 4096,
+                                              "cluster_name", "Local", "image_name", "Local", "r_version", i->r_version,
+                                              "py_version", i->py_version, "quarto_version", i->quarto_version));
     return answer_json(r, 200, list);
 }
 
@@ -52,14 +53,16 @@ static int one_job(struct request *r, const struct item *i, const char *rest)
     cm_autojson all = item_jobs(r->w, i->guid);
     size_t n = strcspn(rest, "/"), k;
     json_t *job;
-    json_array_foreach(all, k, job) {
+    json_array_foreach(all, k, job)
+    {
         const char *key = cm_json_text(job, "key", "");
         if (strlen(key) != n || strncmp(key, rest, n) != 0)
             continue;
         if (rest[n] == '\0')
             return answer_json(r, 200, json_incref(job));
-        return answer_json(r, 200, json_pack("{s:[{s:s, s:s, s:s}]}", "entries", "source", "stdout", "timestamp", cm_json_text(job, "start_time", ""), "data",
-                                             "Restoring environment"));
+        return answer_json(r, 200,
+                           json_pack("{s:[{s:s, s:s, s:s}]}", "entries", "source", "stdout", "timestamp",
+                                     cm_json_text(job, "start_time", ""), "data", "Restoring environment"));
     }
     return answer_error(r, 404, 4, "The requested object does not exist.");
 }
@@ -77,10 +80,13 @@ static int part(struct request *r, const struct item *i, const char *what)
     if (strcmp(what, "environment") == 0)
         return answer_json(r, 200, i->index % 2 == 0 ? json_pack("[s]", "API_TOKEN") : json_array());
     if (strcmp(what, "vanity") == 0 && i->vanity[0] != '\0')
-        return answer_json(r, 200, json_pack("{s:s, s:s, s:s}", "content_guid", i->guid, "path", i->vanity, "created_time", "2026-01-01T00:00:00Z"));
+        return answer_json(
+            r, 200,
+            json_pack("{s:s, s:s, s:s}", "content_guid", i->guid, "path", i->vanity, "created_time", "2026-01-01T00:00:00Z"));
     if (strcmp(what, "repository") == 0 && i->index % 10 == 7)
-        return answer_json(r, 200, json_pack("{s:s, s:s, s:s, s:b, s:s}", "repository", "https://git.example.com/team/report", "branch", "main", "directory",
-                                             ".", "polling", 1, "last_error", ""));
+        return answer_json(r, 200,
+                           json_pack("{s:s, s:s, s:s, s:b, s:s}", "repository", "https://git.example.com/team/report", "branch",
+                                     "main", "directory", ".", "polling", 1, "last_error", ""));
     if (strcmp(what, "permissions") == 0 || strcmp(what, "tags") == 0 || strcmp(what, "oauth/integrations/associations") == 0)
         return answer_json(r, 200, json_array());
     if (strcmp(what, "vanity") == 0 || strcmp(what, "repository") == 0)

@@ -12,7 +12,10 @@
 enum { MOST_EVENTS = 5000 };
 #define NINETY_DAYS_MS (90LL * 24 * 3600 * 1000)
 
-struct event { size_t item; int64_t at; };
+struct event {
+    size_t item;
+    int64_t at;
+};
 
 static bool is_shiny(const struct item *i)
 {
@@ -29,7 +32,7 @@ static long events_in_all(const struct world *w)
 static struct event event_at(const struct world *w, long k, long all, long weights)
 {
     int64_t made = 0;
-    struct event e = { 0, 0 };
+    struct event e = {0, 0};
     cm_time_parse(info_text(w, "made"), &made);
     long hit = (long)(world_hash(w->options.seed, (uint64_t)k + 50000) % (uint64_t)weights);
     while (e.item + 1 < w->item_count && hit >= w->items[e.item].weight)
@@ -38,16 +41,18 @@ static struct event event_at(const struct world *w, long k, long all, long weigh
     return e;
 }
 
-static bool listed_guid(const char *list, const char *guid)
-{
-    return list == NULL || strstr(list, guid) != NULL;
-}
+static bool listed_guid(const char *list, const char *guid) { return list == NULL || strstr(list, guid) != NULL; }
 
-struct wanted { const char *guids; int64_t from, to; int shiny; bool ascending; };      /* shiny: 1 only, 0 none of it, -1 all */
+struct wanted {
+    const char *guids;
+    int64_t from, to;
+    int shiny;
+    bool ascending;
+}; /* shiny: 1 only, 0 none of it, -1 all */
 
 static struct wanted wanted_of(const struct request *r, int shiny)
 {
-    struct wanted q = { request_arg(r, "content_guid"), INT64_MIN, INT64_MAX, shiny, false };
+    struct wanted q = {request_arg(r, "content_guid"), INT64_MIN, INT64_MAX, shiny, false};
     const char *from = request_arg(r, "from"), *to = request_arg(r, "to"), *order = request_arg(r, "asc_order");
     if (from != NULL)
         cm_time_parse(from, &q.from);
@@ -60,7 +65,8 @@ static struct wanted wanted_of(const struct request *r, int shiny)
 static bool fits(const struct request *r, const struct wanted *q, const struct event *e)
 {
     const struct item *i = &r->w->items[e->item];
-    return i->published && (q->shiny < 0 || is_shiny(i) == (q->shiny == 1)) && e->at >= q->from && e->at <= q->to && listed_guid(q->guids, i->guid);
+    return i->published && (q->shiny < 0 || is_shiny(i) == (q->shiny == 1)) && e->at >= q->from && e->at <= q->to &&
+           listed_guid(q->guids, i->guid);
 }
 
 static long all_weights(const struct world *w)
@@ -80,19 +86,21 @@ static json_t *event_json(const struct request *r, const struct event *e, int sh
     char guid[40];
     owner_guid(r->w, (int)(e->at / 1000 % 3), guid);
     if (shiny == 1)
-        return json_pack("{s:s, s:s, s:s, s:s, s:i}", "content_guid", i->guid, "user_guid", guid, "started", at, "ended", ended, "data_version", 1);
+        return json_pack("{s:s, s:s, s:s, s:s, s:i}", "content_guid", i->guid, "user_guid", guid, "started", at, "ended", ended,
+                         "data_version", 1);
     if (shiny == 0)
-        return json_pack("{s:s, s:s, s:n, s:n, s:s, s:s, s:i, s:s}", "content_guid", i->guid, "user_guid", guid, "variant_key", "rendering_id", "bundle_id",
-                         bundle, "time", at, "data_version", 3, "path", "/");
-    return json_pack("{s:I, s:s, s:s, s:s, s:{s:s, s:s}}", "id", (json_int_t)(e->at / 1000), "user_guid", guid, "content_guid", i->guid, "timestamp", at,
-                     "data", "path", "/", "user_agent", "Mozilla/5.0");
+        return json_pack("{s:s, s:s, s:n, s:n, s:s, s:s, s:i, s:s}", "content_guid", i->guid, "user_guid", guid, "variant_key",
+                         "rendering_id", "bundle_id", bundle, "time", at, "data_version", 3, "path", "/");
+    return json_pack("{s:I, s:s, s:s, s:s, s:{s:s, s:s}}", "id", (json_int_t)(e->at / 1000), "user_guid", guid, "content_guid",
+                     i->guid, "timestamp", at, "data", "path", "/", "user_agent", "Mozilla/5.0");
 }
 
 /* A cursor is the number of events already looked at. */
 static int paged(struct request *r, int shiny)
 {
     struct wanted q = wanted_of(r, shiny);
-    long limit = request_arg_int(r, "limit", 20), all = events_in_all(r->w), weights = all_weights(r->w), k = request_arg_int(r, "next", 0);
+    long limit = request_arg_int(r, "limit", 20), all = events_in_all(r->w), weights = all_weights(r->w),
+         k = request_arg_int(r, "next", 0);
     json_t *results = json_array();
     if (limit < 1 || limit > 500) {
         json_decref(results);
@@ -105,8 +113,9 @@ static int paged(struct request *r, int shiny)
     }
     cm_autofree char *next = k < all ? cm_fmt("%ld", k) : NULL;
     cm_autofree char *url = cm_fmt("https://connect.example.com%s?limit=%ld&next=%s", r->path, limit, next != NULL ? next : "");
-    return answer_json(r, 200, json_pack("{s:{s:{s:n, s:s?}, s:s, s:n, s:s?, s:n}, s:o}", "paging", "cursors", "previous", "next", next, "first", r->path,
-                                         "previous", "next", next != NULL ? url : NULL, "last", "results", results));
+    return answer_json(r, 200,
+                       json_pack("{s:{s:{s:n, s:s?}, s:s, s:n, s:s?, s:n}, s:o}", "paging", "cursors", "previous", "next", next,
+                                 "first", r->path, "previous", "next", next != NULL ? url : NULL, "last", "results", results));
 }
 
 static int hits(struct request *r)

@@ -63,14 +63,15 @@ static int short_option(struct args *a, struct call *c, int *i, const char *cons
     }
     name = long_name(text[1], bare);
     if (name == NULL)
-        return call_fail(c, "%s: unknown shorthand flag: '%c' in %s", strcmp(c->name, "helm") == 0 ? "Error" : "error", text[1], text);
+        return call_fail(c, "%s: unknown shorthand flag: '%c' in %s", strcmp(c->name, "helm") == 0 ? "Error" : "error", text[1],
+                         text);
     keep(a, name, strlen(name), "true");
     return 0;
 }
 
 int args_read(struct args *a, struct call *c, const char *const *valued, const char *const *bare)
 {
-    *a = (struct args){ .options = json_object() };
+    *a = (struct args){.options = json_object()};
     for (int i = 0; i < c->argc; i++) {
         const char *text = c->argv[i];
         int status = 0;

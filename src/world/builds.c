@@ -64,9 +64,11 @@ static json_t *old_job(const struct item *i)
     cm_autofree char *key = cm_fmt("old%013zu", i->index);
     cm_autofree char *id = cm_fmt("%zu", 1 + i->index);
     cm_autofree char *bundle = cm_fmt("%zu", 100 + i->index * 3);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:s}", "id", id, "ppid", "1", "pid", "4711", "key", key, "content_guid",
-                     i->guid, "bundle_id", bundle, "start_time", "2026-08-30T07:00:00Z", "end_time", "2026-08-30T07:00:41Z", "status", 2, "exit_code", 0,
-                     "tag", i->r_version != NULL ? "packrat_restore" : "python_restore", "cluster", "Local", "image", "Local", "hostname", "connect1");
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:s}", "id", id, "ppid", "1", "pid", "4711",
+                     "key", key, "content_guid", i->guid, "bundle_id", bundle, "start_time", "2026-08-30T07:00:00Z", "end_time",
+                     "2026-08-30T07:00:41Z", "status", 2, "exit_code", 0, "tag",
+                     i->r_version != NULL ? "packrat_restore" : "python_restore", "cluster", "Local", "image", "Local", "hostname",
+                     "connect1");
 }
 
 json_t *item_jobs(struct world *w, const char *guid)
@@ -105,10 +107,9 @@ static void add_cache(struct world *w, const char *language, const char *version
     size_t i;
     if (version == NULL || image == NULL)
         return;
-    json_array_foreach(caches, i, one)
-        if (strcasecmp(cm_json_text(one, "language", ""), language) == 0 && strcmp(cm_json_text(one, "version", ""), version) == 0 &&
-            strcmp(cm_json_text(one, "image_name", ""), image) == 0)
-            return;
+    json_array_foreach(caches, i, one) if (strcasecmp(cm_json_text(one, "language", ""), language) == 0 &&
+                                           strcmp(cm_json_text(one, "version", ""), version) == 0 &&
+                                           strcmp(cm_json_text(one, "image_name", ""), image) == 0) return;
     json_array_append_new(caches, json_pack("{s:s, s:s, s:s}", "language", language, "version", version, "image_name", image));
     state_changed(w, STATE_CONNECT);
 }
@@ -128,9 +129,10 @@ void caches_make(struct world *w)
 static void put_cluster_job(struct world *w, const char *key, const char *image)
 {
     cm_autofree char *name = cm_fmt("restore-%s", key);
-    object_put(w, json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:{s:{s:s, s:[{s:s, s:s}]}}}, s:{s:i}}", "apiVersion", "batch/v1", "kind", "Job", "metadata", "name",
-                            name, "namespace", WORLD_NAMESPACE, "spec", "template", "spec", "restartPolicy", "Never", "containers", "name", "connect-content",
-                            "image", image, "status", "active", 1));
+    object_put(w,
+               json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:{s:{s:s, s:[{s:s, s:s}]}}}, s:{s:i}}", "apiVersion", "batch/v1", "kind",
+                         "Job", "metadata", "name", name, "namespace", WORLD_NAMESPACE, "spec", "template", "spec", "restartPolicy",
+                         "Never", "containers", "name", "connect-content", "image", image, "status", "active", 1));
 }
 
 static void end_job(struct world *w, json_t *job, int code)
@@ -149,9 +151,8 @@ void builds_take_up(struct world *w)
 {
     size_t i;
     json_t *job;
-    json_array_foreach(w->jobs, i, job)
-        if (cm_json_int(job, "status", 2) == 0)
-            end_job(w, job, strcmp(cm_json_text(job, "cluster", ""), "Kubernetes") == 0 ? 0 : 1);
+    json_array_foreach(w->jobs, i, job) if (cm_json_int(job, "status", 2) == 0)
+        end_job(w, job, strcmp(cm_json_text(job, "cluster", ""), "Kubernetes") == 0 ? 0 : 1);
 }
 
 static void finish(struct task *t)
@@ -212,7 +213,11 @@ static struct task *new_task(const struct request *r, const char *kind)
 {
     struct task *t = cm_alloc(sizeof *t);
     uint64_t n = (uint64_t)world_count(r->w, "task");
-    *t = (struct task){ .w = r->w, .kind = kind, .server = cm_strdup(r->pod != NULL ? r->pod->name : "vm"), .output = json_array(), .next = r->w->tasks };
+    *t = (struct task){.w = r->w,
+                       .kind = kind,
+                       .server = cm_strdup(r->pod != NULL ? r->pod->name : "vm"),
+                       .output = json_array(),
+                       .next = r->w->tasks};
     snprintf(t->id, sizeof t->id, "%08x%08x", (unsigned)world_hash(r->w->options.seed, n), (unsigned)n);
     r->w->tasks = t;
     return t;
@@ -252,10 +257,11 @@ static char *new_job(const struct request *r, struct item *i, const char *image)
     char *key = cm_fmt("%08x%08lx", (unsigned)world_hash(r->w->options.seed, (uint64_t)n + 31), n);
     cm_autofree char *id = cm_fmt("%ld", 9000 + n);
     cm_autofree char *bundle = cm_fmt("%zu", 100 + i->index * 3);
-    json_t *job = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:n, s:s, s:s, s:s, s:s, s:s}", "id", id, "ppid", "1", "pid", "1", "key", key,
-        "content_guid", i->guid, "start_time", now, "end_time", "status", 0, "exit_code", "tag", i->r_version != NULL ? "packrat_restore" : "python_restore",
-        "cluster", r->pod != NULL ? "Kubernetes" : "Local", "image", image != NULL ? image : "Local", "hostname", r->pod != NULL ? r->pod->name : "connect1",
-        "bundle_id", bundle);
+    json_t *job = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:n, s:s, s:s, s:s, s:s, s:s}", "id", id, "ppid", "1", "pid",
+                            "1", "key", key, "content_guid", i->guid, "start_time", now, "end_time", "status", 0, "exit_code",
+                            "tag", i->r_version != NULL ? "packrat_restore" : "python_restore", "cluster",
+                            r->pod != NULL ? "Kubernetes" : "Local", "image", image != NULL ? image : "Local", "hostname",
+                            r->pod != NULL ? r->pod->name : "connect1", "bundle_id", bundle);
     add_job(r->w, job);
     json_decref(job);
     keep_job(r->w, job);
@@ -308,10 +314,10 @@ int api_build(struct request *r, const struct item *asked)
         return answer_error(r, 400, 100, "The content item is being processed. Please try again later.");
     bool disturbed = r->pod != NULL && drill_once(w, "api-502", i->guid);
     if (disturbed && i->index % 2 == 1)
-        return bad_gateway(r);            /* nothing happened */
+        return bad_gateway(r); /* nothing happened */
     struct task *t = start_build(r, i);
     if (disturbed)
-        return bad_gateway(r);            /* it happened */
+        return bad_gateway(r); /* it happened */
     int status = answer_json(r, 200, json_pack("{s:s}", "task_id", t->id));
     if (r->pod != NULL && drill_once(w, "build-forgotten", "first"))
         t->forgotten = true;
@@ -344,8 +350,9 @@ int api_task(struct request *r, const char *id)
     size_t all = json_array_size(t->output);
     for (size_t i = first > 0 ? (size_t)first : 0; i < all; i++)
         json_array_append(lines, json_array_get(t->output, i));
-    return answer_json(r, 200, json_pack("{s:s, s:o, s:n, s:b, s:i, s:s, s:I}", "id", t->id, "output", lines, "result", "finished", t->finished, "code",
-                                         t->code, "error", t->error != NULL ? t->error : "", "last", (json_int_t)all));
+    return answer_json(r, 200,
+                       json_pack("{s:s, s:o, s:n, s:b, s:i, s:s, s:I}", "id", t->id, "output", lines, "result", "finished",
+                                 t->finished, "code", t->code, "error", t->error != NULL ? t->error : "", "last", (json_int_t)all));
 }
 
 static struct task *deletion_under_way(const struct request *r, const json_t *cache)
@@ -365,11 +372,11 @@ int api_caches(struct request *r)
         return answer_error(r, 403, 22, "You do not have permission to perform this operation.");
     if (strcmp(r->method, "GET") == 0)
         return answer_json(r, 200, json_pack("{s:O}", "caches", caches));
-    json_array_foreach(caches, i, one)
-        if (strcasecmp(cm_json_text(one, "language", ""), cm_json_text(r->json, "language", "?")) == 0 &&
-            strcmp(cm_json_text(one, "version", ""), cm_json_text(r->json, "version", "?")) == 0 &&
-            strcmp(cm_json_text(one, "image_name", ""), cm_json_text(r->json, "image_name", "Local")) == 0)
-            found = one;
+    json_array_foreach(caches, i,
+                       one) if (strcasecmp(cm_json_text(one, "language", ""), cm_json_text(r->json, "language", "?")) == 0 &&
+                                strcmp(cm_json_text(one, "version", ""), cm_json_text(r->json, "version", "?")) == 0 &&
+                                strcmp(cm_json_text(one, "image_name", ""), cm_json_text(r->json, "image_name", "Local")) == 0)
+        found = one;
     if (found == NULL) {
         effect_noop(w, "cache.delete", NULL);
         return answer_error(r, 404, 4, "Cache does not exist");

@@ -26,7 +26,10 @@ static volatile sig_atomic_t stopped_by;
 static void on_signal(int signo) { stopped_by = signo; }
 
 /* A message that grows; the whole request is sent in one piece behind its length. */
-struct bytes { char *data; size_t len, cap; };
+struct bytes {
+    char *data;
+    size_t len, cap;
+};
 
 static void put(struct bytes *b, const void *data, size_t n)
 {
@@ -142,7 +145,7 @@ static int node_shell(const char *dir, char **argv)
         fprintf(stderr, "ssh: connect to host %s port 22: Connection timed out\n", argv[1]);
         return 255;
     }
-    struct bytes path = { NULL, 0, 0 }, line = { NULL, 0, 0 };
+    struct bytes path = {NULL, 0, 0}, line = {NULL, 0, 0};
     put_mapped(&line, dir, argv[2]);
     const char *old = getenv("PATH");
     put(&path, dir, strlen(dir));
@@ -252,7 +255,7 @@ static int not_running(const char *name)
 
 static int dial(const char *dir)
 {
-    struct sockaddr_un to = { .sun_family = AF_UNIX };
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
     /* A socket's path is short (108 bytes): go there, so that a deep DIR works too. */
     char cwd[PATH_BYTES];
     bool back = getcwd(cwd, sizeof cwd) != NULL;
@@ -272,7 +275,7 @@ static int dial(const char *dir)
 
 static bool send_request(int fd, const char *name, char **argv)
 {
-    struct bytes b = { NULL, 0, 0 };
+    struct bytes b = {NULL, 0, 0};
     uint32_t length = 0;
     char cwd[PATH_BYTES], number[16];
     int argc = 0;
@@ -305,8 +308,8 @@ static bool send_request(int fd, const char *name, char **argv)
 static void pause_between_phases(int fd, const char *ms_text)
 {
     long ms = strtol(ms_text, NULL, 10);
-    struct timespec rest = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L };
-    struct sigaction sa = { .sa_handler = on_signal };
+    struct timespec rest = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L};
+    struct sigaction sa = {.sa_handler = on_signal};
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGINT, &sa, NULL);
     while (stopped_by == 0 && nanosleep(&rest, &rest) != 0 && errno == EINTR)
@@ -344,19 +347,26 @@ static int run_here(char *data, size_t n)
     return errno == ENOENT ? 127 : 126;
 }
 
-struct half { int from, to; char data[PIPE_BYTES]; size_t at, len; bool ended; };
-struct pair { bool used; struct half out, in; };
+struct half {
+    int from, to;
+    char data[PIPE_BYTES];
+    size_t at, len;
+    bool ended;
+};
+struct pair {
+    bool used;
+    struct half out, in;
+};
 
 static int listen_on(uint16_t *port)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 64) != 0 ||
-        getsockname(fd, (struct sockaddr *)&a, &n) != 0) {
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 64) != 0 || getsockname(fd, (struct sockaddr *)&a, &n) != 0) {
         close(fd);
         return -1;
     }
@@ -366,7 +376,7 @@ static int listen_on(uint16_t *port)
 
 static void accept_pair(int listener, struct pair *pairs, uint16_t target)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(target), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(target), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int one = 1, near = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (near < 0)
         return;
@@ -445,9 +455,11 @@ static int port_forward(int control, const char *text)
     uint16_t port = (uint16_t)local;
     int listener = listen_on(&port);
     if (listener < 0) {
-        fprintf(stderr, "Unable to listen on port %u: Listeners failed to create with the following errors: [unable to create "
-                        "listener: Error listen tcp4 127.0.0.1:%u: bind: address already in use]\n"
-                        "error: unable to listen on any of the requested ports: [{%u %u}]\n", local, local, local, shown);
+        fprintf(stderr,
+                "Unable to listen on port %u: Listeners failed to create with the following errors: [unable to create "
+                "listener: Error listen tcp4 127.0.0.1:%u: bind: address already in use]\n"
+                "error: unable to listen on any of the requested ports: [{%u %u}]\n",
+                local, local, local, shown);
         return 1;
     }
     printf("Forwarding from 127.0.0.1:%u -> %u\n", (unsigned)port, shown);
@@ -457,14 +469,12 @@ static int port_forward(int control, const char *text)
         return 1;
     for (;;) {
         struct pollfd fds[2 + 2 * MOST_PAIRS];
-        fds[0] = (struct pollfd){ .fd = control, .events = POLLIN };
-        fds[1] = (struct pollfd){ .fd = listener, .events = POLLIN };
+        fds[0] = (struct pollfd){.fd = control, .events = POLLIN};
+        fds[1] = (struct pollfd){.fd = listener, .events = POLLIN};
         for (int i = 0; i < MOST_PAIRS; i++) {
             struct pair *p = &pairs[i];
-            fds[2 + 2 * i] = (struct pollfd){ .fd = p->used ? p->out.from : -1,
-                                              .events = p->used ? wanted(&p->out, &p->in) : 0 };
-            fds[3 + 2 * i] = (struct pollfd){ .fd = p->used ? p->in.from : -1,
-                                              .events = p->used ? wanted(&p->in, &p->out) : 0 };
+            fds[2 + 2 * i] = (struct pollfd){.fd = p->used ? p->out.from : -1, .events = p->used ? wanted(&p->out, &p->in) : 0};
+            fds[3 + 2 * i] = (struct pollfd){.fd = p->used ? p->in.from : -1, .events = p->used ? wanted(&p->in, &p->out) : 0};
             /* a half that has nothing to do must not spin on POLLHUP */
             for (int k = 2; k < 4; k++)
                 if (fds[k + 2 * i].events == 0)
@@ -473,7 +483,7 @@ static int port_forward(int control, const char *text)
         if (poll(fds, 2 + 2 * MOST_PAIRS, -1) < 0 && errno != EINTR)
             return 1;
         if (fds[0].revents != 0)
-            return -1;                    /* the caller reads what the world says */
+            return -1; /* the caller reads what the world says */
         for (int i = 0; i < MOST_PAIRS; i++)
             if (pairs[i].used)
                 relay(&pairs[i], fds[2 + 2 * i].revents, fds[3 + 2 * i].revents);
@@ -485,7 +495,10 @@ static int port_forward(int control, const char *text)
 static int follow(int fd, const char *name)
 {
     for (;;) {
-        struct { char type; char length[4]; } head;
+        struct {
+            char type;
+            char length[4];
+        } head;
         uint32_t length;
         if (!read_all(fd, &head, sizeof head))
             return not_running(name);

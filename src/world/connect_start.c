@@ -26,10 +26,7 @@ static char *decode(const char *base64)
     return (char *)out;
 }
 
-static const json_t *spec_of(const struct pod *p)
-{
-    return cm_json_at(object_find(p->w, "Pod", p->ns, p->name), "spec");
-}
+static const json_t *spec_of(const struct pod *p) { return cm_json_at(object_find(p->w, "Pod", p->ns, p->name), "spec"); }
 
 static const json_t *container(const struct pod *p) { return json_array_get(json_object_get(spec_of(p), "containers"), 0); }
 
@@ -39,7 +36,8 @@ static char *environment(const struct pod *p, const char *name)
     size_t i;
     json_t *e;
     char *found = NULL;
-    json_array_foreach(json_object_get(container(p), "env"), i, e) {
+    json_array_foreach(json_object_get(container(p), "env"), i, e)
+    {
         if (strcmp(cm_json_text(e, "name", ""), name) != 0)
             continue;
         free(found);
@@ -55,7 +53,8 @@ static char *missing_secret(const struct pod *p)
 {
     size_t i;
     json_t *e;
-    json_array_foreach(json_object_get(container(p), "env"), i, e) {
+    json_array_foreach(json_object_get(container(p), "env"), i, e)
+    {
         const json_t *ref = cm_json_at(e, "valueFrom.secretKeyRef");
         const char *name = cm_json_text(ref, "name", ""), *key = cm_json_text(ref, "key", "");
         const json_t *secret = ref != NULL ? object_find(p->w, "Secret", p->ns, name) : NULL;
@@ -71,7 +70,8 @@ static char *missing_volume(const struct pod *p)
 {
     size_t i;
     json_t *v;
-    json_array_foreach(json_object_get(spec_of(p), "volumes"), i, v) {
+    json_array_foreach(json_object_get(spec_of(p), "volumes"), i, v)
+    {
         const char *name = cm_json_text(v, "name", "");
         const char *secret = cm_json_text(v, "secret.secretName", NULL), *map = cm_json_text(v, "configMap.name", NULL);
         const char *claim = cm_json_text(v, "persistentVolumeClaim.claimName", NULL);
@@ -90,7 +90,8 @@ static char *read_gcfg(struct pod *p)
     size_t i;
     json_t *v;
     const char *text = NULL;
-    json_array_foreach(json_object_get(spec_of(p), "volumes"), i, v) {
+    json_array_foreach(json_object_get(spec_of(p), "volumes"), i, v)
+    {
         if (strcmp(cm_json_text(v, "name", ""), "rstudio-connect-config") == 0) {
             const json_t *map = object_find(p->w, "ConfigMap", p->ns, cm_json_text(v, "configMap.name", ""));
             text = json_string_value(json_object_get(json_object_get(map, "data"), "rstudio-connect.gcfg"));
@@ -103,7 +104,8 @@ static char *read_gcfg(struct pod *p)
     p->settings = gcfg_read(p->gcfg, &problem);
     if (problem == NULL)
         return NULL;
-    char *why = cm_fmt("Error: Unable to load configuration: failed to parse gcfg data: /etc/rstudio-connect/rstudio-connect.gcfg:%s", problem);
+    char *why = cm_fmt(
+        "Error: Unable to load configuration: failed to parse gcfg data: /etc/rstudio-connect/rstudio-connect.gcfg:%s", problem);
     free(problem);
     return why;
 }
@@ -116,7 +118,7 @@ static bool is_int(const char *s)
 
 static bool is_bool(const char *s)
 {
-    static const char *const words[] = { "true", "yes", "on", "1", "false", "no", "off", "0" };
+    static const char *const words[] = {"true", "yes", "on", "1", "false", "no", "off", "0"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasecmp(s, words[i]) == 0)
             return true;
@@ -125,20 +127,25 @@ static bool is_bool(const char *s)
 
 static char *wrong_type(const struct pod *p)
 {
-    static const struct { const char *key, *section, *name; bool number; } typed[] = {
-        { "scheduler.minprocesseslimit", "Scheduler", "MinProcessesLimit", true },
-        { "scheduler.maxprocesseslimit", "Scheduler", "MaxProcessesLimit", true },
-        { "applications.scheduleconcurrency", "Applications", "ScheduleConcurrency", true },
-        { "applications.pythonenvironmentreaping", "Applications", "PythonEnvironmentReaping", false },
-        { "kubernetes.enabled", "Kubernetes", "Enabled", false },
+    static const struct {
+        const char *key, *section, *name;
+        bool number;
+    } typed[] = {
+        {"scheduler.minprocesseslimit", "Scheduler", "MinProcessesLimit", true},
+        {"scheduler.maxprocesseslimit", "Scheduler", "MaxProcessesLimit", true},
+        {"applications.scheduleconcurrency", "Applications", "ScheduleConcurrency", true},
+        {"applications.pythonenvironmentreaping", "Applications", "PythonEnvironmentReaping", false},
+        {"kubernetes.enabled", "Kubernetes", "Enabled", false},
     };
     for (size_t i = 0; i < sizeof typed / sizeof *typed; i++) {
         const json_t *all = json_object_get(p->settings, typed[i].key);
         for (size_t k = 0; k < json_array_size(all); k++) {
             const char *v = json_string_value(json_array_get(all, k));
             if (typed[i].number ? !is_int(v) : !is_bool(v))
-                return cm_fmt("Error: Unable to load configuration: failed to parse \"%s\" as %s: can't store data at section \"%s\", "
-                              "variable \"%s\"", v, typed[i].number ? "int" : "bool", typed[i].section, typed[i].name);
+                return cm_fmt(
+                    "Error: Unable to load configuration: failed to parse \"%s\" as %s: can't store data at section \"%s\", "
+                    "variable \"%s\"",
+                    v, typed[i].number ? "int" : "bool", typed[i].section, typed[i].name);
         }
     }
     return NULL;
@@ -146,17 +153,21 @@ static char *wrong_type(const struct pod *p)
 
 static char *wrong_executable(const struct pod *p)
 {
-    static const struct { const char *key, *name, *known; } tools[] = {
-        { "python.executable", "Python", "/opt/python/3.14.7/bin/python" },
-        { "quarto.executable", "Quarto", "/opt/quarto/1.9.38/bin/quarto" },
-        { "r.executable", "R", "/opt/R/4.5.1/bin/R" },
+    static const struct {
+        const char *key, *name, *known;
+    } tools[] = {
+        {"python.executable", "Python", "/opt/python/3.14.7/bin/python"},
+        {"quarto.executable", "Quarto", "/opt/quarto/1.9.38/bin/quarto"},
+        {"r.executable", "R", "/opt/R/4.5.1/bin/R"},
     };
     for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
         const json_t *all = json_object_get(p->settings, tools[i].key);
         for (size_t k = 0; k < json_array_size(all); k++)
             if (strcmp(json_string_value(json_array_get(all, k)), tools[i].known) != 0)
-                return cm_fmt("Error: Unable to configure execution environments: unable to initialize local environment: Unable to use %s "
-                              "on this system: %s: no such file or directory", tools[i].name, json_string_value(json_array_get(all, k)));
+                return cm_fmt(
+                    "Error: Unable to configure execution environments: unable to initialize local environment: Unable to use %s "
+                    "on this system: %s: no such file or directory",
+                    tools[i].name, json_string_value(json_array_get(all, k)));
     }
     return NULL;
 }
@@ -173,12 +184,16 @@ static char *wrong_key(struct pod *p)
     bool elsewhere = data_dir == NULL || strcmp(data_dir, WORLD_DATA_DIR) != 0;
     if (!elsewhere && strcmp(hex, info_text(p->w, "secret_sha256")) == 0 && !drill_is(p->w, "pod-crashes"))
         return NULL;
-    return cm_fmt("Error: Unable to initialize the database: Secret key mismatch between database and file; the database was previously used "
-                  "with a different secret key that began with: %.4s", info_text(p->w, "secret_begin"));
+    return cm_fmt(
+        "Error: Unable to initialize the database: Secret key mismatch between database and file; the database was previously used "
+        "with a different secret key that began with: %.4s",
+        info_text(p->w, "secret_begin"));
 }
 
 /* "postgres://user[:password]@host[:port]/database[?…]" cut apart in place; false: not of that form. */
-struct url { char *text, *user, *password, *host, *database, *query; };
+struct url {
+    char *text, *user, *password, *host, *database, *query;
+};
 
 static bool cut(struct url *u)
 {
@@ -205,7 +220,8 @@ static bool cut(struct url *u)
 static char *database_fault(const char *why) { return cm_fmt("Error: Unable to initialize the database: %s", why); }
 
 /* One of the two databases by its settings. NULL: the URL leads to the world's server. */
-static char *check_url(const struct pod *p, const char *key, const char *password_key, const char *variable, struct url *u, char **password)
+static char *check_url(const struct pod *p, const char *key, const char *password_key, const char *variable, struct url *u,
+                       char **password)
 {
     const char *url = gcfg_last(p->settings, key), *said = gcfg_last(p->settings, password_key);
     u->text = cm_strdup(url != NULL ? url : "");
@@ -215,8 +231,9 @@ static char *check_url(const struct pod *p, const char *key, const char *passwor
     if (*password == NULL)
         *password = cm_strdup(said != NULL ? said : u->password != NULL ? u->password : "");
     if (strcmp(u->host, "db.example.com") != 0) {
-        cm_autofree char *why = cm_fmt("failed to connect to `host=%s user=%s database=%s`: hostname resolving error (lookup %s: no such host)",
-                                       u->host, u->user, u->database, u->host);
+        cm_autofree char *why =
+            cm_fmt("failed to connect to `host=%s user=%s database=%s`: hostname resolving error (lookup %s: no such host)",
+                   u->host, u->user, u->database, u->host);
         return database_fault(why);
     }
     if (u->query == NULL || (strstr(u->query, "sslmode=disable") == NULL && strstr(u->query, "sslmode=prefer") == NULL))
@@ -226,7 +243,7 @@ static char *check_url(const struct pod *p, const char *key, const char *passwor
 
 static char *open_database(struct pod *p)
 {
-    struct url core = { 0 }, extra = { 0 };
+    struct url core = {0}, extra = {0};
     char *password = NULL, *other = NULL, *why;
     cm_autofree char *owner = cm_fmt("pod:%s", p->name);
     const char *provider = gcfg_last(p->settings, "database.provider");
@@ -235,8 +252,8 @@ static char *open_database(struct pod *p)
     why = check_url(p, "postgres.url", "postgres.password", "CONNECT_POSTGRES_PASSWORD", &core, &password);
     bool two = gcfg_last(p->settings, "postgres.instrumentationurl") != NULL;
     if (why == NULL && two)
-        why = check_url(p, "postgres.instrumentationurl", "postgres.instrumentationpassword", "CONNECT_POSTGRES_INSTRUMENTATIONPASSWORD",
-                        &extra, &other);
+        why = check_url(p, "postgres.instrumentationurl", "postgres.instrumentationpassword",
+                        "CONNECT_POSTGRES_INSTRUMENTATIONPASSWORD", &extra, &other);
     if (why == NULL) {
         char *said = sessions_open(p->w, owner, core.user, password, core.database, NULL);
         if (said == NULL && two)

@@ -10,15 +10,26 @@
 
 enum { R = 1, PY = 2, QUARTO = 4 };
 
-static const struct { const char *mode, *what; int uses; } modes[] = {
-    { "shiny", "Dashboard", R }, { "python-fastapi", "Scoring API", PY }, { "quarto-static", "Weekly report", QUARTO | PY },
-    { "rmd-static", "Quality report", R }, { "static", "Handbook", 0 }, { "python-streamlit", "Explorer", PY }, { "api", "Plumber API", R },
-    { "python-dash", "Sales board", PY }, { "jupyter-static", "Notebook", PY }, { "quarto-shiny", "Planner", QUARTO | R },
-    { "python-shiny", "Simulator", PY }, { "rmd-shiny", "Survey", R },
+static const struct {
+    const char *mode, *what;
+    int uses;
+} modes[] = {
+    {"shiny", "Dashboard", R},
+    {"python-fastapi", "Scoring API", PY},
+    {"quarto-static", "Weekly report", QUARTO | PY},
+    {"rmd-static", "Quality report", R},
+    {"static", "Handbook", 0},
+    {"python-streamlit", "Explorer", PY},
+    {"api", "Plumber API", R},
+    {"python-dash", "Sales board", PY},
+    {"jupyter-static", "Notebook", PY},
+    {"quarto-shiny", "Planner", QUARTO | R},
+    {"python-shiny", "Simulator", PY},
+    {"rmd-shiny", "Survey", R},
 };
-static const char *const r_versions[] = { "4.4.3", "4.5.1", "4.4.1" };
-static const char *const py_versions[] = { "3.12.11", "3.13.5", "3.12.4" };
-static const char *const fields[] = { "Finance", "Logistics", "Clinical", "Marketing", "Forecasting", "Research", "Safety" };
+static const char *const r_versions[] = {"4.4.3", "4.5.1", "4.4.1"};
+static const char *const py_versions[] = {"3.12.11", "3.13.5", "3.12.4"};
+static const char *const fields[] = {"Finance", "Logistics", "Clinical", "Marketing", "Forecasting", "Research", "Safety"};
 
 static void make_guid(char out[40], uint64_t a, uint64_t b)
 {
@@ -30,8 +41,12 @@ static void make_item(const struct world *w, struct item *i, size_t index)
 {
     uint64_t h = world_hash(w->options.seed, index + 1000);
     size_t m = index < 6 ? index : (size_t)(h % (sizeof modes / sizeof *modes));
-    *i = (struct item){ .index = index, .mode = modes[m].mode, .published = index % 17 != 5, .acl = index % 11 == 3,
-                        .owner = (int)(index % 3), .min_processes = index % 13 == 0 ? 2 : 0 };
+    *i = (struct item){.index = index,
+                       .mode = modes[m].mode,
+                       .published = index % 17 != 5,
+                       .acl = index % 11 == 3,
+                       .owner = (int)(index % 3),
+                       .min_processes = index % 13 == 0 ? 2 : 0};
     make_guid(i->guid, h, world_hash(h, 3));
     size_t v = index < 6 ? index % 2 : (size_t)((h >> 8) % 3);
     i->r_version = (modes[m].uses & R) != 0 ? r_versions[v] : NULL;
@@ -40,7 +55,8 @@ static void make_item(const struct world *w, struct item *i, size_t index)
     i->weight = (int)(1000 / (1 + (world_hash(h, 9) % 40)));
     if (index == 0)
         i->weight = 4000;
-    snprintf(i->title, sizeof i->title, "%s %s %zu", fields[(h >> 16) % (sizeof fields / sizeof *fields)], modes[m].what, index + 1);
+    snprintf(i->title, sizeof i->title, "%s %s %zu", fields[(h >> 16) % (sizeof fields / sizeof *fields)], modes[m].what,
+             index + 1);
     snprintf(i->name, sizeof i->name, "item-%zu", index + 1);
     if (index % 9 == 1)
         snprintf(i->vanity, sizeof i->vanity, "/team-%zu/", index + 1);
@@ -78,10 +94,10 @@ const char *owner_guid(const struct world *w, int owner, char out[40])
 
 json_t *owner_json(const struct world *w, int owner)
 {
-    static const char *const names[][3] = { { "ann", "Ann", "Arbor" }, { "bob", "Bob", "Bergen" }, { "carol", "Carol", "Cordoba" } };
+    static const char *const names[][3] = {{"ann", "Ann", "Arbor"}, {"bob", "Bob", "Bergen"}, {"carol", "Carol", "Cordoba"}};
     char guid[40];
-    return json_pack("{s:s, s:s, s:s, s:s}", "guid", owner_guid(w, owner, guid), "username", names[owner][0], "first_name", names[owner][1],
-                     "last_name", names[owner][2]);
+    return json_pack("{s:s, s:s, s:s, s:s}", "guid", owner_guid(w, owner, guid), "username", names[owner][0], "first_name",
+                     names[owner][1], "last_name", names[owner][2]);
 }
 
 /* What content runs in: the deployed release's executionEnvironments. New reference. */
@@ -89,9 +105,8 @@ json_t *content_images(struct world *w)
 {
     size_t i;
     json_t *r, *found = NULL;
-    json_array_foreach(w->releases, i, r)
-        if (strcmp(cm_json_text(r, "status", ""), "deployed") == 0)
-            found = json_object_get(json_object_get(r, "values"), "executionEnvironments");
+    json_array_foreach(w->releases, i, r) if (strcmp(cm_json_text(r, "status", ""), "deployed") == 0) found =
+        json_object_get(json_object_get(r, "values"), "executionEnvironments");
     return json_is_array(found) ? json_incref(found) : json_array();
 }
 
@@ -102,7 +117,8 @@ static bool has_version(const json_t *image, const char *language, const char *w
     size_t n = exactness == 0 ? strlen(wanted) + 1 : strcspn(wanted, ".");
     if (exactness == 1)
         n += 1 + strcspn(wanted + n + 1, ".");
-    json_array_foreach(json_object_get(json_object_get(image, language), "installations"), i, one) {
+    json_array_foreach(json_object_get(json_object_get(image, language), "installations"), i, one)
+    {
         const char *version = cm_json_text(one, "version", "");
         if (exactness == 3 || strncmp(version, wanted, n) == 0)
             return true;
@@ -126,12 +142,14 @@ char *item_image(struct world *w, const struct item *i, char **why)
     size_t k;
     json_t *image;
     for (int exactness = 0; exactness < 3; exactness++)
-        json_array_foreach(images, k, image)
-            if (fits(image, i, exactness))
-                return cm_strdup(cm_json_text(image, "name", ""));
+        json_array_foreach(images, k, image) if (fits(image, i, exactness)) return cm_strdup(cm_json_text(image, "name", ""));
     *why = cm_fmt("Cannot find compatible environment: no compatible Kubernetes environment with %s version %s",
-                  i->py_version != NULL ? "Python" : i->r_version != NULL ? "R" : "Quarto",
-                  i->py_version != NULL ? i->py_version : i->r_version != NULL ? i->r_version : i->quarto_version);
+                  i->py_version != NULL  ? "Python"
+                  : i->r_version != NULL ? "R"
+                                         : "Quarto",
+                  i->py_version != NULL  ? i->py_version
+                  : i->r_version != NULL ? i->r_version
+                                         : i->quarto_version);
     return NULL;
 }
 
@@ -151,7 +169,9 @@ static void set_includes(const struct request *r, const struct item *i, const ch
         if (strcmp(word, "owner") == 0)
             json_object_set_new(o, "owner", owner_json(r->w, i->owner));
         else if (strcmp(word, "tags") == 0)
-            json_object_set_new(o, "tags", i->index % 4 == 0 ? json_pack("[{s:s, s:s, s:n}]", "id", "1", "name", "Critical", "parent_id") : json_array());
+            json_object_set_new(o, "tags",
+                                i->index % 4 == 0 ? json_pack("[{s:s, s:s, s:n}]", "id", "1", "name", "Critical", "parent_id")
+                                                  : json_array());
         else if (strcmp(word, "vanity_url") == 0)
             json_object_set_new(o, "vanity_url", i->vanity[0] != '\0' ? json_string(i->vanity) : json_null());
     }
@@ -159,10 +179,30 @@ static void set_includes(const struct request *r, const struct item *i, const ch
 
 json_t *item_json(const struct request *r, const struct item *i, const char *include)
 {
-    static const char *const nulls[] = { "connection_timeout", "read_timeout", "init_timeout", "idle_timeout", "max_processes",
-        "max_conns_per_process", "load_factor", "cpu_request", "cpu_limit", "memory_request", "memory_limit", "amd_gpu_limit", "nvidia_gpu_limit",
-        "service_account_name", "default_image_name", "default_environment_guid", "environment_guid", "node_version", "r_environment_management",
-        "default_r_environment_management", "py_environment_management", "default_py_environment_management", "run_as", NULL };
+    static const char *const nulls[] = {"connection_timeout",
+                                        "read_timeout",
+                                        "init_timeout",
+                                        "idle_timeout",
+                                        "max_processes",
+                                        "max_conns_per_process",
+                                        "load_factor",
+                                        "cpu_request",
+                                        "cpu_limit",
+                                        "memory_request",
+                                        "memory_limit",
+                                        "amd_gpu_limit",
+                                        "nvidia_gpu_limit",
+                                        "service_account_name",
+                                        "default_image_name",
+                                        "default_environment_guid",
+                                        "environment_guid",
+                                        "node_version",
+                                        "r_environment_management",
+                                        "default_r_environment_management",
+                                        "py_environment_management",
+                                        "default_py_environment_management",
+                                        "run_as",
+                                        NULL};
     const char *host = "https://connect.example.com";
     char guid[40], created[32], deployed[32];
     cm_autofree char *bundle = cm_fmt("%zu", 100 + i->index * 3);
@@ -171,11 +211,16 @@ json_t *item_json(const struct request *r, const struct item *i, const char *inc
     cm_autofree char *dashboard = cm_fmt("%s/connect/#/apps/%s", host, i->guid);
     snprintf(created, sizeof created, "2025-%02zu-%02zuT08:00:00Z", 1 + i->index % 12, 1 + i->index % 28);
     snprintf(deployed, sizeof deployed, "2026-%02zu-%02zuT09:30:00Z", 1 + i->index % 8, 1 + i->index % 27);
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:b, s:s, s:s, s:s, s:s, s:s}", "guid", i->guid, "name", i->name,
-        "title", i->title, "description", "", "access_type", i->acl ? "acl" : i->index % 5 == 2 ? "all" : "logged_in", "locked", i->locked,
-        "locked_message", "", "created_time", created, "last_deployed_time", deployed, "app_mode", i->mode, "content_category", "", "parameterized", 0,
-        "bundle_id", i->published ? json_string(bundle) : json_null(), "run_as_current_user", 0, "owner_guid", owner_guid(r->w, i->owner, guid),
-        "content_url", url, "dashboard_url", dashboard, "app_role", i->acl ? "viewer" : "editor", "id", id);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:b, s:s, s:s, s:s, s:s, s:s}", "guid",
+                          i->guid, "name", i->name, "title", i->title, "description", "", "access_type",
+                          i->acl              ? "acl"
+                          : i->index % 5 == 2 ? "all"
+                                              : "logged_in",
+                          "locked", i->locked, "locked_message", "", "created_time", created, "last_deployed_time", deployed,
+                          "app_mode", i->mode, "content_category", "", "parameterized", 0, "bundle_id",
+                          i->published ? json_string(bundle) : json_null(), "run_as_current_user", 0, "owner_guid",
+                          owner_guid(r->w, i->owner, guid), "content_url", url, "dashboard_url", dashboard, "app_role",
+                          i->acl ? "viewer" : "editor", "id", id);
     set_nulls(o, nulls);
     json_object_set_new(o, "min_processes", i->min_processes > 0 ? json_integer(i->min_processes) : json_null());
     json_object_set_new(o, "r_version", text_or_null(i->r_version));

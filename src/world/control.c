@@ -13,10 +13,15 @@
 
 #include "world/world.h"
 
-static const struct { const char *name; tool run; } tools[] = {
-    { "systemctl", tool_systemctl }, { "pgrep", tool_pgrep }, { "findmnt", tool_findmnt }, { "license-manager", tool_license_manager },
-    { "connect", tool_connect }, { "rstudio-connect", tool_connect }, { "access", tool_access }, { "backup", tool_backup },
-    { "helm", tool_helm }, { "kubectl", tool_kubectl },
+static const struct {
+    const char *name;
+    tool run;
+} tools[] = {
+    {"systemctl", tool_systemctl}, {"pgrep", tool_pgrep},
+    {"findmnt", tool_findmnt},     {"license-manager", tool_license_manager},
+    {"connect", tool_connect},     {"rstudio-connect", tool_connect},
+    {"access", tool_access},       {"backup", tool_backup},
+    {"helm", tool_helm},           {"kubectl", tool_kubectl},
 };
 
 static void call_free(struct call *c)
@@ -69,7 +74,7 @@ void call_done(struct call *c, int status)
     if (c->answered)
         return;
     c->answered = true;
-    state_flush(c->w);                    /* what was done is kept before anyone hears of it */
+    state_flush(c->w); /* what was done is kept before anyone hears of it */
     if (c->orphan) {
         call_free(c);
         return;
@@ -139,7 +144,7 @@ static void serve(struct call *c)
     struct world *w = c->w;
     int status = 127;
     bool found = false;
-    marker_look(w);                       /* what was done to files before this call stands before it */
+    marker_look(w); /* what was done to files before this call stands before it */
     drill_look(w);
     w->acting = c->pid;
     for (size_t i = 0; i < sizeof tools / sizeof *tools && !found; i++) {
@@ -163,7 +168,7 @@ static void serve(struct call *c)
 static void more(struct call *c, const char *bytes, size_t n)
 {
     uint32_t length = 0;
-    if (c->argv != NULL) {                /* served already: a byte of a client that pauses */
+    if (c->argv != NULL) { /* served already: a byte of a client that pauses */
         if (c->on_byte != NULL && n > 0) {
             void (*then)(struct call *, char) = c->on_byte;
             c->on_byte = NULL;
@@ -199,7 +204,7 @@ static void gone(struct call *c)
         violation_check(c->w);
         state_flush(c->w);
     }
-    if (c->deferred && !c->answered && c->pod == NULL) {     /* what it began goes on without it, as systemd's jobs do */
+    if (c->deferred && !c->answered && c->pod == NULL) { /* what it began goes on without it, as systemd's jobs do */
         cm_watch_drop(c->watch);
         c->watch = NULL;
         c->orphan = true;
@@ -232,26 +237,31 @@ static void call_ready(void *ctx, int fd, short revents)
 static void accepted(void *ctx, int fd, short revents)
 {
     struct world *w = ctx;
-    struct ucred who = { 0 };
+    struct ucred who = {0};
     socklen_t n = sizeof who;
     int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
     (void)revents;
     if (client < 0)
         return;
     struct call *c = cm_alloc(sizeof *c);
-    *c = (struct call){ .w = w, .fd = client, .in = CM_STR(CM_STR_BIG), .sending = CM_STR(CM_STR_BIG), .out = CM_STR(CM_STR_BIG),
-                        .errout = CM_STR(CM_STR_PAGE), .next = w->calls };
+    *c = (struct call){.w = w,
+                       .fd = client,
+                       .in = CM_STR(CM_STR_BIG),
+                       .sending = CM_STR(CM_STR_BIG),
+                       .out = CM_STR(CM_STR_BIG),
+                       .errout = CM_STR(CM_STR_PAGE),
+                       .next = w->calls};
     w->calls = c;
     if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0)
         c->pid = who.pid;
     c->watch = cm_loop_fd(w->loop, client, POLLIN, call_ready, c);
-    call_ready(c, client, POLLIN);        /* the request is mostly there already */
+    call_ready(c, client, POLLIN); /* the request is mostly there already */
 }
 
 /* The name is bound as a short relative one: a socket's path has 108 bytes, a DIR may have more. */
 int control_open(struct world *w, struct cm_err **err)
 {
-    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
     int back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     snprintf(a.sun_path, sizeof a.sun_path, "control.sock");
     bool bound = back >= 0 && fd >= 0 && chdir(w->dir) == 0;

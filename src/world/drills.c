@@ -12,31 +12,33 @@
 #include "base/text.h"
 #include "world/world.h"
 
-static const struct { const char *name, *what; } drills[] = {
-    { "helm-fails", "an admission webhook refuses what helm applies; the revision is failed" },
-    { "helm-killed", "helm is killed between its two phases; the release stays pending" },
-    { "helm-slow", "helm takes 0.7 s between its two phases" },
-    { "foreign-helm", "somebody else upgrades the release right after us; at its end their revision is withdrawn" },
-    { "pod-never-ready", "the pod's image cannot be pulled" },
-    { "pod-crashes", "Connect in the pod ends with a secret key mismatch" },
-    { "pod-slow", "the pod takes more than a second to become ready" },
-    { "api-502", "a proxy answers 502 while content is built; every second of those requests was carried out" },
-    { "api-slow", "every answer of Connect's API takes 150 ms" },
-    { "build-fails", "the environment of one item cannot be built" },
-    { "build-forgotten", "the server forgets the task of the first build; the job goes on" },
-    { "cache-delete-fails", "runtime caches cannot be deleted" },
-    { "service-comes-back", "an automation unmasks and starts the service 40 ms after each stop" },
-    { "session-stays", "somebody else's session of Connect's role stays in the database" },
-    { "wrong-storage", "the claim leads to a copy of the data folder, with the same secret key" },
-    { "datadir-local", "the old server's data folder lies on a local disk" },
-    { "license-no-offhost", "the license does not allow off-host execution" },
-    { "license-expired", "Connect in the pod has no valid license and answers 402" },
-    { "versions-differ", "the old server runs an older Connect than the chart's" },
-    { "lock-lost", "our session's advisory lock is lost when helm begins, and another run takes it" },
-    { "rights-missing", "the kubeconfig may not read volumes and events, nor exec" },
-    { "admission-refuses", "the cluster refuses Jobs and Deployments that kubectl creates" },
-    { "host-unreachable", "the old server's shell is not reached" },
-    { "webhook-fails", "the webhook answers 500" },
+static const struct {
+    const char *name, *what;
+} drills[] = {
+    {"helm-fails", "an admission webhook refuses what helm applies; the revision is failed"},
+    {"helm-killed", "helm is killed between its two phases; the release stays pending"},
+    {"helm-slow", "helm takes 0.7 s between its two phases"},
+    {"foreign-helm", "somebody else upgrades the release right after us; at its end their revision is withdrawn"},
+    {"pod-never-ready", "the pod's image cannot be pulled"},
+    {"pod-crashes", "Connect in the pod ends with a secret key mismatch"},
+    {"pod-slow", "the pod takes more than a second to become ready"},
+    {"api-502", "a proxy answers 502 while content is built; every second of those requests was carried out"},
+    {"api-slow", "every answer of Connect's API takes 150 ms"},
+    {"build-fails", "the environment of one item cannot be built"},
+    {"build-forgotten", "the server forgets the task of the first build; the job goes on"},
+    {"cache-delete-fails", "runtime caches cannot be deleted"},
+    {"service-comes-back", "an automation unmasks and starts the service 40 ms after each stop"},
+    {"session-stays", "somebody else's session of Connect's role stays in the database"},
+    {"wrong-storage", "the claim leads to a copy of the data folder, with the same secret key"},
+    {"datadir-local", "the old server's data folder lies on a local disk"},
+    {"license-no-offhost", "the license does not allow off-host execution"},
+    {"license-expired", "Connect in the pod has no valid license and answers 402"},
+    {"versions-differ", "the old server runs an older Connect than the chart's"},
+    {"lock-lost", "our session's advisory lock is lost when helm begins, and another run takes it"},
+    {"rights-missing", "the kubeconfig may not read volumes and events, nor exec"},
+    {"admission-refuses", "the cluster refuses Jobs and Deployments that kubectl creates"},
+    {"host-unreachable", "the old server's shell is not reached"},
+    {"webhook-fails", "the webhook answers 500"},
 };
 
 void drills_print(void)
@@ -122,7 +124,8 @@ void drill_look(struct world *w)
 /* Our lock's backend ends, and "another run" has the lock until the drill ends. */
 static void take_lock_away(struct world *w)
 {
-    static const char find[] = "select l.pid, l.classid::bigint, l.objid::bigint, l.objsubid from pg_locks l join pg_stat_activity a on a.pid = l.pid "
+    static const char find[] =
+        "select l.pid, l.classid::bigint, l.objid::bigint, l.objsubid from pg_locks l join pg_stat_activity a on a.pid = l.pid "
         "join pg_database d on d.oid = l.database where l.locktype = 'advisory' and l.granted and d.datname = current_database() and "
         "a.application_name like 'connect-migrate%'";
     PGconn *c = (PGconn *)postgres_admin(w, info_text(w, "database.core"));

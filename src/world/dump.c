@@ -16,13 +16,15 @@ static json_t *units(const struct world *w)
     json_t *out = json_object(), *unit;
     const char *host;
     json_object_foreach(json_object_get(w->state[STATE_VM], "units"), host, unit)
-        set(out, host, json_pack("{s:s, s:s}", "active", cm_json_text(unit, "active", ""), "enabled", cm_json_text(unit, "enabled", "")));
+        set(out, host,
+            json_pack("{s:s, s:s}", "active", cm_json_text(unit, "active", ""), "enabled", cm_json_text(unit, "enabled", "")));
     return out;
 }
 
 static json_t *temporary_settings(const char *gcfg)
 {
-    static const char *const keys[] = { "scheduler.minprocesseslimit", "applications.scheduleconcurrency", "applications.pythonenvironmentreaping" };
+    static const char *const keys[] = {"scheduler.minprocesseslimit", "applications.scheduleconcurrency",
+                                       "applications.pythonenvironmentreaping"};
     char *problem = NULL;
     cm_autojson read = gcfg_read(gcfg, &problem);
     json_t *out = json_object();
@@ -38,11 +40,13 @@ static json_t *releases(const struct world *w)
 {
     json_t *out = json_array(), *r;
     size_t i;
-    json_array_foreach(w->releases, i, r) {
+    json_array_foreach(w->releases, i, r)
+    {
         const char *purpose = json_string_value(json_object_get(json_object_get(r, "labels"), "connect-migrate/purpose"));
         json_array_append_new(out, json_pack("{s:s, s:I, s:s, s:s, s:o}", "name", cm_json_text(r, "name", ""), "revision",
-            (json_int_t)cm_json_int(r, "revision", 0), "status", cm_json_text(r, "status", ""), "purpose", purpose != NULL ? purpose : "", "temporary",
-            temporary_settings(chart_gcfg(json_object_get(r, "manifests")))));
+                                             (json_int_t)cm_json_int(r, "revision", 0), "status", cm_json_text(r, "status", ""),
+                                             "purpose", purpose != NULL ? purpose : "", "temporary",
+                                             temporary_settings(chart_gcfg(json_object_get(r, "manifests")))));
     }
     return out;
 }
@@ -51,13 +55,14 @@ static json_t *pods(const struct world *w)
 {
     json_t *out = json_array(), *o;
     size_t i;
-    json_array_foreach(w->state[STATE_OBJECTS], i, o) {
+    json_array_foreach(w->state[STATE_OBJECTS], i, o)
+    {
         if (strcmp(cm_json_text(o, "kind", ""), "Pod") != 0)
             continue;
         const char *release = json_string_value(json_object_get(cm_json_at(o, "metadata.labels"), "app.kubernetes.io/instance"));
         const json_t *box = json_array_get(cm_json_at(o, "status.containerStatuses"), 0);
-        json_array_append_new(out, json_pack("{s:s, s:s, s:b}", "release", release != NULL ? release : "", "phase", cm_json_text(o, "status.phase", ""),
-                                             "ready", cm_json_bool(box, "ready", false)));
+        json_array_append_new(out, json_pack("{s:s, s:s, s:b}", "release", release != NULL ? release : "", "phase",
+                                             cm_json_text(o, "status.phase", ""), "ready", cm_json_bool(box, "ready", false)));
     }
     return out;
 }
@@ -66,7 +71,8 @@ static json_t *labels(const struct world *w)
 {
     json_t *out = json_object(), *o;
     size_t i;
-    json_array_foreach(w->state[STATE_OBJECTS], i, o) {
+    json_array_foreach(w->state[STATE_OBJECTS], i, o)
+    {
         const json_t *all = cm_json_at(o, "metadata.labels");
         if (strcmp(cm_json_text(o, "kind", ""), "ServiceAccount") == 0)
             set(out, object_name(o), all != NULL ? json_deep_copy(all) : json_object());
@@ -78,7 +84,8 @@ static json_t *others(const struct world *w)
 {
     json_t *out = json_object(), *o;
     size_t i;
-    json_array_foreach(w->state[STATE_OBJECTS], i, o) {
+    json_array_foreach(w->state[STATE_OBJECTS], i, o)
+    {
         const char *kind = cm_json_text(o, "kind", "");
         if (strcmp(kind, "Pod") != 0 && strcmp(kind, "Event") != 0 && strcmp(kind, "ServiceAccount") != 0) {
             json_t *list = json_object_get(out, kind);
@@ -96,7 +103,8 @@ static json_t *built(const struct world *w)
 {
     json_t *out = json_object(), *job;
     size_t i;
-    json_array_foreach(w->jobs, i, job) {
+    json_array_foreach(w->jobs, i, job)
+    {
         const char *guid = cm_json_text(job, "content_guid", "");
         if (cm_json_int(job, "exit_code", -1) == 0)
             set(out, guid, json_integer(json_integer_value(json_object_get(out, guid)) + 1));
@@ -128,25 +136,26 @@ static json_t *in_force(struct world *w)
     const json_t *map = NULL;
     size_t i;
     json_t *o;
-    json_array_foreach(w->state[STATE_OBJECTS], i, o)
-        if (strcmp(cm_json_text(o, "kind", ""), "ConfigMap") == 0 && json_object_get(json_object_get(o, "data"), "rstudio-connect.gcfg") != NULL)
-            map = o;
+    json_array_foreach(w->state[STATE_OBJECTS], i,
+                       o) if (strcmp(cm_json_text(o, "kind", ""), "ConfigMap") == 0 &&
+                              json_object_get(json_object_get(o, "data"), "rstudio-connect.gcfg") != NULL) map = o;
     const char *gcfg = json_string_value(json_object_get(json_object_get(map, "data"), "rstudio-connect.gcfg"));
     return map != NULL ? temporary_settings(gcfg != NULL ? gcfg : "") : json_null();
 }
 
 int world_dump(const char *dir, struct cm_err **err)
 {
-    struct world w = { .dir = cm_path_absolute(dir) };
+    struct world w = {.dir = cm_path_absolute(dir)};
     cm_autofree char *info = world_path(&w, "world.json");
     cm_autofree char *marker = world_path(&w, "vm" WORLD_DATA_DIR "/.connect-migrate");
     if (!cm_file_exists(info))
         return cm_fail(err, CM_E_USAGE, "there is no world in %s", dir);
     if (state_load(&w, err) != 0 || builds_open(&w, err) != 0)
         return -1;
-    cm_autojson out = json_pack("{s:o, s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "nodes", units(&w), "marker", cm_file_exists(marker), "access",
-        cm_json_text(w.state[STATE_VM], "access", ""), "backup", cm_json_text(w.state[STATE_VM], "backup", NULL) != NULL, "releases", releases(&w), "pods",
-        sorted(pods(&w)), "serviceaccounts", labels(&w), "objects", others(&w), "caches",
+    cm_autojson out = json_pack(
+        "{s:o, s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "nodes", units(&w), "marker", cm_file_exists(marker), "access",
+        cm_json_text(w.state[STATE_VM], "access", ""), "backup", cm_json_text(w.state[STATE_VM], "backup", NULL) != NULL,
+        "releases", releases(&w), "pods", sorted(pods(&w)), "serviceaccounts", labels(&w), "objects", others(&w), "caches",
         sorted(json_incref(json_object_get(w.state[STATE_CONNECT], "caches"))), "built", built(&w), "settings", in_force(&w));
     json_t *list;
     const char *kind;

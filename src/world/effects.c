@@ -71,14 +71,14 @@ void violation_check(struct world *w)
         json_t *nodes = json_array(), *pods = json_array();
         const char *node;
         json_t *unit;
-        json_object_foreach(json_object_get(w->state[STATE_VM], "units"), node, unit)
-            if (vm_node_up(w, node))
-                json_array_append_new(nodes, json_string(node));
+        json_object_foreach(json_object_get(w->state[STATE_VM], "units"), node, unit) if (vm_node_up(w, node))
+            json_array_append_new(nodes, json_string(node));
         for (const struct pod *p = w->pods; p != NULL; p = p->next)
             json_array_append_new(pods, json_string(p->name));
-        effect(w, "VIOLATION", json_pack("{s:s, s:o, s:o}", "why",
-                                         other != NULL ? "pods of two releases on one database"
-                                                       : "Connect runs on a node and in a pod", "nodes", nodes, "pods", pods));
+        effect(w, "VIOLATION",
+               json_pack("{s:s, s:o, s:o}", "why",
+                         other != NULL ? "pods of two releases on one database" : "Connect runs on a node and in a pod", "nodes",
+                         nodes, "pods", pods));
     }
     w->violated = bad;
 }
@@ -90,7 +90,7 @@ void marker_look(struct world *w)
     size_t n = 0;
     if (cm_file_read(path, 1 << 16, &now, &n, NULL) != 0)
         now = NULL;
-    if (now != NULL && n == 0) {         /* being written; its close comes too */
+    if (now != NULL && n == 0) { /* being written; its close comes too */
         free(now);
         return;
     }

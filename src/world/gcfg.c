@@ -10,7 +10,11 @@
 #include "base/file.h"
 #include "world/world.h"
 
-struct reader { const char *at; int line; char *problem; };
+struct reader {
+    const char *at;
+    int line;
+    char *problem;
+};
 
 static bool refuse(struct reader *r, const char *why)
 {
@@ -63,7 +67,7 @@ static bool read_quoted(struct reader *r, struct cm_str *out)
 
 static bool read_value(struct reader *r, struct cm_str *out)
 {
-    size_t keep = 0;                      /* up to here blanks at the end are the value's own */
+    size_t keep = 0; /* up to here blanks at the end are the value's own */
     skip_blanks(r);
     while (*r->at != '\0' && *r->at != '\n' && *r->at != ';' && *r->at != '#') {
         if (*r->at == '"') {
@@ -154,7 +158,7 @@ static bool read_variable(struct reader *r, const char *section, json_t *into)
 
 json_t *gcfg_read(const char *text, char **problem)
 {
-    struct reader r = { text, 1, NULL };
+    struct reader r = {text, 1, NULL};
     cm_autostr section = CM_STR(CM_STR_LINE);
     json_t *into = json_object();
     if (strncmp(text, "\xef\xbb\xbf", 3) == 0)

@@ -13,26 +13,48 @@
 
 #define PAUSE_MS "4"
 
-static const char *const valued[] = { "namespace", "n=namespace", "kube-context", "kubeconfig", "version", "values", "f=values", "labels",
-    "l=labels", "timeout", "history-max", "output", "o=output", "description", "template", "revision", "max", "filter", "selector", "show-only",
-    "s=show-only", "api-versions", "kube-version", "repo", "cascade", NULL };
-static const char *const bare[] = { "install", "i=install", "create-namespace", "no-headers", "short", "q=short", "all", "a=all", "debug",
-    "wait", "atomic", "skip-crds", "include-crds", "no-hooks", "dry-run", "all-namespaces", "A=all-namespaces", "keep-history",
-    "show-labels", "pending", "failed", "deployed", "reset-values", "ignore-not-found", "hide-notes", "skip-schema-validation",
-    "is-upgrade", "disable-openapi-validation", NULL };
+static const char *const valued[] = {
+    "namespace", "n=namespace", "kube-context", "kubeconfig",   "version",      "values",   "f=values", "labels", "l=labels",
+    "timeout",   "history-max", "output",       "o=output",     "description",  "template", "revision", "max",    "filter",
+    "selector",  "show-only",   "s=show-only",  "api-versions", "kube-version", "repo",     "cascade",  NULL};
+static const char *const bare[] = {"install",
+                                   "i=install",
+                                   "create-namespace",
+                                   "no-headers",
+                                   "short",
+                                   "q=short",
+                                   "all",
+                                   "a=all",
+                                   "debug",
+                                   "wait",
+                                   "atomic",
+                                   "skip-crds",
+                                   "include-crds",
+                                   "no-hooks",
+                                   "dry-run",
+                                   "all-namespaces",
+                                   "A=all-namespaces",
+                                   "keep-history",
+                                   "show-labels",
+                                   "pending",
+                                   "failed",
+                                   "deployed",
+                                   "reset-values",
+                                   "ignore-not-found",
+                                   "hide-notes",
+                                   "skip-schema-validation",
+                                   "is-upgrade",
+                                   "disable-openapi-validation",
+                                   NULL};
 
-static int fail(struct call *c, const struct cm_err *err)
-{
-    return call_fail(c, "Error: %s", cm_err_message(err));
-}
+static int fail(struct call *c, const struct cm_err *err) { return call_fail(c, "Error: %s", cm_err_message(err)); }
 
 json_t *release_current(struct world *w, const char *ns, const char *name)
 {
     size_t i;
     json_t *r, *found = NULL;
-    json_array_foreach(w->releases, i, r)
-        if (strcmp(cm_json_text(r, "name", ""), name) == 0 && strcmp(cm_json_text(r, "namespace", ""), ns) == 0)
-            found = r;
+    json_array_foreach(w->releases, i, r) if (strcmp(cm_json_text(r, "name", ""), name) == 0 &&
+                                              strcmp(cm_json_text(r, "namespace", ""), ns) == 0) found = r;
     return found;
 }
 
@@ -40,10 +62,9 @@ json_t *release_deployed(struct world *w, const char *ns, const char *name)
 {
     size_t i;
     json_t *r, *found = NULL;
-    json_array_foreach(w->releases, i, r)
-        if (strcmp(cm_json_text(r, "name", ""), name) == 0 && strcmp(cm_json_text(r, "namespace", ""), ns) == 0 &&
-            strcmp(cm_json_text(r, "status", ""), "deployed") == 0)
-            found = r;
+    json_array_foreach(w->releases, i, r) if (strcmp(cm_json_text(r, "name", ""), name) == 0 &&
+                                              strcmp(cm_json_text(r, "namespace", ""), ns) == 0 &&
+                                              strcmp(cm_json_text(r, "status", ""), "deployed") == 0) found = r;
     return found;
 }
 
@@ -55,8 +76,11 @@ static int check_chart(struct call *c, const struct args *a, const char *chart)
     if (!cm_ends(chart, WORLD_CHART) && !cm_ends(chart, WORLD_CHART "-" WORLD_CHART_VERSION ".tgz"))
         return call_fail(c, "Error: chart \"%s\" not found in https://helm.rstudio.com repository", cm_path_base(chart));
     if (version[0] != '\0' && strcmp(version, WORLD_CHART_VERSION) != 0)
-        return call_fail(c, "Error: chart \"" WORLD_CHART "\" matching %s not found in rstudio index. (try 'helm repo update'): no chart version "
-                         "found for " WORLD_CHART "-%s", version, version);
+        return call_fail(c,
+                         "Error: chart \"" WORLD_CHART
+                         "\" matching %s not found in rstudio index. (try 'helm repo update'): no chart version "
+                         "found for " WORLD_CHART "-%s",
+                         version, version);
     return 0;
 }
 
@@ -67,7 +91,8 @@ static json_t *given_values(struct call *c, const struct args *a, struct cm_err 
     const char **paths = cm_alloc((json_array_size(files) + 1) * sizeof *paths);
     size_t n = 0, i;
     json_t *list;
-    json_array_foreach(files, i, list) {
+    json_array_foreach(files, i, list)
+    {
         cm_autofree char *copy = cm_strdup(json_string_value(list));
         paths[n++] = cm_path_join(c->cwd, copy);
     }
@@ -92,7 +117,8 @@ static void print_manifests(struct cm_str *out, const json_t *manifests)
 {
     size_t i;
     json_t *m;
-    json_array_foreach(manifests, i, m) {
+    json_array_foreach(manifests, i, m)
+    {
         cm_str_addf(out, "---\n# Source: %s\n", cm_json_text(m, "source", ""));
         yaml_print(out, json_object_get(m, "object"), 0);
     }
@@ -102,7 +128,9 @@ static int helm_template(struct call *c, const struct args *a)
 {
     cm_autoerr err = NULL;
     cm_autojson given = NULL;
-    const char *release = a->count > 2 ? a->words[1] : "release-name", *chart = a->count > 2 ? a->words[2] : a->count > 1 ? a->words[1] : "";
+    const char *release = a->count > 2 ? a->words[1] : "release-name", *chart = a->count > 2   ? a->words[2]
+                                                                                : a->count > 1 ? a->words[1]
+                                                                                               : "";
     if (check_chart(c, a, chart) != 0)
         return 1;
     cm_autojson manifests = render(c, a, release, &given, &err);
@@ -126,10 +154,12 @@ static void set_status(struct world *w, json_t *r, const char *status, const cha
 /* Labels of users are handed down to later revisions unless given again; "null" takes one away (helm upgrade --labels). */
 static json_t *labels_for(const json_t *before, const struct args *a)
 {
-    json_t *labels = json_is_object(json_object_get(before, "labels")) ? json_deep_copy(json_object_get(before, "labels")) : json_object();
+    json_t *labels =
+        json_is_object(json_object_get(before, "labels")) ? json_deep_copy(json_object_get(before, "labels")) : json_object();
     size_t i;
     json_t *list;
-    json_array_foreach(json_object_get(a->options, "labels"), i, list) {
+    json_array_foreach(json_object_get(a->options, "labels"), i, list)
+    {
         cm_autofree char *copy = cm_strdup(json_string_value(list));
         char *rest = copy;
         for (char *pair; (pair = strsep(&rest, ",")) != NULL;) {
@@ -151,10 +181,12 @@ static json_t *record(struct call *c, const struct args *a, const json_t *before
     struct world *w = c->w;
     cm_autofree char *now = world_now();
     cm_autofree char *created = world_now_s();
-    json_t *r = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "name", a->words[1], "namespace", ns_of(a), "revision",
-        (json_int_t)cm_json_int(before, "revision", 0) + 1, "status", before != NULL ? "pending-upgrade" : "pending-install", "description",
-        before != NULL ? "Preparing upgrade" : "Initial install underway", "modified", now, "created", created, "first_deployed",
-        cm_json_text(before, "first_deployed", now), "labels", labels_for(before, a), "values", values_taken, "manifests", manifests_taken);
+    json_t *r = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "name", a->words[1], "namespace", ns_of(a),
+                          "revision", (json_int_t)cm_json_int(before, "revision", 0) + 1, "status",
+                          before != NULL ? "pending-upgrade" : "pending-install", "description",
+                          before != NULL ? "Preparing upgrade" : "Initial install underway", "modified", now, "created", created,
+                          "first_deployed", cm_json_text(before, "first_deployed", now), "labels", labels_for(before, a), "values",
+                          values_taken, "manifests", manifests_taken);
     json_array_append_new(w->releases, r);
     release_save(w, r);
     return r;
@@ -164,8 +196,8 @@ static void note_effect(struct world *w, const json_t *r, const char *status)
 {
     const json_t *labels = json_object_get(r, "labels");
     const char *purpose = json_string_value(json_object_get(labels, "connect-migrate/purpose"));
-    json_t *e = json_pack("{s:s, s:I, s:s}", "release", cm_json_text(r, "name", ""), "revision", (json_int_t)cm_json_int(r, "revision", 0), "purpose",
-                          purpose != NULL ? purpose : "");
+    json_t *e = json_pack("{s:s, s:I, s:s}", "release", cm_json_text(r, "name", ""), "revision",
+                          (json_int_t)cm_json_int(r, "revision", 0), "purpose", purpose != NULL ? purpose : "");
     if (status != NULL)
         set_text(e, "status", status);
     effect(w, "helm.upgrade", e);
@@ -176,8 +208,8 @@ static void prune(struct world *w, const char *ns, const char *name, long most)
     long have = 0;
     size_t i;
     json_t *r;
-    json_array_foreach(w->releases, i, r)
-        have += strcmp(cm_json_text(r, "name", ""), name) == 0 && strcmp(cm_json_text(r, "namespace", ""), ns) == 0;
+    json_array_foreach(w->releases, i, r) have +=
+        strcmp(cm_json_text(r, "name", ""), name) == 0 && strcmp(cm_json_text(r, "namespace", ""), ns) == 0;
     for (i = 0; most > 0 && have > most && i < json_array_size(w->releases);) {
         r = json_array_get(w->releases, i);
         bool ours = strcmp(cm_json_text(r, "name", ""), name) == 0 && strcmp(cm_json_text(r, "namespace", ""), ns) == 0;
@@ -199,12 +231,16 @@ static void say_deployed(struct call *c, const json_t *r)
     cm_autofree char *notes = chart_notes(name, ns, values);
     if (revision > 1)
         cm_str_addf(&c->out, "Release \"%s\" has been upgraded. Happy Helming!\n", name);
-    cm_str_addf(&c->out, "NAME: %s\nLAST DEPLOYED: %s\nNAMESPACE: %s\nSTATUS: %s\nREVISION: %lld\nTEST SUITE: None\nNOTES:\n%s", name,
-                cm_json_text(r, "modified", ""), ns, cm_json_text(r, "status", ""), revision, notes);
+    cm_str_addf(&c->out, "NAME: %s\nLAST DEPLOYED: %s\nNAMESPACE: %s\nSTATUS: %s\nREVISION: %lld\nTEST SUITE: None\nNOTES:\n%s",
+                name, cm_json_text(r, "modified", ""), ns, cm_json_text(r, "status", ""), revision, notes);
 }
 
 /* What the second phase needs of the first; lives with the call. */
-struct upgrade { char *ns, *name; long long revision; long history; };
+struct upgrade {
+    char *ns, *name;
+    long long revision;
+    long history;
+};
 
 static void upgrade_free(struct upgrade *u)
 {
@@ -217,10 +253,9 @@ static json_t *find_revision(struct world *w, const struct upgrade *u)
 {
     size_t i;
     json_t *r;
-    json_array_foreach(w->releases, i, r)
-        if (strcmp(cm_json_text(r, "name", ""), u->name) == 0 && strcmp(cm_json_text(r, "namespace", ""), u->ns) == 0 &&
-            cm_json_int(r, "revision", 0) == u->revision)
-            return r;
+    json_array_foreach(w->releases, i, r) if (strcmp(cm_json_text(r, "name", ""), u->name) == 0 &&
+                                              strcmp(cm_json_text(r, "namespace", ""), u->ns) == 0 &&
+                                              cm_json_int(r, "revision", 0) == u->revision) return r;
     return NULL;
 }
 
@@ -235,8 +270,9 @@ static void others_upgrade(struct world *w, json_t *ours)
     json_array_append_new(w->releases, r);
     set_status(w, ours, "superseded", "Upgrade complete");
     set_status(w, r, "deployed", "Upgrade complete");
-    effect(w, "helm.upgrade", json_pack("{s:s, s:I, s:s, s:s}", "release", cm_json_text(r, "name", ""), "revision", (json_int_t)cm_json_int(r, "revision", 0),
-                                        "purpose", "", "by", "somebody else"));
+    effect(w, "helm.upgrade",
+           json_pack("{s:s, s:I, s:s, s:s}", "release", cm_json_text(r, "name", ""), "revision",
+                     (json_int_t)cm_json_int(r, "revision", 0), "purpose", "", "by", "somebody else"));
 }
 
 void helm_others_withdraw(struct world *w)
@@ -247,8 +283,9 @@ void helm_others_withdraw(struct world *w)
             continue;
         cm_autofree char *ns = cm_strdup(cm_json_text(r, "namespace", ""));
         cm_autofree char *name = cm_strdup(cm_json_text(r, "name", ""));
-        effect(w, "secret.delete", json_pack("{s:s, s:I, s:s}", "release", name, "revision", (json_int_t)cm_json_int(r, "revision", 0), "by",
-                                             "somebody else"));
+        effect(w, "secret.delete",
+               json_pack("{s:s, s:I, s:s}", "release", name, "revision", (json_int_t)cm_json_int(r, "revision", 0), "by",
+                         "somebody else"));
         release_remove(w, r);
         json_t *ours = release_current(w, ns, name);
         if (ours != NULL)
@@ -263,8 +300,11 @@ static int finish(struct call *c, const struct upgrade *u, json_t *r)
     if (drill_is(w, "helm-fails")) {
         set_status(w, r, "failed", "Upgrade \"rstudio-connect-prod\" failed: admission webhook denied the request");
         note_effect(w, r, "failed");
-        return call_fail(c, "Error: %s FAILED: cannot patch \"%s\" with kind Deployment: admission webhook \"policy.example.com\" denied the "
-                         "request: images must come from registry.example.com", u->revision > 1 ? "UPGRADE" : "INSTALLATION", u->name);
+        return call_fail(
+            c,
+            "Error: %s FAILED: cannot patch \"%s\" with kind Deployment: admission webhook \"policy.example.com\" denied the "
+            "request: images must come from registry.example.com",
+            u->revision > 1 ? "UPGRADE" : "INSTALLATION", u->name);
     }
     kube_apply(w, r, json_object_get(old, "manifests"), json_object_get(r, "manifests"));
     if (old != NULL)
@@ -284,10 +324,11 @@ static void second_phase(struct call *c, char byte)
     json_t *r = find_revision(c->w, u);
     int status = 1;
     c->ctx = NULL;
-    c->deferred = byte != 0;              /* 0: the client is gone; the revision stays pending */
+    c->deferred = byte != 0; /* 0: the client is gone; the revision stays pending */
     if (byte == 'T' && r != NULL) {
         set_status(c->w, r, "failed", "Release interrupted");
-        call_fail(c, "Release %s has been cancelled.\nError: %s FAILED: context canceled", u->name, u->revision > 1 ? "UPGRADE" : "INSTALLATION");
+        call_fail(c, "Release %s has been cancelled.\nError: %s FAILED: context canceled", u->name,
+                  u->revision > 1 ? "UPGRADE" : "INSTALLATION");
     } else if (byte == 'C' && r != NULL) {
         status = finish(c, u, r);
     } else if (byte == 'C') {
@@ -302,14 +343,19 @@ static int owned_by_others(struct call *c, const char *release, const char *ns, 
 {
     size_t i;
     json_t *m;
-    json_array_foreach(manifests, i, m) {
+    json_array_foreach(manifests, i, m)
+    {
         const json_t *o = json_object_get(m, "object");
         const json_t *live = object_find(c->w, cm_json_text(o, "kind", ""), ns, object_name(o));
-        const char *owner = json_string_value(json_object_get(cm_json_at(live, "metadata.annotations"), "meta.helm.sh/release-name"));
+        const char *owner =
+            json_string_value(json_object_get(cm_json_at(live, "metadata.annotations"), "meta.helm.sh/release-name"));
         if (live != NULL && (owner == NULL || strcmp(owner, release) != 0))
-            return call_fail(c, "Error: Unable to continue with install: %s \"%s\" in namespace \"%s\" exists and cannot be imported into the current "
-                             "release: invalid ownership metadata; annotation validation error: missing key \"meta.helm.sh/release-name\": must be "
-                             "set to \"%s\"", cm_json_text(o, "kind", ""), object_name(o), ns, release);
+            return call_fail(
+                c,
+                "Error: Unable to continue with install: %s \"%s\" in namespace \"%s\" exists and cannot be imported into the current "
+                "release: invalid ownership metadata; annotation validation error: missing key \"meta.helm.sh/release-name\": must be "
+                "set to \"%s\"",
+                cm_json_text(o, "kind", ""), object_name(o), ns, release);
     }
     return 0;
 }
@@ -341,8 +387,8 @@ static int helm_upgrade(struct call *c, const struct args *a)
     drill_before_helm(w);
     const json_t *r = record(c, a, before, given, manifests);
     struct upgrade *u = cm_alloc(sizeof *u);
-    *u = (struct upgrade){ cm_strdup(ns_of(a)), cm_strdup(a->words[1]), (long long)cm_json_int(r, "revision", 0),
-                           strtol(arg(a, "history-max", "10"), NULL, 10) };
+    *u = (struct upgrade){cm_strdup(ns_of(a)), cm_strdup(a->words[1]), (long long)cm_json_int(r, "revision", 0),
+                          strtol(arg(a, "history-max", "10"), NULL, 10)};
     c->ctx = u;
     c->on_byte = second_phase;
     c->deferred = true;
@@ -381,19 +427,20 @@ static void print_json(struct call *c, json_t *taken)
 static json_t *listed(const json_t *r)
 {
     cm_autofree char *revision = cm_fmt("%lld", (long long)cm_json_int(r, "revision", 0));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", cm_json_text(r, "name", ""), "namespace", cm_json_text(r, "namespace", ""),
-                     "revision", revision, "updated", cm_json_text(r, "modified", ""), "status", cm_json_text(r, "status", ""), "chart",
-                     WORLD_CHART "-" WORLD_CHART_VERSION, "app_version", WORLD_CONNECT_VERSION);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", cm_json_text(r, "name", ""), "namespace",
+                     cm_json_text(r, "namespace", ""), "revision", revision, "updated", cm_json_text(r, "modified", ""), "status",
+                     cm_json_text(r, "status", ""), "chart", WORLD_CHART "-" WORLD_CHART_VERSION, "app_version",
+                     WORLD_CONNECT_VERSION);
 }
 
 static int helm_list(struct call *c, const struct args *a)
 {
     json_t *all = json_array(), *r;
     size_t i;
-    json_array_foreach(c->w->releases, i, r)
-        if (release_current(c->w, cm_json_text(r, "namespace", ""), cm_json_text(r, "name", "")) == r &&
-            (arg(a, "all-namespaces", NULL) != NULL || strcmp(cm_json_text(r, "namespace", ""), ns_of(a)) == 0))
-            json_array_append_new(all, listed(r));
+    json_array_foreach(c->w->releases, i,
+                       r) if (release_current(c->w, cm_json_text(r, "namespace", ""), cm_json_text(r, "name", "")) == r &&
+                              (arg(a, "all-namespaces", NULL) != NULL || strcmp(cm_json_text(r, "namespace", ""), ns_of(a)) == 0))
+        json_array_append_new(all, listed(r));
     print_json(c, all);
     return 0;
 }
@@ -403,11 +450,13 @@ static int helm_history(struct call *c, const struct args *a)
     const char *name = a->count > 1 ? a->words[1] : "";
     json_t *all = json_array(), *r;
     size_t i;
-    json_array_foreach(c->w->releases, i, r)
-        if (strcmp(cm_json_text(r, "name", ""), name) == 0 && strcmp(cm_json_text(r, "namespace", ""), ns_of(a)) == 0)
-            json_array_append_new(all, json_pack("{s:I, s:s, s:s, s:s, s:s, s:s}", "revision", (json_int_t)cm_json_int(r, "revision", 0), "updated",
-                cm_json_text(r, "modified", ""), "status", cm_json_text(r, "status", ""), "chart", WORLD_CHART "-" WORLD_CHART_VERSION,
-                "app_version", WORLD_CONNECT_VERSION, "description", cm_json_text(r, "description", "")));
+    json_array_foreach(c->w->releases, i, r) if (strcmp(cm_json_text(r, "name", ""), name) == 0 &&
+                                                 strcmp(cm_json_text(r, "namespace", ""), ns_of(a)) == 0)
+        json_array_append_new(all,
+                              json_pack("{s:I, s:s, s:s, s:s, s:s, s:s}", "revision", (json_int_t)cm_json_int(r, "revision", 0),
+                                        "updated", cm_json_text(r, "modified", ""), "status", cm_json_text(r, "status", ""),
+                                        "chart", WORLD_CHART "-" WORLD_CHART_VERSION, "app_version", WORLD_CONNECT_VERSION,
+                                        "description", cm_json_text(r, "description", "")));
     if (json_array_size(all) == 0) {
         json_decref(all);
         return call_fail(c, "Error: release: not found");
@@ -419,7 +468,8 @@ static int helm_history(struct call *c, const struct args *a)
 static int helm_get(struct call *c, const struct args *a)
 {
     const char *what = a->count > 1 ? a->words[1] : "", *name = a->count > 2 ? a->words[2] : "";
-    const struct upgrade asked = { (char *)(uintptr_t)ns_of(a), (char *)(uintptr_t)name, strtoll(arg(a, "revision", "0"), NULL, 10), 0 };
+    const struct upgrade asked = {(char *)(uintptr_t)ns_of(a), (char *)(uintptr_t)name, strtoll(arg(a, "revision", "0"), NULL, 10),
+                                  0};
     const json_t *r = asked.revision > 0 ? find_revision(c->w, &asked) : release_current(c->w, ns_of(a), name);
     if (r == NULL)
         return call_fail(c, "Error: release: not found");
@@ -455,9 +505,10 @@ static int helm_status(struct call *c, const struct args *a)
         return 0;
     }
     print_json(c, json_pack("{s:s, s:s, s:I, s:{s:s, s:s, s:s, s:s}, s:O}", "name", cm_json_text(r, "name", ""), "namespace",
-        cm_json_text(r, "namespace", ""), "version", (json_int_t)cm_json_int(r, "revision", 0), "info", "status", cm_json_text(r, "status", ""),
-        "description", cm_json_text(r, "description", ""), "first_deployed", cm_json_text(r, "first_deployed", ""), "last_deployed",
-        cm_json_text(r, "modified", ""), "config", json_object_get(r, "values")));
+                            cm_json_text(r, "namespace", ""), "version", (json_int_t)cm_json_int(r, "revision", 0), "info",
+                            "status", cm_json_text(r, "status", ""), "description", cm_json_text(r, "description", ""),
+                            "first_deployed", cm_json_text(r, "first_deployed", ""), "last_deployed",
+                            cm_json_text(r, "modified", ""), "config", json_object_get(r, "values")));
     return 0;
 }
 
@@ -471,7 +522,8 @@ static int helm_show(struct call *c, const struct args *a)
         yaml_print(&c->out, values, 0);
         return 0;
     }
-    cm_str_add(&c->out, "apiVersion: v2\nappVersion: " WORLD_CONNECT_VERSION "\ndependencies:\n- name: rstudio-library\n"
+    cm_str_add(&c->out,
+               "apiVersion: v2\nappVersion: " WORLD_CONNECT_VERSION "\ndependencies:\n- name: rstudio-library\n"
                "  repository: https://helm.rstudio.com\n  version: 0.1.36\ndescription: Official Helm chart for Posit Connect\n"
                "home: https://www.rstudio.com\nname: " WORLD_CHART "\nversion: " WORLD_CHART_VERSION "\n");
     return 0;
@@ -484,16 +536,23 @@ static int helm_version(struct call *c, const struct args *a)
     else if (arg(a, "short", NULL) != NULL)
         cm_str_add(&c->out, "v3.19.0+g3d8990f\n");
     else
-        cm_str_add(&c->out, "version.BuildInfo{Version:\"v3.19.0\", GitCommit:\"3d8990f\", GitTreeState:\"clean\", GoVersion:\"go1.24.7\"}\n");
+        cm_str_add(
+            &c->out,
+            "version.BuildInfo{Version:\"v3.19.0\", GitCommit:\"3d8990f\", GitTreeState:\"clean\", GoVersion:\"go1.24.7\"}\n");
     return 0;
 }
 
 int tool_helm(struct call *c)
 {
-    static const struct { const char *verb; int (*run)(struct call *, const struct args *); bool offline; } verbs[] = {
-        { "version", helm_version, true }, { "template", helm_template, true }, { "show", helm_show, true }, { "upgrade", helm_upgrade, false },
-        { "uninstall", helm_uninstall, false }, { "list", helm_list, false }, { "ls", helm_list, false }, { "history", helm_history, false },
-        { "get", helm_get, false }, { "status", helm_status, false },
+    static const struct {
+        const char *verb;
+        int (*run)(struct call *, const struct args *);
+        bool offline;
+    } verbs[] = {
+        {"version", helm_version, true},  {"template", helm_template, true},    {"show", helm_show, true},
+        {"upgrade", helm_upgrade, false}, {"uninstall", helm_uninstall, false}, {"list", helm_list, false},
+        {"ls", helm_list, false},         {"history", helm_history, false},     {"get", helm_get, false},
+        {"status", helm_status, false},
     };
     struct args a;
     int status = -1;
@@ -504,7 +563,8 @@ int tool_helm(struct call *c)
         if (strcmp(verb, verbs[i].verb) != 0)
             continue;
         status = !verbs[i].offline && strcmp(context, "world") != 0
-            ? call_fail(c, "Error: Kubernetes cluster unreachable: context \"%s\" does not exist", context) : verbs[i].run(c, &a);
+                     ? call_fail(c, "Error: Kubernetes cluster unreachable: context \"%s\" does not exist", context)
+                     : verbs[i].run(c, &a);
         break;
     }
     if (status < 0)

@@ -178,7 +178,8 @@ static void who(struct request *r)
 
 static int maintenance(struct request *r)
 {
-    return answer_text(r, 503, "text/html; charset=utf-8", "maintenance", "<html><head><title>Maintenance</title></head><body><h1>Posit Connect is being "
+    return answer_text(r, 503, "text/html; charset=utf-8", "maintenance",
+                       "<html><head><title>Maintenance</title></head><body><h1>Posit Connect is being "
                        "moved</h1><p>It is back tomorrow morning.</p></body></html>\n");
 }
 
@@ -231,8 +232,14 @@ static enum MHD_Result asked(void *ctx, struct MHD_Connection *connection, const
     (void)version;
     if (r == NULL) {
         r = cm_alloc(sizeof *r);
-        *r = (struct request){ .w = l->w, .listener = l, .connection = connection, .pod = l->pod, .method = cm_strdup(method), .path = cm_strdup(url),
-                               .body = CM_STR(CM_STR_PAGE), .next = l->requests };
+        *r = (struct request){.w = l->w,
+                              .listener = l,
+                              .connection = connection,
+                              .pod = l->pod,
+                              .method = cm_strdup(method),
+                              .path = cm_strdup(url),
+                              .body = CM_STR(CM_STR_PAGE),
+                              .next = l->requests};
         l->requests = r;
         *state = r;
         who(r);
@@ -248,7 +255,7 @@ static enum MHD_Result asked(void *ctx, struct MHD_Connection *connection, const
 
 static int listen_on(int *port)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
@@ -270,7 +277,7 @@ struct listener *listener_open(struct world *w, enum face face, struct pod *pod,
         return NULL;
     }
     struct listener *l = cm_alloc(sizeof *l);
-    *l = (struct listener){ .w = w, .face = face, .pod = pod, .port = *port };
+    *l = (struct listener){.w = w, .face = face, .pod = pod, .port = *port};
     l->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, asked, l, MHD_OPTION_LISTEN_SOCKET, fd,
                                  MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_END);
     if (l->daemon == NULL) {
@@ -290,7 +297,7 @@ void listener_close(struct listener *l)
 {
     if (l == NULL)
         return;
-    wake_of(l, NULL);                     /* a suspended request must not be left when the daemon stops */
+    wake_of(l, NULL); /* a suspended request must not be left when the daemon stops */
     cm_watch_drop(l->watch);
     cm_timer_drop(l->timer);
     l->timer = NULL;

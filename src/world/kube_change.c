@@ -31,7 +31,8 @@ static const struct kind *target(struct call *c, const struct args *a, const cha
 static int not_found(struct call *c, const struct kind *k, const char *name)
 {
     size_t n = strchr(k->api, '/') != NULL ? strcspn(k->api, "/") : 0;
-    return call_fail(c, "Error from server (NotFound): %s%s%.*s \"%s\" not found", k->plural, n > 0 ? "." : "", (int)n, k->api, name);
+    return call_fail(c, "Error from server (NotFound): %s%s%.*s \"%s\" not found", k->plural, n > 0 ? "." : "", (int)n, k->api,
+                     name);
 }
 
 static void lower(char *out, size_t size, const char *kind)
@@ -51,11 +52,13 @@ static bool suspends(const char *key)
 static void tell(struct world *w, const struct kind *k, const char *name, const char *key, bool taken_away, bool label)
 {
     if (label && strcmp(k->kind, "ServiceAccount") == 0)
-        effect(w, taken_away ? "serviceaccount.unlabel" : "serviceaccount.label", json_pack("{s:s, s:s}", "name", name, "label", key));
+        effect(w, taken_away ? "serviceaccount.unlabel" : "serviceaccount.label",
+               json_pack("{s:s, s:s}", "name", name, "label", key));
     else if (!label && suspends(key))
         effect(w, taken_away ? "deployer.resume" : "deployer.suspend", json_pack("{s:s, s:s}", "kind", k->kind, "name", name));
     else
-        effect(w, label ? "object.label" : "object.annotate", json_pack("{s:s, s:s, s:s}", "kind", k->kind, "name", name, "key", key));
+        effect(w, label ? "object.label" : "object.annotate",
+               json_pack("{s:s, s:s, s:s}", "kind", k->kind, "name", name, "key", key));
 }
 
 /* One "key=value" or "key-". 1 changed, 0 not, -1 said. */
@@ -121,13 +124,15 @@ static bool delete_release(struct world *w, const char *ns, const char *name)
 {
     size_t i;
     json_t *r;
-    json_array_foreach(w->releases, i, r) {
+    json_array_foreach(w->releases, i, r)
+    {
         cm_autojson secret = release_secret(r);
         if (strcmp(object_name(secret), name) != 0 || strcmp(object_ns(secret), ns) != 0)
             continue;
         bool pending = cm_starts(cm_json_text(r, "status", ""), "pending");
-        effect(w, pending ? "helm.unlock" : "secret.delete", json_pack("{s:s, s:I}", "release", cm_json_text(r, "name", ""), "revision",
-                                                                       (json_int_t)cm_json_int(r, "revision", 0)));
+        effect(
+            w, pending ? "helm.unlock" : "secret.delete",
+            json_pack("{s:s, s:I}", "release", cm_json_text(r, "name", ""), "revision", (json_int_t)cm_json_int(r, "revision", 0)));
         release_remove(w, r);
         return true;
     }
@@ -206,10 +211,13 @@ static int check_document(struct call *c, const struct args *a, json_t *o)
     json_t *meta = json_object_get(o, "metadata");
     const char *generate = cm_json_text(o, "metadata.generateName", "");
     if (k == NULL)
-        return call_fail(c, "error: resource mapping not found for name: \"%s\" namespace: \"\" from \"STDIN\": no matches for kind \"%s\" in version \"%s\"",
-                         object_name(o), cm_json_text(o, "kind", ""), cm_json_text(o, "apiVersion", ""));
+        return call_fail(
+            c,
+            "error: resource mapping not found for name: \"%s\" namespace: \"\" from \"STDIN\": no matches for kind \"%s\" in version \"%s\"",
+            object_name(o), cm_json_text(o, "kind", ""), cm_json_text(o, "apiVersion", ""));
     if (object_name(o)[0] == '\0' && generate[0] != '\0') {
-        cm_autofree char *name = cm_fmt("%s%05lx", generate, (unsigned long)(world_hash(c->w->options.seed, (uint64_t)world_count(c->w, "name")) & 0xfffff));
+        cm_autofree char *name = cm_fmt(
+            "%s%05lx", generate, (unsigned long)(world_hash(c->w->options.seed, (uint64_t)world_count(c->w, "name")) & 0xfffff));
         json_object_set_new(meta, "name", json_string(name));
     }
     if (object_name(o)[0] == '\0')
@@ -217,8 +225,10 @@ static int check_document(struct call *c, const struct args *a, json_t *o)
     if (k->namespaced && object_ns(o)[0] == '\0')
         json_object_set_new(meta, "namespace", json_string(ns_of(a)));
     if (drill_is(c->w, "admission-refuses") && (strcmp(k->kind, "Job") == 0 || strcmp(k->kind, "Deployment") == 0))
-        return call_fail(c, "Error from server (Forbidden): error when creating \"STDIN\": admission webhook \"policy.example.com\" denied the request: "
-                         "images must come from registry.example.com");
+        return call_fail(
+            c,
+            "Error from server (Forbidden): error when creating \"STDIN\": admission webhook \"policy.example.com\" denied the request: "
+            "images must come from registry.example.com");
     return 0;
 }
 
@@ -244,15 +254,18 @@ static int create(struct call *c, struct args *a, bool apply)
     bool dry_run = dry[0] != '\0' && strcmp(dry, "none") != 0;
     if (read_documents(c, a, &all) != 0)
         return 1;
-    json_array_foreach(all, i, o) {
+    json_array_foreach(all, i, o)
+    {
         char kind[64];
         if (check_document(c, a, o) != 0)
             return 1;
         bool there = object_find(c->w, cm_json_text(o, "kind", ""), object_ns(o), object_name(o)) != NULL;
         lower(kind, sizeof kind, cm_json_text(o, "kind", ""));
         if (there && !apply)
-            return call_fail(c, "Error from server (AlreadyExists): error when creating \"STDIN\": %ss \"%s\" already exists", kind, object_name(o));
-        cm_str_addf(&c->out, "%s/%s %s%s\n", kind, object_name(o), there ? "configured" : "created", dry_run ? " (server dry run)" : "");
+            return call_fail(c, "Error from server (AlreadyExists): error when creating \"STDIN\": %ss \"%s\" already exists", kind,
+                             object_name(o));
+        cm_str_addf(&c->out, "%s/%s %s%s\n", kind, object_name(o), there ? "configured" : "created",
+                    dry_run ? " (server dry run)" : "");
         if (!dry_run)
             created(c->w, object_put(c->w, json_deep_copy(o)));
     }
@@ -263,7 +276,8 @@ static void merge_patch(json_t *into, const json_t *patch)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)patch, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)patch, key, value)
+    {
         json_t *there = json_object_get(into, key);
         if (json_is_null(value))
             json_object_del(into, key);

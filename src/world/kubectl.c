@@ -10,12 +10,70 @@
 #include "base/text.h"
 #include "world/world.h"
 
-static const char *const valued[] = { "context", "kubeconfig", "namespace", "n=namespace", "output", "o=output", "selector", "l=selector",
-    "tail", "container", "c=container", "filename", "f=filename", "address", "request-timeout", "timeout", "as", "field-selector", "sort-by", "type", "patch",
-    "p=patch", "replicas", "for", "dry-run", "cascade", "grace-period", "since", "field-manager", "subresource", "cluster", "user", "server", NULL };
-static const char *const bare[] = { "all-namespaces", "A=all-namespaces", "overwrite", "ignore-not-found", "wait", "previous", "no-headers", "quiet",
-    "q=quiet", "client", "server-side", "force-conflicts", "force", "stdin", "i=stdin", "tty", "t=tty", "now", "all", "show-labels", "list",
-    "all-containers", "timestamps", "ignore-errors", "watch", "w=watch", "show-managed-fields", "raw", "validate", NULL };
+static const char *const valued[] = {"context",
+                                     "kubeconfig",
+                                     "namespace",
+                                     "n=namespace",
+                                     "output",
+                                     "o=output",
+                                     "selector",
+                                     "l=selector",
+                                     "tail",
+                                     "container",
+                                     "c=container",
+                                     "filename",
+                                     "f=filename",
+                                     "address",
+                                     "request-timeout",
+                                     "timeout",
+                                     "as",
+                                     "field-selector",
+                                     "sort-by",
+                                     "type",
+                                     "patch",
+                                     "p=patch",
+                                     "replicas",
+                                     "for",
+                                     "dry-run",
+                                     "cascade",
+                                     "grace-period",
+                                     "since",
+                                     "field-manager",
+                                     "subresource",
+                                     "cluster",
+                                     "user",
+                                     "server",
+                                     NULL};
+static const char *const bare[] = {"all-namespaces",
+                                   "A=all-namespaces",
+                                   "overwrite",
+                                   "ignore-not-found",
+                                   "wait",
+                                   "previous",
+                                   "no-headers",
+                                   "quiet",
+                                   "q=quiet",
+                                   "client",
+                                   "server-side",
+                                   "force-conflicts",
+                                   "force",
+                                   "stdin",
+                                   "i=stdin",
+                                   "tty",
+                                   "t=tty",
+                                   "now",
+                                   "all",
+                                   "show-labels",
+                                   "list",
+                                   "all-containers",
+                                   "timestamps",
+                                   "ignore-errors",
+                                   "watch",
+                                   "w=watch",
+                                   "show-managed-fields",
+                                   "raw",
+                                   "validate",
+                                   NULL};
 
 static const char *ns_of(const struct args *a) { return arg(a, "namespace", "default"); }
 
@@ -42,19 +100,19 @@ json_t *kube_list(struct world *w, const struct kind *k, const char *ns, const c
     json_t *all = json_array(), *o;
     size_t i;
     if (strcmp(k->kind, "Secret") == 0) {
-        json_array_foreach(w->releases, i, o)
-            json_array_append_new(all, release_secret(o));
+        json_array_foreach(w->releases, i, o) json_array_append_new(all, release_secret(o));
         for (i = json_array_size(all); i-- > 0;) {
             o = json_array_get(all, i);
-            bool keep = (ns == NULL || strcmp(object_ns(o), ns) == 0) && selector_matches(selector, cm_json_at(o, "metadata.labels"));
+            bool keep =
+                (ns == NULL || strcmp(object_ns(o), ns) == 0) && selector_matches(selector, cm_json_at(o, "metadata.labels"));
             if (!keep)
                 json_array_remove(all, i);
         }
     }
-    json_array_foreach(w->state[STATE_OBJECTS], i, o)
-        if (strcmp(cm_json_text(o, "kind", ""), k->kind) == 0 && (!k->namespaced || ns == NULL || strcmp(object_ns(o), ns) == 0) &&
-            selector_matches(selector, cm_json_at(o, "metadata.labels")))
-            json_array_append_new(all, json_deep_copy(o));
+    json_array_foreach(w->state[STATE_OBJECTS], i, o) if (strcmp(cm_json_text(o, "kind", ""), k->kind) == 0 &&
+                                                          (!k->namespaced || ns == NULL || strcmp(object_ns(o), ns) == 0) &&
+                                                          selector_matches(selector, cm_json_at(o, "metadata.labels")))
+        json_array_append_new(all, json_deep_copy(o));
     return all;
 }
 
@@ -62,7 +120,8 @@ static int not_found(struct call *c, const struct kind *k, const char *name)
 {
     const char *group = strchr(k->api, '/') != NULL ? k->api : "";
     size_t n = strcspn(group, "/");
-    return call_fail(c, "Error from server (NotFound): %s%s%.*s \"%s\" not found", k->plural, n > 0 ? "." : "", (int)n, group, name);
+    return call_fail(c, "Error from server (NotFound): %s%s%.*s \"%s\" not found", k->plural, n > 0 ? "." : "", (int)n, group,
+                     name);
 }
 
 static void print_json(struct call *c, json_t *taken)
@@ -78,8 +137,8 @@ static void print_table(struct call *c, const json_t *items)
     json_t *o;
     cm_str_add(&c->out, "NAME   KIND   STATUS   AGE\n");
     json_array_foreach(items, i, o)
-        cm_str_addf(&c->out, "%s   %s   %s   %s\n", object_name(o), cm_json_text(o, "kind", ""), cm_json_text(o, "status.phase", "-"),
-                    cm_json_text(o, "metadata.creationTimestamp", ""));
+        cm_str_addf(&c->out, "%s   %s   %s   %s\n", object_name(o), cm_json_text(o, "kind", ""),
+                    cm_json_text(o, "status.phase", "-"), cm_json_text(o, "metadata.creationTimestamp", ""));
 }
 
 static int print_items(struct call *c, const struct args *a, json_t *items_taken, bool single)
@@ -91,13 +150,13 @@ static int print_items(struct call *c, const struct args *a, json_t *items_taken
         if (single)
             print_json(c, json_incref(json_array_get(items_taken, 0)));
         else
-            print_json(c, json_pack("{s:s, s:s, s:O, s:{s:s}}", "apiVersion", "v1", "kind", "List", "items", items_taken, "metadata",
-                                    "resourceVersion", ""));
+            print_json(c, json_pack("{s:s, s:s, s:O, s:{s:s}}", "apiVersion", "v1", "kind", "List", "items", items_taken,
+                                    "metadata", "resourceVersion", ""));
     } else if (strcmp(output, "name") == 0) {
-        json_array_foreach(items_taken, i, o)
-            cm_str_addf(&c->out, "%s/%s\n", cm_json_text(o, "kind", ""), object_name(o));
+        json_array_foreach(items_taken, i, o) cm_str_addf(&c->out, "%s/%s\n", cm_json_text(o, "kind", ""), object_name(o));
     } else if (strcmp(output, "yaml") == 0) {
-        json_array_foreach(items_taken, i, o) {
+        json_array_foreach(items_taken, i, o)
+        {
             cm_str_add(&c->out, i > 0 ? "---\n" : "");
             yaml_print(&c->out, o, 0);
         }
@@ -128,8 +187,9 @@ static int kube_get(struct call *c, struct args *a)
     if (k == NULL)
         return call_fail(c, "error: the server doesn't have a resource type \"%s\"", word);
     if (drill_is(c->w, "rights-missing") && (strcmp(k->kind, "PersistentVolume") == 0 || strcmp(k->kind, "Event") == 0))
-        return call_fail(c, "Error from server (Forbidden): %s is forbidden: User \"ann\" cannot list resource \"%s\" in API group \"\" %s", k->plural,
-                         k->plural, k->namespaced ? "in the namespace \"" WORLD_NAMESPACE "\"" : "at the cluster scope");
+        return call_fail(
+            c, "Error from server (Forbidden): %s is forbidden: User \"ann\" cannot list resource \"%s\" in API group \"\" %s",
+            k->plural, k->plural, k->namespaced ? "in the namespace \"" WORLD_NAMESPACE "\"" : "at the cluster scope");
     json_t *items = kube_list(c->w, k, arg(a, "all-namespaces", NULL) != NULL ? NULL : ns_of(a), arg(a, "selector", ""));
     for (size_t i = json_array_size(items); i-- > 0;) {
         const json_t *o = json_array_get(items, i);
@@ -145,7 +205,8 @@ static int kube_get(struct call *c, struct args *a)
 
 static int kube_version(struct call *c, struct args *a)
 {
-    json_t *v = json_pack("{s:{s:s, s:s, s:s}, s:s}", "clientVersion", "major", "1", "minor", "32", "gitVersion", "v1.32.4", "kustomizeVersion", "v5.5.0");
+    json_t *v = json_pack("{s:{s:s, s:s, s:s}, s:s}", "clientVersion", "major", "1", "minor", "32", "gitVersion", "v1.32.4",
+                          "kustomizeVersion", "v5.5.0");
     if (arg(a, "client", NULL) == NULL)
         json_object_set_new(v, "serverVersion", json_pack("{s:s, s:s, s:s}", "major", "1", "minor", "32", "gitVersion", "v1.32.4"));
     print_json(c, v);
@@ -154,7 +215,8 @@ static int kube_version(struct call *c, struct args *a)
 
 static int kube_auth(struct call *c, struct args *a)
 {
-    const char *what = a->count > 1 ? a->words[1] : "", *verb = a->count > 2 ? a->words[2] : "", *resource = a->count > 3 ? a->words[3] : "";
+    const char *what = a->count > 1 ? a->words[1] : "", *verb = a->count > 2 ? a->words[2] : "",
+               *resource = a->count > 3 ? a->words[3] : "";
     if (strcmp(what, "whoami") == 0) {
         print_json(c, json_pack("{s:s, s:{s:{s:s}}}", "kind", "SelfSubjectReview", "status", "userInfo", "username", "ann"));
         return 0;
@@ -165,7 +227,7 @@ static int kube_auth(struct call *c, struct args *a)
     cm_autofree char *whole = sub != NULL ? cm_fmt("%s/%s", resource, sub) : cm_strdup(resource);
     resource = whole;
     bool no = drill_is(c->w, "rights-missing") && (strcmp(resource, "persistentvolumes") == 0 || strcmp(resource, "events") == 0 ||
-                                                  (strcmp(verb, "create") == 0 && strcmp(resource, "pods/exec") == 0));
+                                                   (strcmp(verb, "create") == 0 && strcmp(resource, "pods/exec") == 0));
     cm_str_add(&c->out, no ? "no\n" : "yes\n");
     return no ? 1 : 0;
 }
@@ -246,7 +308,7 @@ static int kube_logs(struct call *c, struct args *a)
 static struct pod *forward_to(struct call *c, const struct args *a, const char *word, int *status)
 {
     char kind[64];
-    const struct args one = { .words = { word }, .count = 1 };
+    const struct args one = {.words = {word}, .count = 1};
     const char *name = split_kind(&one, 0, kind, sizeof kind);
     const struct kind *k = kind_named(name != NULL ? kind : "pods");
     struct pod *best = NULL;
@@ -265,8 +327,7 @@ static struct pod *forward_to(struct call *c, const struct args *a, const char *
         const char *key;
         json_t *value;
         bool fits = strcmp(p->ns, ns_of(a)) == 0 && !p->ending && (strcmp(k->kind, "Pod") != 0 || strcmp(p->name, name) == 0);
-        json_object_foreach((json_t *)(uintptr_t)wanted, key, value)
-            fits = fits && json_equal(json_object_get(labels, key), value);
+        json_object_foreach((json_t *)(uintptr_t)wanted, key, value) fits = fits && json_equal(json_object_get(labels, key), value);
         if (fits && (best == NULL || (p->ready && !best->ready) || (p->ready == best->ready && p->started)))
             best = p;
     }
@@ -297,7 +358,10 @@ static int kube_port_forward(struct call *c, struct args *a)
     return 0;
 }
 
-struct rollout { struct call *call; char *ns, *name; };
+struct rollout {
+    struct call *call;
+    char *ns, *name;
+};
 
 static bool rolled_out(struct world *w, const char *ns, const char *name)
 {
@@ -333,7 +397,7 @@ static int kube_rollout(struct call *c, struct args *a)
         return call_fail(c, "Error from server (NotFound): deployments.apps \"%s\" not found", name != NULL ? name : "");
     if (strcmp(verb, "status") == 0) {
         struct rollout *r = cm_alloc(sizeof *r);
-        *r = (struct rollout){ c, cm_strdup(ns_of(a)), cm_strdup(name) };
+        *r = (struct rollout){c, cm_strdup(ns_of(a)), cm_strdup(name)};
         c->deferred = true;
         look_again(r);
         return 0;
@@ -357,9 +421,9 @@ static int kube_config(struct call *c, struct args *a)
     else if (strcmp(what, "get-contexts") == 0)
         cm_str_add(&c->out, "world\n");
     else if (strcmp(what, "view") == 0)
-        print_json(c, json_pack("{s:s, s:[{s:s, s:{s:s, s:s}}], s:[{s:s, s:{s:s}}]}", "current-context", "world", "contexts", "name", "world", "context",
-                                "cluster", "world", "namespace", WORLD_NAMESPACE, "clusters", "name", "world", "cluster", "server",
-                                "https://127.0.0.1:6443"));
+        print_json(c, json_pack("{s:s, s:[{s:s, s:{s:s, s:s}}], s:[{s:s, s:{s:s}}]}", "current-context", "world", "contexts",
+                                "name", "world", "context", "cluster", "world", "namespace", WORLD_NAMESPACE, "clusters", "name",
+                                "world", "cluster", "server", "https://127.0.0.1:6443"));
     else
         return call_fail(c, "error: unknown command \"config %s\"", what);
     return 0;
@@ -367,9 +431,12 @@ static int kube_config(struct call *c, struct args *a)
 
 int tool_kubectl(struct call *c)
 {
-    static const struct { const char *verb; int (*run)(struct call *, struct args *); } verbs[] = {
-        { "get", kube_get }, { "version", kube_version }, { "auth", kube_auth }, { "exec", kube_exec }, { "logs", kube_logs },
-        { "port-forward", kube_port_forward }, { "rollout", kube_rollout }, { "config", kube_config },
+    static const struct {
+        const char *verb;
+        int (*run)(struct call *, struct args *);
+    } verbs[] = {
+        {"get", kube_get},   {"version", kube_version},           {"auth", kube_auth},       {"exec", kube_exec},
+        {"logs", kube_logs}, {"port-forward", kube_port_forward}, {"rollout", kube_rollout}, {"config", kube_config},
     };
     struct args a;
     int status = -1;

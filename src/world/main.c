@@ -39,11 +39,12 @@ static bool number(const char *text, long least, long most, long *out)
 
 static int read_options(int argc, char **argv, struct options *o, struct cm_err **err)
 {
-    static const struct option longs[] = { { "dir", 1, NULL, 'd' }, { "content", 1, NULL, 'c' }, { "nodes", 1, NULL, 'n' }, { "build-ms", 1, NULL, 'b' },
-        { "pod-ms", 1, NULL, 'p' }, { "seed", 1, NULL, 's' }, { "drill", 1, NULL, 'D' }, { "postgres", 1, NULL, 'P' }, { NULL, 0, NULL, 0 } };
+    static const struct option longs[] = {{"dir", 1, NULL, 'd'},      {"content", 1, NULL, 'c'},  {"nodes", 1, NULL, 'n'},
+                                          {"build-ms", 1, NULL, 'b'}, {"pod-ms", 1, NULL, 'p'},   {"seed", 1, NULL, 's'},
+                                          {"drill", 1, NULL, 'D'},    {"postgres", 1, NULL, 'P'}, {NULL, 0, NULL, 0}};
     long seed = 1;
     bool ok = true;
-    *o = (struct options){ .content = 6, .nodes = 1, .build_ms = 10, .pod_ms = 20 };
+    *o = (struct options){.content = 6, .nodes = 1, .build_ms = 10, .pod_ms = 20};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
         case 'd': o->dir = optarg; break;
@@ -142,7 +143,7 @@ static void world_free(struct world *w)
     tasks_free(w);
     cm_watch_drop(w->inotify_watch);
     cm_loop_free(w->loop);
-    int fds[] = { w->effects_fd, w->jobs_fd, w->inotify_fd };
+    int fds[] = {w->effects_fd, w->jobs_fd, w->inotify_fd};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)
             close(fds[i]);
@@ -153,7 +154,7 @@ static void world_free(struct world *w)
 
 static int serve(int argc, char **argv, struct cm_err **err)
 {
-    struct world w = { .effects_fd = -1, .jobs_fd = -1, .inotify_fd = -1 };
+    struct world w = {.effects_fd = -1, .jobs_fd = -1, .inotify_fd = -1};
     if (read_options(argc, argv, &w.options, err) != 0)
         return -1;
     if (mkdir(w.options.dir, 0755) != 0 && errno != EEXIST)

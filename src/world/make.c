@@ -18,7 +18,7 @@
 #include "base/text.h"
 #include "world/world.h"
 
-enum { FIRST_PORT = 18000, PORTS = 14000 };     /* below the range from which the kernel gives ports out */
+enum { FIRST_PORT = 18000, PORTS = 14000 }; /* below the range from which the kernel gives ports out */
 
 static int random_hex(char *out, size_t bytes, struct cm_err **err)
 {
@@ -31,7 +31,7 @@ static int random_hex(char *out, size_t bytes, struct cm_err **err)
 
 static bool is_free(int port)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     bool free_one = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
@@ -55,7 +55,7 @@ static int free_port(int not_this, int nor_this)
 static json_t *database_info(struct world *w, int port, const char *random)
 {
     json_t *d = json_object();
-    const char *names[] = { "connect", "connect_metrics" };
+    const char *names[] = {"connect", "connect_metrics"};
     cm_autofree char *first = NULL;
     cm_autofree char *second = NULL;
     cm_autofree char *password = cm_fmt("CANARY-DB-%.24s", random + 40);
@@ -65,8 +65,8 @@ static json_t *database_info(struct world *w, int port, const char *random)
             json_decref(d);
             return NULL;
         }
-        json_object_update_new(d, json_pack("{s:s, s:s, s:s, s:s}", "host", strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, "port", number, "superuser",
-                                            user, "superuser_password", ""));
+        json_object_update_new(d, json_pack("{s:s, s:s, s:s, s:s}", "host", strcmp(host, "localhost") == 0 ? "127.0.0.1" : host,
+                                            "port", number, "superuser", user, "superuser_password", ""));
         first = cm_fmt("connect_%.10s", random);
         second = cm_fmt("connect_%.10s_metrics", random);
         names[0] = first;
@@ -74,9 +74,11 @@ static json_t *database_info(struct world *w, int port, const char *random)
     } else {
         cm_autofree char *number = cm_fmt("%d", port);
         cm_autofree char *super = cm_fmt("%.32s", random + 80);
-        json_object_update_new(d, json_pack("{s:s, s:s, s:s, s:s}", "host", "127.0.0.1", "port", number, "superuser", "postgres", "superuser_password", super));
+        json_object_update_new(d, json_pack("{s:s, s:s, s:s, s:s}", "host", "127.0.0.1", "port", number, "superuser", "postgres",
+                                            "superuser_password", super));
     }
-    json_object_update_new(d, json_pack("{s:s, s:s, s:s, s:s}", "core", names[0], "instrumentation", names[1], "role", names[0], "password", password));
+    json_object_update_new(d, json_pack("{s:s, s:s, s:s, s:s}", "core", names[0], "instrumentation", names[1], "role", names[0],
+                                        "password", password));
     return d;
 }
 
@@ -100,10 +102,13 @@ static int make_info(struct world *w, struct cm_err **err)
     cm_autofree char *publisher = cm_fmt("%.32s", random + 160);
     cm_autofree char *hook = cm_fmt("%.20s", random + 200);
     cm_autofree char *begin = cm_fmt("%.4s", key);
-    json_object_update_new(w->state[STATE_INFO], json_pack("{s:s, s:s, s:I, s:I, s:{s:i, s:i}, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "made", now, "seed",
-        seed, "content", (json_int_t)w->options.content, "nodes", (json_int_t)w->options.nodes, "ports", "vm", vm, "public", public, "database", database,
-        "api_key", admin, "api_key_publisher", publisher, "webhook_secret", hook, "secret_sha256", sum_hex, "secret_begin", begin, "product_key",
-        "CANA-RYPK-0000-1111-2222-3333-4444", "postgres_data", ""));
+    json_object_update_new(w->state[STATE_INFO],
+                           json_pack("{s:s, s:s, s:I, s:I, s:{s:i, s:i}, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "made", now,
+                                     "seed", seed, "content", (json_int_t)w->options.content, "nodes", (json_int_t)w->options.nodes,
+                                     "ports", "vm", vm, "public", public, "database", database, "api_key", admin,
+                                     "api_key_publisher", publisher, "webhook_secret", hook, "secret_sha256", sum_hex,
+                                     "secret_begin", begin, "product_key", "CANA-RYPK-0000-1111-2222-3333-4444", "postgres_data",
+                                     ""));
     state_changed(w, STATE_INFO);
     cm_autofree char *path = world_path(w, "vm" WORLD_DATA_DIR "/db/secret.key");
     world_put_file(path, key, strlen(key), 0600);
@@ -112,10 +117,27 @@ static int make_info(struct world *w, struct cm_err **err)
 
 static int make_folders(struct world *w, struct cm_err **err)
 {
-    static const char *const folders[] = { "", "bin", "bin/pod", "secrets", "vm", "vm/etc", "vm/etc/rstudio-connect", "vm/var", "vm/var/lib", "vm" WORLD_DATA_DIR,
-        "vm" WORLD_DATA_DIR "/db", "vm" WORLD_DATA_DIR "/bundles", "vm" WORLD_DATA_DIR "/apps", "vm" WORLD_DATA_DIR "/packrat",
-        "vm" WORLD_DATA_DIR "/python-environments", "vm" WORLD_DATA_DIR "/reports", "cluster", "cluster/releases", "cluster/pods", "cluster/volumes",
-        "cluster/image" };
+    static const char *const folders[] = {"",
+                                          "bin",
+                                          "bin/pod",
+                                          "secrets",
+                                          "vm",
+                                          "vm/etc",
+                                          "vm/etc/rstudio-connect",
+                                          "vm/var",
+                                          "vm/var/lib",
+                                          "vm" WORLD_DATA_DIR,
+                                          "vm" WORLD_DATA_DIR "/db",
+                                          "vm" WORLD_DATA_DIR "/bundles",
+                                          "vm" WORLD_DATA_DIR "/apps",
+                                          "vm" WORLD_DATA_DIR "/packrat",
+                                          "vm" WORLD_DATA_DIR "/python-environments",
+                                          "vm" WORLD_DATA_DIR "/reports",
+                                          "cluster",
+                                          "cluster/releases",
+                                          "cluster/pods",
+                                          "cluster/volumes",
+                                          "cluster/image"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         cm_autofree char *path = world_path(w, "%s", folders[i]);
         if (cm_dir_make(path, strcmp(folders[i], "secrets") == 0 || cm_ends(folders[i], "/db") ? 0700 : 0755, err) != 0)
@@ -127,14 +149,19 @@ static int make_folders(struct world *w, struct cm_err **err)
 char *world_gcfg_text(const struct world *w)
 {
     struct cm_str s = CM_STR(CM_STR_PAGE);
-    const char *role = info_text(w, "database.role"), *core = info_text(w, "database.core"), *extra = info_text(w, "database.instrumentation");
-    cm_str_addf(&s,
+    const char *role = info_text(w, "database.role"), *core = info_text(w, "database.core"),
+               *extra = info_text(w, "database.instrumentation");
+    cm_str_addf(
+        &s,
         "; /etc/rstudio-connect/rstudio-connect.gcfg\n# Changes are made by Ansible, ask platform@example.com\n\n"
-        "[Server]\nSenderEmail = connect@example.com\nAddress = https://connect.example.com\nDataDir = \"%s/vm" WORLD_DATA_DIR "\"\n"
+        "[Server]\nSenderEmail = connect@example.com\nAddress = https://connect.example.com\nDataDir = \"%s/vm" WORLD_DATA_DIR
+        "\"\n"
         "EmailProvider = SMTP\nHideVersion = false ; seen by the monitoring\n"
         "LoggedInWarning = \"Maintenance on Sundays; see wiki # 42\"\n\n"
-        "[HTTP]\nListen = :3939\n\n[Authentication]\nProvider = ldap\nInactivity = 8h\n\n", w->dir);
-    cm_str_addf(&s,
+        "[HTTP]\nListen = :3939\n\n[Authentication]\nProvider = ldap\nInactivity = 8h\n\n",
+        w->dir);
+    cm_str_addf(
+        &s,
         "[LDAP \"Example\"]\nServerAddress = ldap.example.com:636\nTLS = true\nBindDN = \"cn=connect,ou=service,dc=example,dc=com\"\n"
         "BindPassword = CANARY-LDAP-4711\nUserSearchBaseDN = \"ou=people,dc=example,dc=com\"\nUserObjectClass = person\n"
         "UniqueIdAttribute = objectGUID\nUsernameAttribute = sAMAccountName\nUserEmailAttribute = mail\n\n"
@@ -142,10 +169,11 @@ char *world_gcfg_text(const struct world *w)
         "[SMTP]\nHost = mail.example.com\nPort = 587\nUser = connect\nPassword = \"CANARY-SMTP # not a comment\"\n\n"
         "[Database]\nProvider = postgres\n\n");
     cm_str_addf(&s,
-        "[Postgres]\nURL = \"postgres://%s@db.example.com:5432/%s?sslmode=disable\"\nPassword = %s\n"
-        "InstrumentationURL = \"postgres://%s@db.example.com:5432/%s?sslmode=disable\"\nInstrumentationPassword = %s\n\n", role, core,
-        info_text(w, "database.password"), role, extra, info_text(w, "database.password"));
-    cm_str_addf(&s,
+                "[Postgres]\nURL = \"postgres://%s@db.example.com:5432/%s?sslmode=disable\"\nPassword = %s\n"
+                "InstrumentationURL = \"postgres://%s@db.example.com:5432/%s?sslmode=disable\"\nInstrumentationPassword = %s\n\n",
+                role, core, info_text(w, "database.password"), role, extra, info_text(w, "database.password"));
+    cm_str_addf(
+        &s,
         "[R]\nEnabled = true\nExecutable = /opt/R/4.4.3/bin/R\nExecutable = /opt/R/4.5.1/bin/R\n\n"
         "[Python]\nEnabled = true\nExecutable = /opt/python/3.12.11/bin/python\nExecutable = /opt/python/3.13.5/bin/python\n\n"
         "[Quarto]\nEnabled = true\nExecutable = /opt/quarto/1.6.42/bin/quarto\n\n"
@@ -159,7 +187,8 @@ char *world_gcfg_text(const struct world *w)
         "[Metrics]\nDataPath = /var/lib/rstudio-connect-metrics\n\n"
         "[Logging]\nServiceLog = /var/log/rstudio/rstudio-connect/rstudio-connect.log\nServiceLogLevel = INFO\n"
         "AccessLogFormat = COMBINED\n\n"
-        "[Jobs]\nMaxCompleted = 1000\n", w->options.seed % 2 == 0 ? "MinProcessesLimit = 5\n" : "");
+        "[Jobs]\nMaxCompleted = 1000\n",
+        w->options.seed % 2 == 0 ? "MinProcessesLimit = 5\n" : "");
     return cm_str_take(&s);
 }
 
@@ -200,8 +229,8 @@ static char *values_text(const struct world *w)
         "config:\n  Server:\n    Address: https://connect.example.com   # stays the same\n"
         "  Database:\n    Provider: Postgres\n"
         "  Postgres:\n    URL: \"postgres://%s@db.example.com:5432/%s?sslmode=disable\"\n"
-        "    InstrumentationURL: \"postgres://%s@db.example.com:5432/%s?sslmode=disable\"\n", role, info_text(w, "database.core"), role,
-        info_text(w, "database.instrumentation"));
+        "    InstrumentationURL: \"postgres://%s@db.example.com:5432/%s?sslmode=disable\"\n",
+        role, info_text(w, "database.core"), role, info_text(w, "database.instrumentation"));
 }
 
 int world_write_plan(struct world *w, struct cm_err **err)
@@ -209,38 +238,59 @@ int world_write_plan(struct world *w, struct cm_err **err)
     cm_autostr s = CM_STR(CM_STR_PAGE);
     cm_autofree char *path = world_path(w, "plan.yaml");
     (void)err;
-    if (cm_file_exists(path))             /* a person may have changed it */
+    if (cm_file_exists(path)) /* a person may have changed it */
         return 0;
-    cm_str_add(&s, "# Written by the rehearsal's world; needs nothing from the environment.\nrunbook: vm-to-kubernetes\nsource:\n  hosts: [");
+    cm_str_add(
+        &s,
+        "# Written by the rehearsal's world; needs nothing from the environment.\nrunbook: vm-to-kubernetes\nsource:\n  hosts: [");
     for (long i = 1; i <= info_int(w, "nodes"); i++)
         cm_str_addf(&s, "%sconnect%ld", i > 1 ? ", " : "", i);
-    cm_str_addf(&s, "]\n  shell: [\"%s/bin/node-shell\", \"{host}\"]\n  become: []\n  config: \"%s/vm/etc/rstudio-connect/rstudio-connect.gcfg\"\n"
-                "  url: \"http://127.0.0.1:%ld\"\n", w->dir, w->dir, info_int(w, "ports.vm"));
-    cm_str_addf(&s, "connect:\n  url: \"http://127.0.0.1:%ld\"\n  api_key: {file: \"%s/secrets/api-key\"}\n  doubt: [20ms, 50ms, 100ms]\n"
-                "tools: {helm: \"%s/bin/helm\", kubectl: \"%s/bin/kubectl\"}\ndatabase: {hostaddr: %s, port: %s}\n", info_int(w, "ports.public"), w->dir, w->dir,
-                w->dir, info_text(w, "database.host"), info_text(w, "database.port"));
-    cm_str_addf(&s, "target:\n  context: world\n  namespace: " WORLD_NAMESPACE "\n  release: rstudio-connect-prod\n  chart: rstudio/rstudio-connect\n"
-                "  chart_version: \"" WORLD_CHART_VERSION "\"\n  values: [values.yaml]\n  url: port-forward\nlicense: {mode: file}\n"
-                "content:\n  priority: {top: 50, since: 90d}\n  build: {parallel: 3, retries: 2, timeout: 30m}\n  caches: {clear: kubernetes}\n");
-    cm_str_addf(&s, "backup: {by: command, command: [\"%s/bin/backup\", take]}\naccess:\n  close: {by: command, command: [\"%s/bin/access\", close]}\n"
-                "  open: {by: command, command: [\"%s/bin/access\", open]}\nnotify: {webhook: {file: \"%s/secrets/webhook\"}}\n", w->dir, w->dir, w->dir, w->dir);
+    cm_str_addf(
+        &s,
+        "]\n  shell: [\"%s/bin/node-shell\", \"{host}\"]\n  become: []\n  config: \"%s/vm/etc/rstudio-connect/rstudio-connect.gcfg\"\n"
+        "  url: \"http://127.0.0.1:%ld\"\n",
+        w->dir, w->dir, info_int(w, "ports.vm"));
+    cm_str_addf(
+        &s,
+        "connect:\n  url: \"http://127.0.0.1:%ld\"\n  api_key: {file: \"%s/secrets/api-key\"}\n  doubt: [20ms, 50ms, 100ms]\n"
+        "tools: {helm: \"%s/bin/helm\", kubectl: \"%s/bin/kubectl\"}\ndatabase: {hostaddr: %s, port: %s}\n",
+        info_int(w, "ports.public"), w->dir, w->dir, w->dir, info_text(w, "database.host"), info_text(w, "database.port"));
+    cm_str_addf(
+        &s,
+        "target:\n  context: world\n  namespace: " WORLD_NAMESPACE
+        "\n  release: rstudio-connect-prod\n  chart: rstudio/rstudio-connect\n"
+        "  chart_version: \"" WORLD_CHART_VERSION "\"\n  values: [values.yaml]\n  url: port-forward\nlicense: {mode: file}\n"
+        "content:\n  priority: {top: 50, since: 90d}\n  build: {parallel: 3, retries: 2, timeout: 30m}\n  caches: {clear: kubernetes}\n");
+    cm_str_addf(
+        &s,
+        "backup: {by: command, command: [\"%s/bin/backup\", take]}\naccess:\n  close: {by: command, command: [\"%s/bin/access\", close]}\n"
+        "  open: {by: command, command: [\"%s/bin/access\", open]}\nnotify: {webhook: {file: \"%s/secrets/webhook\"}}\n",
+        w->dir, w->dir, w->dir, w->dir);
     cm_str_add(&s, "gates:\n  license.activations: {note: \"a license file is not counted by activations\"}\n"
-               "  gate.login: {note: \"the world's people logged in\"}\n");
+                   "  gate.login: {note: \"the world's people logged in\"}\n");
     put_text(w, "plan.yaml", cm_str_text(&s), 0644);
     return 0;
 }
 
 /* What the server gives its content beside R, Python and Quarto; lies where a server's own /etc would. */
-static const struct { const char *folders[6], *name, *text; } server_files[] = {
-    { { "vm/etc" }, "vm/etc/hosts", "127.0.0.1 localhost\n10.20.0.7 db.example.com db\n10.20.0.9 warehouse.example.com\n" },
-    { { "vm/etc" }, "vm/etc/odbcinst.ini", "[PostgreSQL]\nDriver = /opt/rstudio-drivers/postgresql/bin/lib/libpostgresqlodbc_sb64.so\n"
-      "[Oracle]\nDriver = /opt/rstudio-drivers/oracle/bin/lib/liboracleodbc_sb64.so\n" },
-    { { "vm/etc" }, "vm/etc/odbc.ini", "[warehouse]\nDriver = PostgreSQL\nServer = warehouse.example.com\nPassword = CANARY-ODBC-warehouse\n" },
-    { { "vm/etc" }, "vm/etc/pip.conf", "[global]\nindex-url = https://ann:CANARY-PIP@packagemanager.example.com/pypi/latest/simple\n" },
-    { { "vm/usr", "vm/usr/local", "vm/usr/local/share", "vm/usr/local/share/ca-certificates" },
-      "vm/usr/local/share/ca-certificates/example-root.crt", "-----BEGIN CERTIFICATE-----\nnot a real one\n-----END CERTIFICATE-----\n" },
-    { { "vm/opt", "vm/opt/R", "vm/opt/R/4.4.3", "vm/opt/R/4.4.3/lib", "vm/opt/R/4.4.3/lib/R", "vm/opt/R/4.4.3/lib/R/etc" },
-      "vm/opt/R/4.4.3/lib/R/etc/Renviron.site", "http_proxy=http://proxy.example.com:3128\nno_proxy=.example.com\n" },
+static const struct {
+    const char *folders[6], *name, *text;
+} server_files[] = {
+    {{"vm/etc"}, "vm/etc/hosts", "127.0.0.1 localhost\n10.20.0.7 db.example.com db\n10.20.0.9 warehouse.example.com\n"},
+    {{"vm/etc"},
+     "vm/etc/odbcinst.ini",
+     "[PostgreSQL]\nDriver = /opt/rstudio-drivers/postgresql/bin/lib/libpostgresqlodbc_sb64.so\n"
+     "[Oracle]\nDriver = /opt/rstudio-drivers/oracle/bin/lib/liboracleodbc_sb64.so\n"},
+    {{"vm/etc"},
+     "vm/etc/odbc.ini",
+     "[warehouse]\nDriver = PostgreSQL\nServer = warehouse.example.com\nPassword = CANARY-ODBC-warehouse\n"},
+    {{"vm/etc"}, "vm/etc/pip.conf", "[global]\nindex-url = https://ann:CANARY-PIP@packagemanager.example.com/pypi/latest/simple\n"},
+    {{"vm/usr", "vm/usr/local", "vm/usr/local/share", "vm/usr/local/share/ca-certificates"},
+     "vm/usr/local/share/ca-certificates/example-root.crt",
+     "-----BEGIN CERTIFICATE-----\nnot a real one\n-----END CERTIFICATE-----\n"},
+    {{"vm/opt", "vm/opt/R", "vm/opt/R/4.4.3", "vm/opt/R/4.4.3/lib", "vm/opt/R/4.4.3/lib/R", "vm/opt/R/4.4.3/lib/R/etc"},
+     "vm/opt/R/4.4.3/lib/R/etc/Renviron.site",
+     "http_proxy=http://proxy.example.com:3128\nno_proxy=.example.com\n"},
 };
 
 static void write_server_files(struct world *w)
@@ -257,8 +307,12 @@ static void write_server_files(struct world *w)
 /* The content images' runtimes, so that a trial in a pod finds them. */
 static void write_image_files(struct world *w)
 {
-    static const char *const paths[] = { "opt/R/4.5.1/bin/R", "opt/R/4.4.3/bin/R", "opt/python/3.13.5/bin/python", "opt/python/3.12.11/bin/python",
-                                         "opt/quarto/1.7.34/bin/quarto", "opt/quarto/1.6.42/bin/quarto" };
+    static const char *const paths[] = {"opt/R/4.5.1/bin/R",
+                                        "opt/R/4.4.3/bin/R",
+                                        "opt/python/3.13.5/bin/python",
+                                        "opt/python/3.12.11/bin/python",
+                                        "opt/quarto/1.7.34/bin/quarto",
+                                        "opt/quarto/1.6.42/bin/quarto"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         cm_autofree char *path = cm_strdup(paths[i]);
         for (char *slash = path; (slash = strchr(slash, '/')) != NULL; *slash++ = '/') {
@@ -277,8 +331,10 @@ static void write_files(struct world *w)
     write_image_files(w);
     cm_autofree char *gcfg = world_gcfg_text(w);
     cm_autofree char *values = values_text(w);
-    cm_autofree char *hook = cm_fmt("http://127.0.0.1:%ld/__world__/hook/%s\n", info_int(w, "ports.public"), info_text(w, "webhook_secret"));
-    cm_autofree char *lic = cm_fmt("-----BEGIN LICENSE-----\nProduct-Key: %s\n-----END LICENSE-----\n", info_text(w, "product_key"));
+    cm_autofree char *hook =
+        cm_fmt("http://127.0.0.1:%ld/__world__/hook/%s\n", info_int(w, "ports.public"), info_text(w, "webhook_secret"));
+    cm_autofree char *lic =
+        cm_fmt("-----BEGIN LICENSE-----\nProduct-Key: %s\n-----END LICENSE-----\n", info_text(w, "product_key"));
     cm_autofree char *admin = cm_fmt("%s\n", info_text(w, "api_key"));
     cm_autofree char *publisher = cm_fmt("%s\n", info_text(w, "api_key_publisher"));
     put_text(w, "vm/etc/rstudio-connect/rstudio-connect.gcfg", gcfg, 0600);
@@ -296,8 +352,8 @@ static void write_files(struct world *w)
 /* The client is copied, so that DIR/bin works when the program's own folder moves; the tools are links to it. */
 int world_bins(struct world *w, struct cm_err **err)
 {
-    static const char *const names[] = { "helm", "kubectl", "node-shell", "systemctl", "pgrep", "findmnt", "license-manager", "connect", "access",
-                                         "backup", "sudo", "hostname", "id" };
+    static const char *const names[] = {"helm",    "kubectl", "node-shell", "systemctl", "pgrep",    "findmnt", "license-manager",
+                                        "connect", "access",  "backup",     "sudo",      "hostname", "id"};
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     cm_autofree char *to = world_path(w, "bin/world-client");
@@ -314,7 +370,7 @@ int world_bins(struct world *w, struct cm_err **err)
             return cm_fail_errno(err, CM_E_FAILED, "cannot make %s", link);
     }
     /* what a pod's container has of its own */
-    static const char *const in_pods[] = { "getent", "timeout", "id" };
+    static const char *const in_pods[] = {"getent", "timeout", "id"};
     for (size_t i = 0; i < sizeof in_pods / sizeof *in_pods; i++) {
         cm_autofree char *link = world_path(w, "bin/pod/%s", in_pods[i]);
         if (symlink("../world-client", link) != 0 && errno != EEXIST)
@@ -326,13 +382,14 @@ int world_bins(struct world *w, struct cm_err **err)
 int world_make(struct world *w, struct cm_err **err)
 {
     cm_autofree char *plan = world_path(w, "plan.yaml");
-    unlink(plan);                         /* of a world that was killed while it was made: other ports */
+    unlink(plan); /* of a world that was killed while it was made: other ports */
     if (make_folders(w, err) != 0 || make_info(w, err) != 0)
         return -1;
     json_t *units = json_object();
     for (long i = 1; i <= w->options.nodes; i++) {
         cm_autofree char *host = cm_fmt("connect%ld", i);
-        json_object_set_new(units, host, json_pack("{s:s, s:s, s:i}", "active", "active", "enabled", "enabled", "pid", (int)(4200 + i)));
+        json_object_set_new(units, host,
+                            json_pack("{s:s, s:s, s:i}", "active", "active", "enabled", "enabled", "pid", (int)(4200 + i)));
     }
     json_object_update_new(w->state[STATE_VM], json_pack("{s:o, s:s, s:n}", "units", units, "access", "vm", "marker"));
     state_changed(w, STATE_VM);

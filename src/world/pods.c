@@ -46,13 +46,17 @@ static void show(struct pod *p, const char *phase, const char *waiting, const ch
         state = json_pack("{s:{s:s, s:s}}", "waiting", "reason", waiting, "message", message != NULL ? message : "");
     else
         state = json_pack("{s:{s:s}}", "running", "startedAt", now);
-    json_t *container = json_pack("{s:s, s:s, s:b, s:b, s:i, s:o}", "name", cm_json_text(box, "name", ""), "image", cm_json_text(box, "image", ""),
-                                  "ready", p->ready, "started", waiting == NULL, "restartCount", p->restarts, "state", state);
+    json_t *container =
+        json_pack("{s:s, s:s, s:b, s:b, s:i, s:o}", "name", cm_json_text(box, "name", ""), "image", cm_json_text(box, "image", ""),
+                  "ready", p->ready, "started", waiting == NULL, "restartCount", p->restarts, "state", state);
     if (waiting != NULL && strcmp(waiting, "CrashLoopBackOff") == 0)
-        json_object_set_new(container, "lastState", json_pack("{s:{s:i, s:s, s:s}}", "terminated", "exitCode", 1, "reason", "Error", "finishedAt", now));
-    json_object_set_new(o, "status", json_pack("{s:s, s:s, s:s, s:s, s:[o, o, o], s:[o]}", "phase", phase, "podIP", "10.42.0.17", "hostIP", "10.0.0.5",
-        "startTime", cm_json_text(o, "metadata.creationTimestamp", ""), "conditions", condition("PodScheduled", true), condition("Ready", p->ready),
-        condition("ContainersReady", p->ready), "containerStatuses", container));
+        json_object_set_new(container, "lastState",
+                            json_pack("{s:{s:i, s:s, s:s}}", "terminated", "exitCode", 1, "reason", "Error", "finishedAt", now));
+    json_object_set_new(o, "status",
+                        json_pack("{s:s, s:s, s:s, s:s, s:[o, o, o], s:[o]}", "phase", phase, "podIP", "10.42.0.17", "hostIP",
+                                  "10.0.0.5", "startTime", cm_json_text(o, "metadata.creationTimestamp", ""), "conditions",
+                                  condition("PodScheduled", true), condition("Ready", p->ready),
+                                  condition("ContainersReady", p->ready), "containerStatuses", container));
     state_changed(p->w, STATE_OBJECTS);
 }
 
@@ -76,7 +80,7 @@ static void pod_free(struct pod *p)
     cm_timer_drop(p->timer);
     json_decref(p->settings);
     cm_str_fini(&p->log);
-    char *owned[] = { p->name, p->ns, p->release, p->deployment, p->hash, p->gcfg };
+    char *owned[] = {p->name, p->ns, p->release, p->deployment, p->hash, p->gcfg};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         free(owned[i]);
     free(p);
@@ -127,9 +131,11 @@ static void ready(void *ctx)
     const char *listen = gcfg_last(p->settings, "http.listen");
     p->timer = NULL;
     if (listen == NULL || strcmp(listen, ":3939") != 0 || drill_is(w, "license-expired")) {
-        object_event(w, "Pod", p->ns, p->name, "Warning", "Unhealthy",
-                     drill_is(w, "license-expired") ? "Readiness probe failed: HTTP probe failed with statuscode: 402"
-                     : "Readiness probe failed: Get \"http://10.42.0.17:3939/__ping__\": dial tcp 10.42.0.17:3939: connect: connection refused");
+        object_event(
+            w, "Pod", p->ns, p->name, "Warning", "Unhealthy",
+            drill_is(w, "license-expired")
+                ? "Readiness probe failed: HTTP probe failed with statuscode: 402"
+                : "Readiness probe failed: Get \"http://10.42.0.17:3939/__ping__\": dial tcp 10.42.0.17:3939: connect: connection refused");
         later(p, TRY_AGAIN_MS, ready);
         state_flush(w);
         return;
@@ -154,8 +160,9 @@ static bool kept_from_starting(struct pod *p)
     const json_t *box = json_array_get(cm_json_at(object_of(p), "spec.containers"), 0);
     cm_autofree char *why = cm_fmt("Back-off pulling image \"%s\"", cm_json_text(box, "image", ""));
     show(p, "Pending", "ImagePullBackOff", why);
-    cm_autofree char *event = cm_fmt("Failed to pull image \"%s\": rpc error: code = NotFound desc = failed to pull and unpack image: not found",
-                                     cm_json_text(box, "image", ""));
+    cm_autofree char *event =
+        cm_fmt("Failed to pull image \"%s\": rpc error: code = NotFound desc = failed to pull and unpack image: not found",
+               cm_json_text(box, "image", ""));
     object_event(w, "Pod", p->ns, p->name, "Warning", "Failed", event);
     later(p, TRY_AGAIN_MS, begin);
     return true;
@@ -173,7 +180,10 @@ static void fail_to_start(struct pod *p, const char *waiting, const char *why)
     } else {
         show(p, "Pending", waiting, why);
     }
-    object_event(p->w, "Pod", p->ns, p->name, "Warning", crash ? "BackOff" : strcmp(waiting, "ContainerCreating") == 0 ? "FailedMount" : "Failed",
+    object_event(p->w, "Pod", p->ns, p->name, "Warning",
+                 crash                                       ? "BackOff"
+                 : strcmp(waiting, "ContainerCreating") == 0 ? "FailedMount"
+                                                             : "Failed",
                  crash ? "Back-off restarting failed container connect" : why);
     later(p, TRY_AGAIN_MS, begin);
 }
@@ -208,11 +218,17 @@ static void begin(void *ctx)
     state_flush(w);
 }
 
-static struct pod *new_pod(struct world *w, const char *ns, const char *name, const char *release, const char *deployment, const char *hash)
+static struct pod *new_pod(struct world *w, const char *ns, const char *name, const char *release, const char *deployment,
+                           const char *hash)
 {
     struct pod *p = cm_alloc(sizeof *p);
-    *p = (struct pod){ .w = w, .name = cm_strdup(name), .ns = cm_strdup(ns), .release = cm_strdup(release), .deployment = cm_strdup(deployment),
-                       .hash = cm_strdup(hash), .log = CM_STR(CM_STR_PAGE) };
+    *p = (struct pod){.w = w,
+                      .name = cm_strdup(name),
+                      .ns = cm_strdup(ns),
+                      .release = cm_strdup(release),
+                      .deployment = cm_strdup(deployment),
+                      .hash = cm_strdup(hash),
+                      .log = CM_STR(CM_STR_PAGE)};
     struct pod **at = &w->pods;
     while (*at != NULL)
         at = &(*at)->next;
@@ -233,8 +249,9 @@ static void create(struct world *w, const json_t *deployment, const char *hash)
     cm_autofree char *set = cm_fmt("%s-%s", owner, hash);
     const json_t *template = cm_json_at(deployment, "spec.template");
     const char *release = json_string_value(json_object_get(cm_json_at(template, "metadata.labels"), "app.kubernetes.io/instance"));
-    json_t *o = json_pack("{s:s, s:s, s:{s:s, s:s, s:[{s:s, s:s, s:s, s:b}]}}", "apiVersion", "v1", "kind", "Pod", "metadata", "name", name,
-                          "namespace", ns, "ownerReferences", "apiVersion", "apps/v1", "kind", "ReplicaSet", "name", set, "controller", 1);
+    json_t *o =
+        json_pack("{s:s, s:s, s:{s:s, s:s, s:[{s:s, s:s, s:s, s:b}]}}", "apiVersion", "v1", "kind", "Pod", "metadata", "name", name,
+                  "namespace", ns, "ownerReferences", "apiVersion", "apps/v1", "kind", "ReplicaSet", "name", set, "controller", 1);
     json_object_set_new(o, "spec", json_deep_copy(json_object_get(template, "spec")));
     json_object_update(object_meta(o, "labels"), (json_t *)(uintptr_t)cm_json_at(template, "metadata.labels"));
     json_object_set_new(object_meta(o, "labels"), "pod-template-hash", json_string(hash));
@@ -263,10 +280,12 @@ static void show_deployment(struct world *w, json_t *d, long replicas, long upda
 {
     long generation = (long)cm_json_int(d, "metadata.generation", 1);
     bool available = is_ready >= replicas;
-    json_object_set_new(d, "status", json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:[o, o]}", "observedGeneration", (json_int_t)generation, "replicas",
-        (json_int_t)all, "updatedReplicas", (json_int_t)updated, "readyReplicas", (json_int_t)is_ready, "availableReplicas", (json_int_t)is_ready,
-        "unavailableReplicas", (json_int_t)(replicas > is_ready ? replicas - is_ready : 0), "conditions", condition("Available", available),
-        condition("Progressing", true)));
+    json_object_set_new(d, "status",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:[o, o]}", "observedGeneration", (json_int_t)generation,
+                                  "replicas", (json_int_t)all, "updatedReplicas", (json_int_t)updated, "readyReplicas",
+                                  (json_int_t)is_ready, "availableReplicas", (json_int_t)is_ready, "unavailableReplicas",
+                                  (json_int_t)(replicas > is_ready ? replicas - is_ready : 0), "conditions",
+                                  condition("Available", available), condition("Progressing", true)));
     state_changed(w, STATE_OBJECTS);
 }
 
@@ -314,9 +333,8 @@ void reconcile_all(struct world *w)
     cm_autojson objects = json_copy(w->state[STATE_OBJECTS]);
     size_t i;
     json_t *o;
-    json_array_foreach(objects, i, o)
-        if (strcmp(cm_json_text(o, "kind", ""), "Deployment") == 0)
-            reconcile(w, object_ns(o), object_name(o));
+    json_array_foreach(objects, i, o) if (strcmp(cm_json_text(o, "kind", ""), "Deployment") == 0)
+        reconcile(w, object_ns(o), object_name(o));
 }
 
 struct pod *pod_find(struct world *w, const char *ns, const char *name)
@@ -350,14 +368,16 @@ void pods_take_up(struct world *w)
     cm_autojson objects = json_copy(w->state[STATE_OBJECTS]);
     size_t i;
     json_t *o;
-    json_array_foreach(objects, i, o) {
+    json_array_foreach(objects, i, o)
+    {
         const json_t *annotations = cm_json_at(o, "metadata.annotations"), *labels = cm_json_at(o, "metadata.labels");
         const char *owner = json_string_value(json_object_get(annotations, "world/deployment"));
         const char *hash = json_string_value(json_object_get(labels, "pod-template-hash"));
         const char *release = json_string_value(json_object_get(labels, "app.kubernetes.io/instance"));
         if (strcmp(cm_json_text(o, "kind", ""), "Pod") != 0 || owner == NULL)
             continue;
-        struct pod *p = new_pod(w, object_ns(o), object_name(o), release != NULL ? release : owner, owner, hash != NULL ? hash : "");
+        struct pod *p =
+            new_pod(w, object_ns(o), object_name(o), release != NULL ? release : owner, owner, hash != NULL ? hash : "");
         p->was_ready = json_object_get(annotations, "world/was-ready") != NULL;
         p->ending = cm_json_at(o, "metadata.deletionTimestamp") != NULL;
         p->restarts = 1;
@@ -401,12 +421,11 @@ char *pod_folder(struct world *w, const struct pod *p)
     char *folder = NULL;
     size_t i;
     json_t *v;
-    json_array_foreach(json_object_get(spec, "volumes"), i, v)
-        if (strcmp(cm_json_text(v, "name", ""), "rstudio-connect-data") == 0)
-            folder = claim_folder(w, p->ns, cm_json_text(v, "persistentVolumeClaim.claimName", ""));
-    json_array_foreach(json_object_get(box, "volumeMounts"), i, v)
-        if (strcmp(cm_json_text(v, "name", ""), "rstudio-connect-data") == 0)
-            sub = cm_json_text(v, "subPath", "");
+    json_array_foreach(json_object_get(spec, "volumes"), i, v) if (strcmp(cm_json_text(v, "name", ""), "rstudio-connect-data") == 0)
+        folder = claim_folder(w, p->ns, cm_json_text(v, "persistentVolumeClaim.claimName", ""));
+    json_array_foreach(json_object_get(box, "volumeMounts"), i,
+                       v) if (strcmp(cm_json_text(v, "name", ""), "rstudio-connect-data") == 0) sub =
+        cm_json_text(v, "subPath", "");
     if (folder == NULL || sub[0] == '\0')
         return folder;
     char *deeper = cm_path_join(folder, sub);

@@ -26,7 +26,7 @@ enum { START_LIMIT_MS = 60000 };
 
 static void rest_ms(long ms)
 {
-    struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L };
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L};
     nanosleep(&t, NULL);
 }
 
@@ -39,7 +39,8 @@ static char *find_bin(const char *name)
     if (glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc > 0)
         best = cm_strdup(found.gl_pathv[found.gl_pathc - 1]);
     globfree(&found);
-    static const char *const dirs[] = { "/usr/pgsql-17/bin", "/usr/pgsql-16/bin", "/usr/local/pgsql/bin", "/usr/local/bin", "/usr/bin" };
+    static const char *const dirs[] = {"/usr/pgsql-17/bin", "/usr/pgsql-16/bin", "/usr/local/pgsql/bin", "/usr/local/bin",
+                                       "/usr/bin"};
     for (size_t i = 0; best == NULL && i < sizeof dirs / sizeof *dirs; i++) {
         cm_autofree char *path = cm_path_join(dirs[i], name);
         if (access(path, X_OK) == 0)
@@ -64,7 +65,7 @@ static void become(const struct passwd *user)
     if (chdir("/") != 0)
         _exit(126);
     unsetenv("PGDATA");
-    prctl(PR_SET_PDEATHSIG, SIGQUIT);     /* a world that is killed takes its database along */
+    prctl(PR_SET_PDEATHSIG, SIGQUIT); /* a world that is killed takes its database along */
 }
 
 static pid_t launch(const char *const *argv, const struct passwd *user, const char *log)
@@ -75,7 +76,7 @@ static pid_t launch(const char *const *argv, const struct passwd *user, const ch
     int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), in = open("/dev/null", O_RDONLY);
     if (out < 0 || in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
         _exit(126);
-    setsid();                             /* a terminal's Ctrl-C is ours to pass on */
+    setsid(); /* a terminal's Ctrl-C is ours to pass on */
     become(user);
     execv(argv[0], (char *const *)(uintptr_t)argv);
     _exit(127);
@@ -145,11 +146,12 @@ static int init_cluster(struct world *w, const char *data, const struct passwd *
         cm_hint(err, "Install PostgreSQL's server package (postgresql), or name a server with --postgres HOST:PORT:SUPERUSER.");
         return -1;
     }
-    world_put_file(password, info_text(w, "database.superuser_password"), strlen(info_text(w, "database.superuser_password")), 0600);
+    world_put_file(password, info_text(w, "database.superuser_password"), strlen(info_text(w, "database.superuser_password")),
+                   0600);
     if (user != NULL && chown(password, user->pw_uid, user->pw_gid) != 0)
         return cm_fail_errno(err, CM_E_FAILED, "cannot give %s away", password);
-    const char *argv[] = { initdb, "-D", where, "-U", "postgres", "-A", "scram-sha-256", pwfile, "-E", "UTF8", "--locale=C",
-                           "--no-sync", "--no-instructions", NULL };
+    const char *argv[] = {initdb, "-D",   where,        "-U",        "postgres",          "-A", "scram-sha-256", pwfile,
+                          "-E",   "UTF8", "--locale=C", "--no-sync", "--no-instructions", NULL};
     int status = run(argv, user, log, err);
     unlink(password);
     return status;
@@ -177,8 +179,10 @@ static void end_stale(const char *data)
 
 static PGconn *connect_as(struct world *w, const char *user, const char *password, const char *database)
 {
-    const char *const names[] = { "hostaddr", "port", "user", "password", "dbname", "connect_timeout", "application_name", "sslmode", NULL };
-    const char *const values[] = { info_text(w, "database.host"), info_text(w, "database.port"), user, password, database, "10", "world", "disable", NULL };
+    const char *const names[] = {"hostaddr",         "port",    "user", "password", "dbname", "connect_timeout",
+                                 "application_name", "sslmode", NULL};
+    const char *const values[] = {
+        info_text(w, "database.host"), info_text(w, "database.port"), user, password, database, "10", "world", "disable", NULL};
     return PQconnectdbParams(names, values, 0);
 }
 
@@ -210,7 +214,7 @@ static int exec_sql(PGconn *c, struct cm_err **err, const char *fmt, ...)
 
 static bool exists(PGconn *c, const char *sql, const char *name)
 {
-    const char *const values[] = { name };
+    const char *const values[] = {name};
     PGresult *r = PQexecParams(c, sql, 1, NULL, values, NULL, NULL, 0);
     bool found = PQntuples(r) > 0;
     PQclear(r);
@@ -221,7 +225,8 @@ static bool exists(PGconn *c, const char *sql, const char *name)
 static int make_databases(struct world *w, struct cm_err **err)
 {
     static const char by_name[] = "select 1 from pg_database where datname = $1";
-    const char *role = info_text(w, "database.role"), *bases[] = { info_text(w, "database.core"), info_text(w, "database.instrumentation") };
+    const char *role = info_text(w, "database.role"),
+               *bases[] = {info_text(w, "database.core"), info_text(w, "database.instrumentation")};
     PGconn *c = (PGconn *)postgres_admin(w, "postgres");
     if (c == NULL)
         return cm_fail(err, CM_E_FAILED, "the world's database is not reached on port %s", info_text(w, "database.port"));
@@ -277,8 +282,8 @@ static int start_private(struct world *w, struct cm_err **err)
     cm_autofree char *data = cm_strdup(info_text(w, "postgres_data"));
     cm_autofree char *where = cm_fmt("%s/data", data);
     cm_autofree char *done = cm_fmt("%s/made", where);
-    if (fresh || !cm_file_exists(done)) {         /* what a killed start left behind is of no use */
-        const char *remove[] = { "/bin/rm", "-rf", where, NULL };
+    if (fresh || !cm_file_exists(done)) { /* what a killed start left behind is of no use */
+        const char *remove[] = {"/bin/rm", "-rf", where, NULL};
         if (run(remove, NULL, log, err) != 0 || init_cluster(w, data, user, err) != 0)
             return -1;
         world_put_file(done, "1\n", 2, 0600);
@@ -286,9 +291,28 @@ static int start_private(struct world *w, struct cm_err **err)
     }
     end_stale(data);
     cm_autofree char *port = cm_fmt("port=%s", info_text(w, "database.port"));
-    const char *argv[] = { postgres != NULL ? postgres : "postgres", "-D", where, "-c", port, "-c", "listen_addresses=127.0.0.1", "-c",
-                           "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=16MB",
-                           "-c", "log_min_messages=fatal", "-c", "autovacuum=off", "-c", "dynamic_shared_memory_type=mmap", NULL };
+    const char *argv[] = {postgres != NULL ? postgres : "postgres",
+                          "-D",
+                          where,
+                          "-c",
+                          port,
+                          "-c",
+                          "listen_addresses=127.0.0.1",
+                          "-c",
+                          "unix_socket_directories=",
+                          "-c",
+                          "fsync=off",
+                          "-c",
+                          "max_connections=200",
+                          "-c",
+                          "shared_buffers=16MB",
+                          "-c",
+                          "log_min_messages=fatal",
+                          "-c",
+                          "autovacuum=off",
+                          "-c",
+                          "dynamic_shared_memory_type=mmap",
+                          NULL};
     w->postgres_pid = launch(argv, user, log);
     if (w->postgres_pid < 0)
         return cm_fail_errno(err, CM_E_FAILED, "cannot start PostgreSQL");
@@ -312,7 +336,7 @@ void postgres_stop(struct world *w)
     if (pid <= 0)
         return;
     cm_loop_child_forget(w->loop, pid);
-    kill(pid, SIGINT);                    /* fast shutdown */
+    kill(pid, SIGINT); /* fast shutdown */
     for (int i = 0; i < 2000 && waitpid(pid, NULL, WNOHANG) == 0; i++)
         rest_ms(5);
     w->postgres_pid = 0;

@@ -37,8 +37,9 @@ char *chart_fullname(const char *release, const json_t *values)
 {
     const char *override = cm_json_text(values, "fullnameOverride", "");
     const char *name = text_or(values, "nameOverride", WORLD_CHART);
-    char *full = override[0] != '\0' ? cm_strdup(override)
-                 : strstr(release, name) != NULL ? cm_strdup(release) : cm_fmt("%s-%s", release, name);
+    char *full = override[0] != '\0'             ? cm_strdup(override)
+                 : strstr(release, name) != NULL ? cm_strdup(release)
+                                                 : cm_fmt("%s-%s", release, name);
     if (strlen(full) > 63)
         full[63] = '\0';
     for (size_t n = strlen(full); n > 0 && full[n - 1] == '-'; n--)
@@ -48,7 +49,12 @@ char *chart_fullname(const char *release, const json_t *values)
 
 static const char *app_version(const json_t *values) { return text_or(values, "versionOverride", WORLD_CONNECT_VERSION); }
 
-struct chart { const char *release, *ns; const json_t *values; char *full; json_t *manifests; };
+struct chart {
+    const char *release, *ns;
+    const json_t *values;
+    char *full;
+    json_t *manifests;
+};
 
 static json_t *selector(const struct chart *c)
 {
@@ -74,7 +80,8 @@ static void add(struct chart *c, const char *file, json_t *taken)
 static json_t *object(const struct chart *c, const char *api, const char *kind, const char *suffix, bool labelled)
 {
     cm_autofree char *name = cm_fmt("%s%s", c->full, suffix);
-    json_t *o = json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", api, "kind", kind, "metadata", "name", name, "namespace", c->ns);
+    json_t *o =
+        json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", api, "kind", kind, "metadata", "name", name, "namespace", c->ns);
     if (labelled)
         json_object_set_new(json_object_get(o, "metadata"), "labels", labels(c));
     return o;
@@ -90,9 +97,7 @@ static const json_t *container_named(const json_t *base, const char *list, const
     const json_t *all = cm_json_at(cm_json_at(base, "spec.template.spec"), list);
     size_t i;
     json_t *one;
-    json_array_foreach(all, i, one)
-        if (strcmp(cm_json_text(one, "name", ""), name) == 0)
-            return one;
+    json_array_foreach(all, i, one) if (strcmp(cm_json_text(one, "name", ""), name) == 0) return one;
     return NULL;
 }
 
@@ -100,9 +105,9 @@ static bool mounts_other(const json_t *container, const char *path, bool any)
 {
     size_t i;
     json_t *m;
-    json_array_foreach(cm_json_at(container, "volumeMounts"), i, m)
-        if (strcmp(cm_json_text(m, "mountPath", ""), path) == 0 && (any || strcmp(cm_json_text(m, "name", ""), "rsc-volume") != 0))
-            return true;
+    json_array_foreach(cm_json_at(container, "volumeMounts"), i,
+                       m) if (strcmp(cm_json_text(m, "mountPath", ""), path) == 0 &&
+                              (any || strcmp(cm_json_text(m, "name", ""), "rsc-volume") != 0)) return true;
     return false;
 }
 
@@ -111,7 +116,9 @@ static int refuse_storage(const json_t *v, struct cm_err **err)
     bool direct = on(v, "backends.kubernetes.enabled"), mounted = on(v, "sharedStorage.create") || on(v, "sharedStorage.mount");
     const char *sub = cm_json_text(v, "sharedStorage.subPath", "");
     if (on(v, "launcher.enabled") && !mounted && !on(v, "config.Launcher.DataDirPVCName"))
-        return refuse(err, "\n\nLauncher is enabled, but there is no persistent storage. Set `sharedStorage.create` or `sharedStorage.mount`");
+        return refuse(
+            err,
+            "\n\nLauncher is enabled, but there is no persistent storage. Set `sharedStorage.create` or `sharedStorage.mount`");
     if (!direct)
         return 0;
     if (!mounted && !on(v, "config.Kubernetes.DataDirPVCName"))
@@ -157,14 +164,15 @@ static int refuse_backend(const struct chart *c, struct cm_err **err)
 static int refuse_all(const struct chart *c, struct cm_err **err)
 {
     static const char *const removed[][2] = {
-        { "launcher.contentInitContainer", "`launcher.contentInitContainer` is now `launcher.defaultInitContainer`" },
-        { "launcher.customRuntimeYaml", "`launcher.customRuntimeYaml` has been removed. Use `executionEnvironments`" },
-        { "launcher.additionalRuntimeImages", "`launcher.additionalRuntimeImages` has been removed. Use `executionEnvironments`" },
-        { "image.tagPrefix", "`image.tagPrefix` has been removed. Use `image.os`" },
-        { "launcher.defaultInitContainer.tagPrefix", "`launcher.defaultInitContainer.tagPrefix` has been removed" },
-        { "backends.kubernetes.defaultInitContainer.tagPrefix", "`backends.kubernetes.defaultInitContainer.tagPrefix` has been removed" },
-        { "pod.serviceAccountName", "`pod.serviceAccountName` is now `rbac.serviceAccount.name`" },
-        { "pod.nodeSelector", "`pod.nodeSelector` is now `nodeSelector`" },
+        {"launcher.contentInitContainer", "`launcher.contentInitContainer` is now `launcher.defaultInitContainer`"},
+        {"launcher.customRuntimeYaml", "`launcher.customRuntimeYaml` has been removed. Use `executionEnvironments`"},
+        {"launcher.additionalRuntimeImages", "`launcher.additionalRuntimeImages` has been removed. Use `executionEnvironments`"},
+        {"image.tagPrefix", "`image.tagPrefix` has been removed. Use `image.os`"},
+        {"launcher.defaultInitContainer.tagPrefix", "`launcher.defaultInitContainer.tagPrefix` has been removed"},
+        {"backends.kubernetes.defaultInitContainer.tagPrefix",
+         "`backends.kubernetes.defaultInitContainer.tagPrefix` has been removed"},
+        {"pod.serviceAccountName", "`pod.serviceAccountName` is now `rbac.serviceAccount.name`"},
+        {"pod.nodeSelector", "`pod.nodeSelector` is now `nodeSelector`"},
     };
     size_t i;
     json_t *one;
@@ -175,9 +183,8 @@ static int refuse_all(const struct chart *c, struct cm_err **err)
         }
     if (strchr(cm_json_text(c->values, "config.Launcher.DataDir", ""), ':') != NULL)
         return refuse(err, "\n\n`config.Launcher.DataDir` must not contain ':'");
-    json_array_foreach(cm_json_at(c->values, "executionEnvironments"), i, one)
-        if (!on(one, "name"))
-            return refuse(err, "\n\n`executionEnvironments[].name` is required");
+    json_array_foreach(cm_json_at(c->values, "executionEnvironments"), i,
+                       one) if (!on(one, "name")) return refuse(err, "\n\n`executionEnvironments[].name` is required");
     if (refuse_backend(c, err) != 0)
         return -1;
     return refuse_storage(c->values, err);
@@ -213,7 +220,8 @@ static json_t *kubernetes_section(const struct chart *c)
 static json_t *launcher_section(const struct chart *c)
 {
     const json_t *v = c->values;
-    json_t *l = json_pack("{s:b, s:b, s:b}", "Enabled", 1, "Kubernetes", 1, "KubernetesUseTemplates", on(v, "launcher.useTemplates"));
+    json_t *l =
+        json_pack("{s:b, s:b, s:b}", "Enabled", 1, "Kubernetes", 1, "KubernetesUseTemplates", on(v, "launcher.useTemplates"));
     set_text(l, "KubernetesNamespace", text_or(v, "launcher.namespace", c->ns));
     set_text(l, "KubernetesProfilesConfig", "/etc/rstudio-connect/launcher/launcher.kubernetes.profiles.conf");
     set_text(l, "ScratchPath", text_or(v, "config.Launcher.KubernetesScratchPath", "/var/lib/rstudio-connect-launcher"));
@@ -227,7 +235,7 @@ static json_t *launcher_section(const struct chart *c)
 /* The chart's own settings under the user's, as mergeOverwrite does: the user's win, also empty ones but for three. */
 static json_t *config_of(const struct chart *c)
 {
-    static const char *const dropped[] = { "DefaultResourceJobBase", "DefaultResourceServiceBase", "ConnectRuntimeDir" };
+    static const char *const dropped[] = {"DefaultResourceJobBase", "DefaultResourceServiceBase", "ConnectRuntimeDir"};
     const json_t *v = c->values;
     json_t *config = json_object(), *user = json_deep_copy(cm_json_at(v, "config"));
     const char *section;
@@ -242,13 +250,14 @@ static json_t *config_of(const struct chart *c)
     if (on(v, "launcher.enabled"))
         json_object_set_new(config, "Launcher", launcher_section(c));
     if (on(v, "executionEnvironments"))
-        json_object_set_new(config, "ExecutionEnvironments", json_pack("{s:s}", "ConfigFilePath",
-                                                                       "/etc/rstudio-connect/execution-environments/environments.yaml"));
+        json_object_set_new(config, "ExecutionEnvironments",
+                            json_pack("{s:s}", "ConfigFilePath", "/etc/rstudio-connect/execution-environments/environments.yaml"));
     if (on(v, "license.server"))
         json_object_set_new(config, "Licensing", json_pack("{s:s}", "LicenseType", "Remote"));
     if (on(v, "prometheus.enabled"))
         json_object_set_new(config, "Metrics", json_pack("{s:s}", "PrometheusListen", ":3232"));
-    json_object_foreach(user, section, settings) {
+    json_object_foreach(user, section, settings)
+    {
         json_t *there = json_object_get(config, section);
         if (there != NULL && json_is_object(settings))
             json_object_update(there, settings);
@@ -273,9 +282,7 @@ static void ensure_container(json_t *list, const char *name, const char *image, 
 {
     size_t i;
     json_t *one, *found = NULL;
-    json_array_foreach(list, i, one)
-        if (strcmp(cm_json_text(one, "name", ""), name) == 0)
-            found = one;
+    json_array_foreach(list, i, one) if (strcmp(cm_json_text(one, "name", ""), name) == 0) found = one;
     if (found == NULL) {
         found = json_pack("{s:s}", "name", name);
         json_array_append_new(list, found);
@@ -283,7 +290,8 @@ static void ensure_container(json_t *list, const char *name, const char *image, 
     if (image != NULL && json_object_get(found, "image") == NULL)
         set_text(found, "image", image);
     if (!mounts_other(found, mount, true))
-        json_array_append_new(child(found, "volumeMounts", true), json_pack("{s:s, s:s}", "name", "rsc-volume", "mountPath", mount));
+        json_array_append_new(child(found, "volumeMounts", true),
+                              json_pack("{s:s, s:s}", "name", "rsc-volume", "mountPath", mount));
 }
 
 static json_t *job_base(const struct chart *c)
@@ -304,8 +312,7 @@ static json_t *job_base(const struct chart *c)
     json_t *volumes = child(spec, "volumes", true), *one;
     size_t i;
     bool there = false;
-    json_array_foreach(volumes, i, one)
-        there = there || strcmp(cm_json_text(one, "name", ""), "rsc-volume") == 0;
+    json_array_foreach(volumes, i, one) there = there || strcmp(cm_json_text(one, "name", ""), "rsc-volume") == 0;
     if (!there)
         json_array_append_new(volumes, json_pack("{s:s, s:{}}", "name", "rsc-volume", "emptyDir"));
     return job;
@@ -349,7 +356,8 @@ static int add_config(struct chart *c, struct cm_err **err)
     }
     if (on(c->values, "backends.kubernetes.enabled")) {
         json_t *prestart = object(c, "v1", "ConfigMap", "-prestart", false);
-        set_text(child(prestart, "data", false), "prestart.bash", "#!/bin/bash\necho \"Checking kubernetes health\"\nexec \"$@\"\n");
+        set_text(child(prestart, "data", false), "prestart.bash",
+                 "#!/bin/bash\necho \"Checking kubernetes health\"\nexec \"$@\"\n");
         add(c, "configmap-prestart.yaml", prestart);
     }
     return 0;
@@ -377,9 +385,12 @@ static void add_claim(struct chart *c)
     cm_autofree char *claim = claim_name(c);
     json_t *o = object(c, "v1", "PersistentVolumeClaim", "", true);
     json_object_set_new(json_object_get(o, "metadata"), "name", json_string(claim));
-    json_object_set(json_object_get(o, "metadata"), "annotations", json_object_get(json_object_get(c->values, "sharedStorage"), "annotations"));
-    json_object_set_new(o, "spec", json_pack("{s:O, s:{s:{s:s}}}", "accessModes", cm_json_at(c->values, "sharedStorage.accessModes"), "resources",
-                                             "requests", "storage", cm_json_text(c->values, "sharedStorage.requests.storage", "10Gi")));
+    json_object_set(json_object_get(o, "metadata"), "annotations",
+                    json_object_get(json_object_get(c->values, "sharedStorage"), "annotations"));
+    json_object_set_new(o, "spec",
+                        json_pack("{s:O, s:{s:{s:s}}}", "accessModes", cm_json_at(c->values, "sharedStorage.accessModes"),
+                                  "resources", "requests", "storage",
+                                  cm_json_text(c->values, "sharedStorage.requests.storage", "10Gi")));
     if (on(c->values, "sharedStorage.volumeName"))
         set_text(json_object_get(o, "spec"), "volumeName", cm_json_text(c->values, "sharedStorage.volumeName", ""));
     if (on(c->values, "sharedStorage.storageClassName"))
@@ -391,7 +402,8 @@ static const char *service_account(const struct chart *c) { return text_or(c->va
 
 static void add_rbac(struct chart *c)
 {
-    static const char rules[] = "[{\"apiGroups\":[\"\"],\"resources\":[\"serviceaccounts\"],\"verbs\":[\"list\"]},"
+    static const char rules[] =
+        "[{\"apiGroups\":[\"\"],\"resources\":[\"serviceaccounts\"],\"verbs\":[\"list\"]},"
         "{\"apiGroups\":[\"\"],\"resources\":[\"pods/log\"],\"verbs\":[\"get\"]},"
         "{\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"verbs\":[\"get\",\"list\",\"watch\"]},"
         "{\"apiGroups\":[\"\"],\"resources\":[\"events\"],\"verbs\":[\"list\"]},"
@@ -404,25 +416,30 @@ static void add_rbac(struct chart *c)
         json_t *sa = object(c, "v1", "ServiceAccount", "", false);
         json_object_set_new(json_object_get(sa, "metadata"), "name", json_string(service_account(c)));
         if (on(c->values, "rbac.serviceAccount.labels"))
-            json_object_set_new(json_object_get(sa, "metadata"), "labels", json_deep_copy(cm_json_at(c->values, "rbac.serviceAccount.labels")));
+            json_object_set_new(json_object_get(sa, "metadata"), "labels",
+                                json_deep_copy(cm_json_at(c->values, "rbac.serviceAccount.labels")));
         add(c, "rbac.yaml", sa);
     }
     json_t *role = object(c, "rbac.authorization.k8s.io/v1", "Role", "", false);
     json_object_set_new(role, "rules", json_loads(rules, 0, NULL));
     add(c, "rbac.yaml", role);
     json_t *binding = object(c, "rbac.authorization.k8s.io/v1", "RoleBinding", "", false);
-    json_object_set_new(binding, "roleRef", json_pack("{s:s, s:s, s:s}", "apiGroup", "rbac.authorization.k8s.io", "kind", "Role", "name", c->full));
-    json_object_set_new(binding, "subjects", json_pack("[{s:s, s:s, s:s}]", "kind", "ServiceAccount", "name", service_account(c), "namespace", c->ns));
+    json_object_set_new(binding, "roleRef",
+                        json_pack("{s:s, s:s, s:s}", "apiGroup", "rbac.authorization.k8s.io", "kind", "Role", "name", c->full));
+    json_object_set_new(binding, "subjects",
+                        json_pack("[{s:s, s:s, s:s}]", "kind", "ServiceAccount", "name", service_account(c), "namespace", c->ns));
     add(c, "rbac.yaml", binding);
 }
 
 static void add_service(struct chart *c)
 {
     json_t *s = object(c, "v1", "Service", "", true);
-    json_object_set_new(s, "spec", json_pack("{s:s, s:o, s:[{s:s, s:O, s:O, s:s}, {s:s, s:i, s:i, s:s}]}", "type",
-        cm_json_text(c->values, "service.type", "ClusterIP"), "selector", selector(c), "ports",
-        "name", "http", "port", cm_json_at(c->values, "service.port"), "targetPort", cm_json_at(c->values, "service.targetPort"), "protocol", "TCP",
-        "name", "metrics", "port", 3232, "targetPort", 3232, "protocol", "TCP"));
+    json_object_set_new(s, "spec",
+                        json_pack("{s:s, s:o, s:[{s:s, s:O, s:O, s:s}, {s:s, s:i, s:i, s:s}]}", "type",
+                                  cm_json_text(c->values, "service.type", "ClusterIP"), "selector", selector(c), "ports", "name",
+                                  "http", "port", cm_json_at(c->values, "service.port"), "targetPort",
+                                  cm_json_at(c->values, "service.targetPort"), "protocol", "TCP", "name", "metrics", "port", 3232,
+                                  "targetPort", 3232, "protocol", "TCP"));
     add(c, "svc.yaml", s);
 }
 
@@ -432,9 +449,9 @@ static void add_ingress(struct chart *c)
         return;
     json_t *o = object(c, "networking.k8s.io/v1", "Ingress", "", true), *rules = json_array(), *host;
     size_t i;
-    json_array_foreach(cm_json_at(c->values, "ingress.hosts"), i, host)
-        json_array_append_new(rules, json_pack("{s:s, s:{s:[{s:s, s:s, s:{s:{s:s, s:{s:s}}}}]}}", "host", cm_json_text(host, "host", ""), "http", "paths",
-                                               "path", "/", "pathType", "Prefix", "backend", "service", "name", c->full, "port", "name", "http"));
+    json_array_foreach(cm_json_at(c->values, "ingress.hosts"), i, host) json_array_append_new(
+        rules, json_pack("{s:s, s:{s:[{s:s, s:s, s:{s:{s:s, s:{s:s}}}}]}}", "host", cm_json_text(host, "host", ""), "http", "paths",
+                         "path", "/", "pathType", "Prefix", "backend", "service", "name", c->full, "port", "name", "http"));
     json_object_set_new(o, "spec", json_pack("{s:o, s:O}", "rules", rules, "tls", cm_json_at(c->values, "ingress.tls")));
     add(c, "ingress.yaml", o);
 }
@@ -458,8 +475,8 @@ static void pod_volumes(const struct chart *c, json_t *mounts, json_t *volumes)
     cm_autofree char *claim = claim_name(c);
     const char *sub = cm_json_text(v, "sharedStorage.subPath", "");
     if (on(v, "sharedStorage.create") || on(v, "sharedStorage.mount"))
-        add_mount(mounts, volumes, "rstudio-connect-data", cm_json_text(v, "sharedStorage.path", WORLD_DATA_DIR), sub[0] != '\0' ? sub : NULL,
-                  json_pack("{s:{s:s}}", "persistentVolumeClaim", "claimName", claim));
+        add_mount(mounts, volumes, "rstudio-connect-data", cm_json_text(v, "sharedStorage.path", WORLD_DATA_DIR),
+                  sub[0] != '\0' ? sub : NULL, json_pack("{s:{s:s}}", "persistentVolumeClaim", "claimName", claim));
     add_mount(mounts, volumes, "rstudio-connect-config", "/etc/rstudio-connect/rstudio-connect.gcfg", "rstudio-connect.gcfg",
               json_pack("{s:{s:s}}", "configMap", "name", config));
     if (on(v, "backends.kubernetes.enabled"))
@@ -474,10 +491,8 @@ static void pod_volumes(const struct chart *c, json_t *mounts, json_t *volumes)
                   json_pack("{s:{s:s}}", "secret", "secretName", cm_json_text(v, "license.file.secret", "")));
     size_t i;
     json_t *one;
-    json_array_foreach(cm_json_at(v, "pod.volumes"), i, one)
-        json_array_append(volumes, one);
-    json_array_foreach(cm_json_at(v, "pod.volumeMounts"), i, one)
-        json_array_append(mounts, one);
+    json_array_foreach(cm_json_at(v, "pod.volumes"), i, one) json_array_append(volumes, one);
+    json_array_foreach(cm_json_at(v, "pod.volumeMounts"), i, one) json_array_append(mounts, one);
 }
 
 static json_t *pod_env(const struct chart *c)
@@ -489,8 +504,7 @@ static json_t *pod_env(const struct chart *c)
                                         cm_json_text(c->values, "license.file.secretKey", ""));
         json_array_append_new(env, json_pack("{s:s, s:s}", "name", "RSC_LICENSE_FILE_PATH", "value", path));
     }
-    json_array_foreach(cm_json_at(c->values, "pod.env"), i, one)
-        json_array_append(env, one);
+    json_array_foreach(cm_json_at(c->values, "pod.env"), i, one) json_array_append(env, one);
     return env;
 }
 
@@ -500,10 +514,10 @@ static json_t *connect_container(const struct chart *c, json_t *mounts_taken)
     cm_autofree char *tag = on(v, "image.tag") ? cm_strdup(cm_json_text(v, "image.tag", ""))
                                                : cm_fmt("%s-%s", app_version(v), cm_json_text(v, "image.os", ""));
     cm_autofree char *image = cm_fmt("%s:%s", cm_json_text(v, "image.repository", ""), tag);
-    json_t *box = json_pack("{s:s, s:s, s:s, s:o, s:o, s:[{s:s, s:i}, {s:s, s:i}], s:O}", "name", "connect", "image", image, "imagePullPolicy",
-                            cm_json_text(v, "image.imagePullPolicy", "IfNotPresent"), "env", pod_env(c), "volumeMounts", mounts_taken, "ports",
-                            "name", "http", "containerPort", 3939, "name", "metrics", "containerPort", 3232,
-                            "securityContext", cm_json_at(v, "securityContext"));
+    json_t *box = json_pack("{s:s, s:s, s:s, s:o, s:o, s:[{s:s, s:i}, {s:s, s:i}], s:O}", "name", "connect", "image", image,
+                            "imagePullPolicy", cm_json_text(v, "image.imagePullPolicy", "IfNotPresent"), "env", pod_env(c),
+                            "volumeMounts", mounts_taken, "ports", "name", "http", "containerPort", 3939, "name", "metrics",
+                            "containerPort", 3232, "securityContext", cm_json_at(v, "securityContext"));
     if (on(v, "backends.kubernetes.enabled"))
         json_object_set_new(box, "args", json_pack("[s, s]", "/scripts/prestart.bash", "/usr/local/bin/startup.sh"));
     if (on(v, "readinessProbe.enabled")) {
@@ -525,14 +539,17 @@ static void add_deployment(struct chart *c)
     cm_sha256(json_string_value(config), json_string_length(config), sum);
     cm_hex(sum, sizeof sum, hex);
     json_object_update(template_labels, json_object_get(json_object_get(v, "pod"), "labels"));
-    json_t *annotations = json_pack("{s:s, s:s, s:s}", "checksum/config", hex, "prometheus.io/scrape", "true", "prometheus.io/port", "3232");
+    json_t *annotations =
+        json_pack("{s:s, s:s, s:s}", "checksum/config", hex, "prometheus.io/scrape", "true", "prometheus.io/port", "3232");
     json_object_update(annotations, json_object_get(json_object_get(v, "pod"), "annotations"));
-    json_t *spec = json_pack("{s:s, s:[o], s:o, s:O}", "serviceAccountName", service_account(c), "containers", connect_container(c, mounts),
-                             "volumes", volumes, "terminationGracePeriodSeconds", cm_json_at(v, "pod.terminationGracePeriodSeconds"));
+    json_t *spec =
+        json_pack("{s:s, s:[o], s:o, s:O}", "serviceAccountName", service_account(c), "containers", connect_container(c, mounts),
+                  "volumes", volumes, "terminationGracePeriodSeconds", cm_json_at(v, "pod.terminationGracePeriodSeconds"));
     json_t *d = object(c, "apps/v1", "Deployment", "", false);
-    json_object_set_new(d, "spec", json_pack("{s:O, s:O, s:{s:o}, s:{s:{s:o, s:o}, s:o}}", "replicas", cm_json_at(v, "replicas"), "strategy",
-        cm_json_at(v, "strategy"), "selector", "matchLabels", selector(c), "template", "metadata", "labels", template_labels, "annotations",
-        annotations, "spec", spec));
+    json_object_set_new(d, "spec",
+                        json_pack("{s:O, s:O, s:{s:o}, s:{s:{s:o, s:o}, s:o}}", "replicas", cm_json_at(v, "replicas"), "strategy",
+                                  cm_json_at(v, "strategy"), "selector", "matchLabels", selector(c), "template", "metadata",
+                                  "labels", template_labels, "annotations", annotations, "spec", spec));
     add(c, "deployment.yaml", d);
 }
 
@@ -540,7 +557,8 @@ const char *chart_gcfg(const json_t *manifests)
 {
     size_t i;
     json_t *m;
-    json_array_foreach(manifests, i, m) {
+    json_array_foreach(manifests, i, m)
+    {
         const json_t *data = json_object_get(json_object_get(m, "object"), "data");
         const json_t *text = json_object_get(data, "rstudio-connect.gcfg");
         if (text != NULL)
@@ -557,7 +575,7 @@ char *chart_notes(const char *release, const char *ns, const json_t *values)
 
 json_t *chart_render(const char *release, const char *ns, const json_t *values, struct cm_err **err)
 {
-    struct chart c = { release, ns, values, chart_fullname(release, values), json_array() };
+    struct chart c = {release, ns, values, chart_fullname(release, values), json_array()};
     if (refuse_all(&c, err) != 0 || add_config(&c, err) != 0) {
         free(c.full);
         json_decref(c.manifests);

@@ -11,9 +11,11 @@ static const json_t *manifest_of(const json_t *manifests, const json_t *like)
 {
     size_t i;
     json_t *m;
-    json_array_foreach(manifests, i, m) {
+    json_array_foreach(manifests, i, m)
+    {
         const json_t *o = json_object_get(m, "object");
-        if (strcmp(cm_json_text(o, "kind", ""), cm_json_text(like, "kind", "")) == 0 && strcmp(object_name(o), object_name(like)) == 0)
+        if (strcmp(cm_json_text(o, "kind", ""), cm_json_text(like, "kind", "")) == 0 &&
+            strcmp(object_name(o), object_name(like)) == 0)
             return o;
     }
     return NULL;
@@ -25,9 +27,8 @@ static void merge_meta(json_t *o, json_t *live, const json_t *old, const char *m
     json_t *value;
     json_t *to = object_meta(o, member), *from = object_meta(live, member);
     const json_t *before = json_object_get(json_object_get(old, "metadata"), member);
-    json_object_foreach(from, key, value)
-        if (json_object_get(to, key) == NULL && json_object_get(before, key) == NULL)
-            json_object_set(to, key, value);
+    json_object_foreach(from, key, value) if (json_object_get(to, key) == NULL && json_object_get(before, key) == NULL)
+        json_object_set(to, key, value);
 }
 
 static void apply_one(struct world *w, const json_t *release, const json_t *old, const json_t *manifest)
@@ -35,7 +36,8 @@ static void apply_one(struct world *w, const json_t *release, const json_t *old,
     json_t *o = json_deep_copy(manifest);
     json_t *live = object_find(w, cm_json_text(o, "kind", ""), object_ns(o), object_name(o));
     json_object_set_new(object_meta(o, "annotations"), "meta.helm.sh/release-name", json_string(cm_json_text(release, "name", "")));
-    json_object_set_new(object_meta(o, "annotations"), "meta.helm.sh/release-namespace", json_string(cm_json_text(release, "namespace", "")));
+    json_object_set_new(object_meta(o, "annotations"), "meta.helm.sh/release-namespace",
+                        json_string(cm_json_text(release, "namespace", "")));
     json_object_set_new(object_meta(o, "labels"), "app.kubernetes.io/managed-by", json_string("Helm"));
     if (live != NULL) {
         merge_meta(o, live, old, "labels");
@@ -70,11 +72,13 @@ void kube_apply(struct world *w, const json_t *release, const json_t *old_manife
 {
     size_t i;
     json_t *m;
-    json_array_foreach(manifests, i, m) {
+    json_array_foreach(manifests, i, m)
+    {
         const json_t *o = json_object_get(m, "object");
         apply_one(w, release, manifest_of(old_manifests, o), o);
     }
-    json_array_foreach(old_manifests, i, m) {
+    json_array_foreach(old_manifests, i, m)
+    {
         const json_t *o = json_object_get(m, "object");
         if (manifest_of(manifests, o) == NULL)
             delete_one(w, o);
@@ -93,7 +97,7 @@ json_t *kube_documents(const char *text, size_t n, struct cm_err **err)
     json_t *all = json_array();
     for (char *at = copy; at != NULL && *at != '\0';) {
         char *end = cm_starts(at, "---\n") || cm_starts(at, "--- ") ? at - 1 : strstr(at, "\n---");
-        if (end == at - 1) {                     /* a separator: its line is no part of the document */
+        if (end == at - 1) { /* a separator: its line is no part of the document */
             at = strchr(at, '\n');
             at += at != NULL;
             if (at == NULL)

@@ -9,12 +9,18 @@
 
 #include "world/world.h"
 
-struct session { char *owner; PGconn *conn; struct session *next; };
+struct session {
+    char *owner;
+    PGconn *conn;
+    struct session *next;
+};
 
 static PGconn *dial(struct world *w, const char *role, const char *password, const char *database, const char *application)
 {
-    const char *const names[] = { "hostaddr", "port", "user", "password", "dbname", "connect_timeout", "sslmode", "application_name", NULL };
-    const char *const values[] = { info_text(w, "database.host"), info_text(w, "database.port"), role, password, database, "5", "disable", application, NULL };
+    const char *const names[] = {"hostaddr",         "port", "user", "password", "dbname", "connect_timeout", "sslmode",
+                                 "application_name", NULL};
+    const char *const values[] = {
+        info_text(w, "database.host"), info_text(w, "database.port"), role, password, database, "5", "disable", application, NULL};
     return PQconnectdbParams(names, values, 0);
 }
 
@@ -33,13 +39,14 @@ static char *last_words(PGconn *c)
 static void keep(struct world *w, const char *owner, PGconn *conn)
 {
     struct session *s = cm_alloc(sizeof *s);
-    *s = (struct session){ cm_strdup(owner), conn, w->sessions };
+    *s = (struct session){cm_strdup(owner), conn, w->sessions};
     w->sessions = s;
 }
 
-char *sessions_open(struct world *w, const char *owner, const char *role, const char *password, const char *core, const char *instrumentation)
+char *sessions_open(struct world *w, const char *owner, const char *role, const char *password, const char *core,
+                    const char *instrumentation)
 {
-    const char *databases[] = { core, core, instrumentation };
+    const char *databases[] = {core, core, instrumentation};
     for (size_t i = 0; i < 3; i++) {
         if (databases[i] == NULL || databases[i][0] == '\0')
             continue;
@@ -72,7 +79,8 @@ void sessions_close(struct world *w, const char *owner)
 
 int session_lock(struct world *w, const char *owner, const char *application, const char *sql)
 {
-    PGconn *c = dial(w, info_text(w, "database.role"), info_text(w, "database.password"), info_text(w, "database.core"), application);
+    PGconn *c =
+        dial(w, info_text(w, "database.role"), info_text(w, "database.password"), info_text(w, "database.core"), application);
     PGresult *r = PQstatus(c) == CONNECTION_OK ? PQexec(c, sql) : NULL;
     bool got = r != NULL && PQresultStatus(r) == PGRES_TUPLES_OK;
     PQclear(r);

@@ -15,7 +15,7 @@
 #include "base/time.h"
 #include "world/world.h"
 
-static const char *const files[STATE_COUNT] = { "world.json", "vm/state.json", "cluster/objects.json", "cluster/connect.json" };
+static const char *const files[STATE_COUNT] = {"world.json", "vm/state.json", "cluster/objects.json", "cluster/connect.json"};
 
 char *world_path(const struct world *w, const char *fmt, ...)
 {
@@ -43,7 +43,7 @@ void world_put_file(const char *path, const char *data, size_t n, mode_t mode)
         close(fd);
     if (!whole || rename(temporary, path) != 0) {
         fprintf(stderr, "connect-migrate-world: cannot write %s: %s\n", path, strerror(errno));
-        _exit(6);                 /* a world that cannot keep its state must not go on */
+        _exit(6); /* a world that cannot keep its state must not go on */
     }
 }
 
@@ -82,7 +82,8 @@ void release_remove(struct world *w, const json_t *release)
     json_t *r;
     cm_autofree char *path = release_path(w, release);
     unlink(path);
-    json_array_foreach(w->releases, i, r) {
+    json_array_foreach(w->releases, i, r)
+    {
         if (r == release) {
             json_array_remove(w->releases, i);
             return;

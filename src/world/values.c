@@ -109,9 +109,9 @@ static bool whole_number(const char *text, double *out)
 
 static json_t *typed(const char *text)
 {
-    static const char *const nulls[] = { "", "~", "null", "Null", "NULL", NULL };
-    static const char *const yes[] = { "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE", NULL };
-    static const char *const no[] = { "n", "N", "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE", NULL };
+    static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
+    static const char *const yes[] = {"y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE", NULL};
+    static const char *const no[] = {"n", "N", "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE", NULL};
     double number = 0;
     if (one_of(text, nulls))
         return json_null();
@@ -119,8 +119,8 @@ static json_t *typed(const char *text)
         return json_boolean(one_of(text, yes));
     if (whole_number(text, &number))
         return fabs(number) < 9007199254740992.0 ? json_integer((json_int_t)number) : json_real(number);
-    bool floats = strspn(text, "0123456789.eE+-_") == strlen(text) && strpbrk(text, "0123456789") != NULL &&
-                  !isalpha((unsigned char)text[0]);
+    bool floats =
+        strspn(text, "0123456789.eE+-_") == strlen(text) && strpbrk(text, "0123456789") != NULL && !isalpha((unsigned char)text[0]);
     if (floats) {
         char *end = NULL;
         number = strtod(text, &end);
@@ -174,7 +174,8 @@ static void merge_over(json_t *into, const json_t *from)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)from, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)from, key, value)
+    {
         json_t *there = json_object_get(into, key);
         if (json_is_object(there) && json_is_object(value))
             merge_over(there, value);
@@ -210,7 +211,8 @@ json_t *values_coalesce(json_t *user_taken, const json_t *chart)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)chart, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)chart, key, value)
+    {
         json_t *said = json_object_get(user_taken, key);
         if (said == NULL)
             json_object_set_new(user_taken, key, json_deep_copy(value));
@@ -236,7 +238,7 @@ static void print_number(struct cm_str *out, double v)
         cm_str_add(out, text);
         return;
     }
-    int mantissa = (int)(e - text) - (v < 0 ? 1 : 0);              /* "1.25" has 3 digits */
+    int mantissa = (int)(e - text) - (v < 0 ? 1 : 0); /* "1.25" has 3 digits */
     int after = (mantissa > 1 ? mantissa - 2 : 0) - exponent;
     cm_str_addf(out, "%.*f", after > 0 ? after : 0, v);
 }
@@ -249,8 +251,7 @@ static const char **sorted_keys(const json_t *object, size_t *n)
     const char *key;
     json_t *value;
     *n = 0;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
-        keys[(*n)++] = key;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value) keys[(*n)++] = key;
     qsort(keys, *n, sizeof *keys, by_bytes);
     return keys;
 }
@@ -302,8 +303,10 @@ char *gcfg_print(const json_t *config, struct cm_err **err)
         if (!json_is_object(section) && !json_is_null(section)) {
             cm_autostr shown = CM_STR(CM_STR_LINE);
             print_value(&shown, section);
-            cm_fail(err, CM_E_FAILED, "template: rstudio-connect/templates/configmap.yaml:19:6: executing \"rstudio-library.config.gcfg\""
-                    ": range can't iterate over %s", cm_str_text(&shown));
+            cm_fail(err, CM_E_FAILED,
+                    "template: rstudio-connect/templates/configmap.yaml:19:6: executing \"rstudio-library.config.gcfg\""
+                    ": range can't iterate over %s",
+                    cm_str_text(&shown));
             free(keys);
             cm_str_fini(&out);
             return NULL;

@@ -26,9 +26,7 @@ bool vm_up(const struct world *w)
 {
     const char *host;
     json_t *unit;
-    json_object_foreach(json_object_get(w->state[STATE_VM], "units"), host, unit)
-        if (vm_node_up(w, host))
-            return true;
+    json_object_foreach(json_object_get(w->state[STATE_VM], "units"), host, unit) if (vm_node_up(w, host)) return true;
     return false;
 }
 
@@ -46,8 +44,9 @@ int vm_start_all(struct world *w, struct cm_err **err)
     const char *host;
     json_t *unit;
     int port = (int)info_int(w, "ports.vm");
-    json_object_foreach(json_object_get(w->state[STATE_VM], "units"), host, unit) {
-        if (strcmp(cm_json_text(unit, "active", ""), "deactivating") == 0) {      /* its stop ends now */
+    json_object_foreach(json_object_get(w->state[STATE_VM], "units"), host, unit)
+    {
+        if (strcmp(cm_json_text(unit, "active", ""), "deactivating") == 0) { /* its stop ends now */
             json_object_set_new(unit, "active", json_string("inactive"));
             state_changed(w, STATE_VM);
             effect(w, "service.stop", json_pack("{s:s}", "host", host));
@@ -95,9 +94,16 @@ static void down(struct world *w, const char *host)
 }
 
 /* Stopping takes a moment; it goes on when the one who asked is gone. */
-struct stopping { struct world *w; char *host; struct call *call; };
+struct stopping {
+    struct world *w;
+    char *host;
+    struct call *call;
+};
 
-struct back { struct world *w; char *host; };
+struct back {
+    struct world *w;
+    char *host;
+};
 
 static void comes_back(void *ctx)
 {
@@ -123,7 +129,7 @@ static void stopped(void *ctx)
     s->w->acting = 0;
     if (drill_is(s->w, "service-comes-back")) {
         struct back *b = cm_alloc(sizeof *b);
-        *b = (struct back){ s->w, cm_strdup(s->host) };
+        *b = (struct back){s->w, cm_strdup(s->host)};
         cm_loop_timer(s->w->loop, cm_loop_now_ms(s->w->loop) + COMES_BACK_MS, 0, comes_back, b);
     }
     state_flush(s->w);
@@ -143,7 +149,7 @@ static int stop(struct call *c, const char *host)
     json_object_set_new(unit_of(w, host), "active", json_string("deactivating"));
     state_changed(w, STATE_VM);
     struct stopping *s = cm_alloc(sizeof *s);
-    *s = (struct stopping){ w, cm_strdup(host), c };
+    *s = (struct stopping){w, cm_strdup(host), c};
     c->deferred = true;
     cm_loop_timer(w->loop, cm_loop_now_ms(w->loop) + STOP_MS, 0, stopped, s);
     return 0;
@@ -209,7 +215,7 @@ static const char *property(struct world *w, const char *host, const char *name,
     if (strcmp(name, "EnvironmentFiles") == 0 || strcmp(name, "DropInPaths") == 0 || strcmp(name, "Conditions") == 0 ||
         strcmp(name, "User") == 0 || strcmp(name, "Restart") == 0)
         return strcmp(name, "Restart") == 0 ? "on-failure" : "";
-    return NULL;                          /* systemctl leaves out what it does not know */
+    return NULL; /* systemctl leaves out what it does not know */
 }
 
 static void print_property(struct call *c, const char *host, const char *name, bool bare)
@@ -226,7 +232,8 @@ static int show(struct call *c, const char *host, const json_t *names, bool bare
     size_t i;
     json_t *list;
     bool some = false;
-    json_array_foreach(names, i, list) {
+    json_array_foreach(names, i, list)
+    {
         cm_autofree char *copy = cm_strdup(json_string_value(list));
         char *rest = copy;
         for (char *name; (name = strsep(&rest, ",")) != NULL;)
@@ -268,15 +275,12 @@ static int is_state(struct call *c, const char *host, bool active)
 static int status_of(struct call *c, const char *host)
 {
     const char *active = cm_json_text(unit_of(c->w, host), "active", "");
-    cm_str_addf(&c->out, "%s - Posit Connect\n     Loaded: %s\n     Active: %s\n", WORLD_UNIT, cm_json_text(unit_of(c->w, host), "enabled", ""),
-                active);
+    cm_str_addf(&c->out, "%s - Posit Connect\n     Loaded: %s\n     Active: %s\n", WORLD_UNIT,
+                cm_json_text(unit_of(c->w, host), "enabled", ""), active);
     return strcmp(active, "active") == 0 ? 0 : 3;
 }
 
-static const char *host_of(const struct call *c)
-{
-    return c->host[0] != '\0' ? c->host : "connect1";
-}
+static const char *host_of(const struct call *c) { return c->host[0] != '\0' ? c->host : "connect1"; }
 
 static int run_verb(struct call *c, const char *host, const char *verb, const struct args *a)
 {
@@ -304,10 +308,11 @@ static int run_verb(struct call *c, const char *host, const char *verb, const st
 
 int tool_systemctl(struct call *c)
 {
-    static const char *const valued[] = { "property", "p=property", "type", "t=type", "state", "output", "o=output", "lines", "n=lines",
-                                          "signal", "s=signal", "kill-whom", NULL };
-    static const char *const bare[] = { "value", "now", "no-pager", "quiet", "q=quiet", "all", "a=all", "no-ask-password", "full", "l=full",
-                                        "runtime", "plain", "no-legend", "no-block", "force", "f=force", "no-reload", NULL };
+    static const char *const valued[] = {"property", "p=property", "type",   "t=type",   "state",     "output", "o=output",
+                                         "lines",    "n=lines",    "signal", "s=signal", "kill-whom", NULL};
+    static const char *const bare[] = {"value",           "now",     "no-pager",  "quiet",   "q=quiet", "all",       "a=all",
+                                       "no-ask-password", "full",    "l=full",    "runtime", "plain",   "no-legend", "no-block",
+                                       "force",           "f=force", "no-reload", NULL};
     struct args a;
     if (args_read(&a, c, valued, bare) != 0)
         return 1;
@@ -352,8 +357,11 @@ static void print_mount(struct call *c, const char *columns, bool as_json, const
     char *rest = copy;
     bool first = true;
     for (char *name; (name = strsep(&rest, ",")) != NULL;) {
-        const char *value = strcasecmp(name, "TARGET") == 0 ? target : strcasecmp(name, "SOURCE") == 0 ? source
-                            : strcasecmp(name, "FSTYPE") == 0 ? type : strcasecmp(name, "OPTIONS") == 0 ? options : "";
+        const char *value = strcasecmp(name, "TARGET") == 0    ? target
+                            : strcasecmp(name, "SOURCE") == 0  ? source
+                            : strcasecmp(name, "FSTYPE") == 0  ? type
+                            : strcasecmp(name, "OPTIONS") == 0 ? options
+                                                               : "";
         for (char *p = name; *p != '\0'; p++)
             *p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
         json_object_set_new(one, name, json_string(value));
@@ -401,7 +409,8 @@ int tool_findmnt(struct call *c)
     if (!as_json && heading)
         cm_str_addf(&c->out, "%s\n", columns);
     if (path != NULL && strncmp(path, data, n) == 0 && (path[n] == '\0' || path[n] == '/') && !drill_is(c->w, "datadir-local"))
-        print_mount(c, columns, as_json, data, "nfs.example.com:" WORLD_EXPORT, "nfs4", "rw,relatime,vers=4.2,hard,proto=tcp,timeo=600");
+        print_mount(c, columns, as_json, data, "nfs.example.com:" WORLD_EXPORT, "nfs4",
+                    "rw,relatime,vers=4.2,hard,proto=tcp,timeo=600");
     else
         print_mount(c, columns, as_json, "/", "/dev/sda1", "ext4", "rw,relatime");
     return 0;
@@ -414,13 +423,16 @@ int tool_license_manager(struct call *c)
             return 0;
         return call_fail(c, "usage: license-manager status|status-offline|deactivate");
     }
-    cm_str_addf(&c->out, "RStudio License Manager 2026.08.0\n\n-- License file status --\n\nStatus: Activated\nProduct-Key: %s\nHas-Key: Yes\n"
-                "Has-Trial: No\nTier: Advanced\nSKU-Year: 2026\nEnable-Launcher: %d\nUsers: 0\nUser-Activity-Days: 365\nShiny-Users: 0\n"
-                "Allow-APIs: 1\nAnonymous-Servers: 0\nUnrestricted-Servers: 0\nLicensee: World of Example\n"
-                "License-File: /var/lib/rstudio-connect/connect.lic\nExpiration: 2035-06-09 00:00:00\nDays-Left: 550\n"
-                "License-Engine: 1.0.0.0\nLicense-Scope: System\n\n-- Local license status --\n\nTrial-Type: Verified\nStatus: Expired\n"
-                "Has-Key: No\nHas-Trial: Yes\nLicense-Scope: System\nLicense-Engine: 4.4.3.0\n\n-- Floating license status --\n\n"
-                "License server not in use.\n", info_text(c->w, "product_key"), drill_is(c->w, "license-no-offhost") ? 0 : 1);
+    cm_str_addf(
+        &c->out,
+        "RStudio License Manager 2026.08.0\n\n-- License file status --\n\nStatus: Activated\nProduct-Key: %s\nHas-Key: Yes\n"
+        "Has-Trial: No\nTier: Advanced\nSKU-Year: 2026\nEnable-Launcher: %d\nUsers: 0\nUser-Activity-Days: 365\nShiny-Users: 0\n"
+        "Allow-APIs: 1\nAnonymous-Servers: 0\nUnrestricted-Servers: 0\nLicensee: World of Example\n"
+        "License-File: /var/lib/rstudio-connect/connect.lic\nExpiration: 2035-06-09 00:00:00\nDays-Left: 550\n"
+        "License-Engine: 1.0.0.0\nLicense-Scope: System\n\n-- Local license status --\n\nTrial-Type: Verified\nStatus: Expired\n"
+        "Has-Key: No\nHas-Trial: Yes\nLicense-Scope: System\nLicense-Engine: 4.4.3.0\n\n-- Floating license status --\n\n"
+        "License server not in use.\n",
+        info_text(c->w, "product_key"), drill_is(c->w, "license-no-offhost") ? 0 : 1);
     return 0;
 }
 

@@ -10,7 +10,7 @@
 
 static bool plain_is_safe(const char *s)
 {
-    static const char *const typed[] = { "true", "false", "yes", "no", "on", "off", "null", "y", "n", "~", NULL };
+    static const char *const typed[] = {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "~", NULL};
     if (*s == '\0' || s[strlen(s) - 1] == ' ' || s[strlen(s) - 1] == ':')
         return false;
     if (!isalpha((unsigned char)s[0]) && s[0] != '/' && s[0] != '_')
@@ -35,10 +35,7 @@ static bool block_is_safe(const char *s)
     return true;
 }
 
-static void indent_by(struct cm_str *out, int n)
-{
-    cm_str_addf(out, "%*s", n, "");
-}
+static void indent_by(struct cm_str *out, int n) { cm_str_addf(out, "%*s", n, ""); }
 
 static void print_text(struct cm_str *out, const char *s, int indent)
 {
@@ -85,8 +82,7 @@ static void print_map(struct cm_str *out, const json_t *j, int indent, bool firs
     const char *key;
     json_t *value;
     size_t n = 0;
-    json_object_foreach((json_t *)(uintptr_t)j, key, value)
-        keys[n++] = key;
+    json_object_foreach((json_t *)(uintptr_t)j, key, value) keys[n++] = key;
     qsort(keys, n, sizeof *keys, by_name);
     for (size_t i = 0; i < n; i++) {
         value = json_object_get(j, keys[i]);
@@ -99,8 +95,8 @@ static void print_map(struct cm_str *out, const json_t *j, int indent, bool firs
             cm_autofree char *quoted = json_dumps(holder, JSON_ENCODE_ANY);
             cm_str_add(out, quoted);
         }
-        bool nested = (json_is_object(value) && json_object_size(value) > 0) ||
-                      (json_is_array(value) && json_array_size(value) > 0);
+        bool nested =
+            (json_is_object(value) && json_object_size(value) > 0) || (json_is_array(value) && json_array_size(value) > 0);
         cm_str_add(out, nested ? ":\n" : ": ");
         if (nested)
             yaml_print(out, value, json_is_array(value) ? indent : indent + 2);
@@ -117,7 +113,8 @@ void yaml_print(struct cm_str *out, const json_t *j, int indent)
     } else if (json_is_array(j) && json_array_size(j) > 0) {
         size_t i;
         json_t *item;
-        json_array_foreach(j, i, item) {
+        json_array_foreach(j, i, item)
+        {
             indent_by(out, indent);
             cm_str_add(out, "- ");
             if (json_is_object(item) && json_object_size(item) > 0) {

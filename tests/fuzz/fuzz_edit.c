@@ -42,14 +42,14 @@ static void set_to_itself(const char *data, size_t size)
 static void convert(const char *data, size_t size)
 {
     struct cm_launcher_result r, again;
-    struct cm_launcher_wish w = { .text = data, .bytes = size, .name = "f" };
+    struct cm_launcher_wish w = {.text = data, .bytes = size, .name = "f"};
     cm_autoerr err = NULL;
     if (cm_launcher_convert(&w, &r, &err) != 0) {
-        must(cm_err_code(err) == CM_E_USAGE);                 /* an internal error would be an overlap of edits */
+        must(cm_err_code(err) == CM_E_USAGE); /* an internal error would be an overlap of edits */
         return;
     }
     must(r.changed || (r.bytes == size && memcmp(r.text, data, size) == 0));
-    struct cm_launcher_wish second = { .text = r.text, .bytes = r.bytes, .name = "f" };
+    struct cm_launcher_wish second = {.text = r.text, .bytes = r.bytes, .name = "f"};
     must(cm_launcher_convert(&second, &again, NULL) == 0);
     must(again.bytes == r.bytes && memcmp(again.text, r.text, r.bytes) == 0);
     cm_launcher_result_fini(&r);
@@ -62,8 +62,8 @@ static void merge(const char *data, size_t size)
     struct cm_gcfg *g = cm_gcfg_new();
     struct cm_yaml_doc *doc = cm_yaml_parse(data, size, "f", NULL);
     if (doc && cm_gcfg_add(g, setting, strlen(setting), "g", NULL) == 0) {
-        const struct cm_yaml_doc *const bases[] = { doc, NULL };
-        struct cm_config_wish w = { .gcfg = g, .base = bases, .release = "r" };
+        const struct cm_yaml_doc *const bases[] = {doc, NULL};
+        struct cm_config_wish w = {.gcfg = g, .base = bases, .release = "r"};
         struct cm_config_result r;
         char *merged = NULL;
         size_t bytes = 0;

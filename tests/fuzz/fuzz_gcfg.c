@@ -18,12 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         cm_gcfg_free(g);
         return 0;
     }
-    struct cm_config_wish w = { .gcfg = g, .release = "r" };
+    struct cm_config_wish w = {.gcfg = g, .release = "r"};
     must(cm_config_convert(&w, &first, NULL) == 0);
     must(first.kept + first.dropped + first.changed + first.secret + first.asked + first.blocked == g->count);
     struct cm_yaml_doc *base = cm_yaml_parse(first.values, strlen(first.values), "values", NULL);
     must(base != NULL);
-    const struct cm_yaml_doc *const bases[] = { base, NULL };
+    const struct cm_yaml_doc *const bases[] = {base, NULL};
     w.base = bases;
     must(cm_config_convert(&w, &again, NULL) == 0);
     must(again.asked <= first.asked && again.kept >= first.kept);

@@ -25,7 +25,7 @@ static struct cm_jobs_answer judge(const char *jobs_text, struct cm_jobs_questio
 {
     static json_t *kept;
 
-    json_decref(kept);                     /* the answer borrows from it until the next call */
+    json_decref(kept); /* the answer borrows from it until the next call */
     kept = json_loads(jobs_text, 0, NULL);
     assert_non_null(kept);
     return cm_build_jobs(kept, &q);
@@ -38,7 +38,7 @@ static struct cm_jobs_answer judge(const char *jobs_text, struct cm_jobs_questio
 static void no_job_is_none(void **state)
 {
     (void)state;
-    struct cm_jobs_answer a = judge("[]", (struct cm_jobs_question){ .since_ms = 0 });
+    struct cm_jobs_answer a = judge("[]", (struct cm_jobs_question){.since_ms = 0});
 
     assert_int_equal(a.say, CM_JOBS_NONE);
     assert_null(a.job);
@@ -48,7 +48,7 @@ static void a_job_of_before_is_somebody_elses(void **state)
 {
     (void)state;
     struct cm_jobs_answer a = judge("[" JOB("a", "python_restore", "2026-12-05T21:59:58Z", ENDED("0")) "]",
-                                    (struct cm_jobs_question){ .since_ms = at("2026-12-05T22:00:00.500Z") });
+                                    (struct cm_jobs_question){.since_ms = at("2026-12-05T22:00:00.500Z")});
 
     assert_int_equal(a.say, CM_JOBS_NONE);
 }
@@ -58,7 +58,7 @@ static void a_job_of_the_same_second_is_ours(void **state)
 {
     (void)state;
     struct cm_jobs_answer a = judge("[" JOB("a", "python_restore", "2026-12-05T22:00:00Z", ENDED("0")) "]",
-                                    (struct cm_jobs_question){ .since_ms = at("2026-12-05T22:00:00.500Z") });
+                                    (struct cm_jobs_question){.since_ms = at("2026-12-05T22:00:00.500Z")});
 
     assert_int_equal(a.say, CM_JOBS_BUILT);
 }
@@ -66,7 +66,7 @@ static void a_job_of_the_same_second_is_ours(void **state)
 static void with_fractions_the_moment_counts(void **state)
 {
     (void)state;
-    struct cm_jobs_question q = { .since_ms = at("2026-12-05T22:00:00.500Z") };
+    struct cm_jobs_question q = {.since_ms = at("2026-12-05T22:00:00.500Z")};
 
     assert_int_equal(judge("[" JOB("a", "python_restore", "2026-12-05T22:00:00.499Z", ENDED("0")) "]", q).say, CM_JOBS_NONE);
     assert_int_equal(judge("[" JOB("a", "python_restore", "2026-12-05T22:00:00.500Z", ENDED("0")) "]", q).say, CM_JOBS_BUILT);
@@ -75,9 +75,9 @@ static void with_fractions_the_moment_counts(void **state)
 static void other_jobs_say_nothing(void **state)
 {
     (void)state;
-    struct cm_jobs_answer a = judge("[" JOB("a", "run_app", "2026-12-05T22:00:01Z", RUNS) ","
-                                        JOB("b", "build_report", "2026-12-05T22:00:01Z", ENDED("0")) "]",
-                                    (struct cm_jobs_question){ .since_ms = at("2026-12-05T22:00:00Z") });
+    struct cm_jobs_answer a = judge(
+        "[" JOB("a", "run_app", "2026-12-05T22:00:01Z", RUNS) "," JOB("b", "build_report", "2026-12-05T22:00:01Z", ENDED("0")) "]",
+        (struct cm_jobs_question){.since_ms = at("2026-12-05T22:00:00Z")});
 
     assert_int_equal(a.say, CM_JOBS_NONE);
 }
@@ -86,7 +86,7 @@ static void a_known_job_is_left_out(void **state)
 {
     (void)state;
     cm_autojson known = json_pack("[s]", "old");
-    struct cm_jobs_question q = { .since_ms = at("2026-12-05T22:00:00Z"), .known = known };
+    struct cm_jobs_question q = {.since_ms = at("2026-12-05T22:00:00Z"), .known = known};
 
     assert_int_equal(judge("[" JOB("old", "packrat_restore", "2026-12-05T22:00:00Z", ENDED("1")) "]", q).say, CM_JOBS_NONE);
     assert_int_equal(judge("[" JOB("new", "packrat_restore", "2026-12-05T22:00:00Z", ENDED("1")) "]", q).say, CM_JOBS_FAILED);
@@ -97,16 +97,16 @@ static void an_adopted_job_stays_ours(void **state)
     (void)state;
     cm_autojson ours = json_pack("[s]", "a");
     struct cm_jobs_answer a = judge("[" JOB("a", "packrat_restore", "2026-12-05T20:00:00Z", ENDED("0")) "]",
-                                    (struct cm_jobs_question){ .since_ms = at("2026-12-05T22:00:00Z"), .ours = ours });
+                                    (struct cm_jobs_question){.since_ms = at("2026-12-05T22:00:00Z"), .ours = ours});
 
     assert_int_equal(a.say, CM_JOBS_BUILT);
 }
 
 static void a_job_that_runs_is_ours_when_the_server_says_that_one_runs(void **state)
 {
-    static const char jobs[] = "[" JOB("a", "packrat_restore", "2026-12-05T20:00:00Z", RUNS) ","
-                               JOB("b", "packrat_restore", "2026-12-05T19:00:00Z", ENDED("0")) "]";
-    struct cm_jobs_question q = { .since_ms = at("2026-12-05T22:00:00Z") };
+    static const char jobs[] = "[" JOB("a", "packrat_restore", "2026-12-05T20:00:00Z",
+                                       RUNS) "," JOB("b", "packrat_restore", "2026-12-05T19:00:00Z", ENDED("0")) "]";
+    struct cm_jobs_question q = {.since_ms = at("2026-12-05T22:00:00Z")};
     (void)state;
 
     assert_int_equal(judge(jobs, q).say, CM_JOBS_NONE);
@@ -117,21 +117,24 @@ static void a_job_that_runs_is_ours_when_the_server_says_that_one_runs(void **st
 
 static void of_two_jobs_the_one_that_decides_is_told(void **state)
 {
-    struct cm_jobs_question q = { .since_ms = at("2026-12-05T22:00:00Z") };
+    struct cm_jobs_question q = {.since_ms = at("2026-12-05T22:00:00Z")};
     (void)state;
 
-    struct cm_jobs_answer a = judge("[" JOB("r", "packrat_restore", "2026-12-05T22:00:01Z", ENDED("0")) ","
-                                        JOB("py", "python_restore", "2026-12-05T22:00:02Z", RUNS) "]", q);
+    struct cm_jobs_answer a = judge("[" JOB("r", "packrat_restore", "2026-12-05T22:00:01Z",
+                                            ENDED("0")) "," JOB("py", "python_restore", "2026-12-05T22:00:02Z", RUNS) "]",
+                                    q);
     assert_int_equal(a.say, CM_JOBS_ACTIVE);
     assert_int_equal(a.count, 2);
 
-    a = judge("[" JOB("py", "python_restore", "2026-12-05T22:00:02Z", RUNS) ","
-                  JOB("r", "packrat_restore", "2026-12-05T22:00:01Z", ENDED("1")) "]", q);
+    a = judge("[" JOB("py", "python_restore", "2026-12-05T22:00:02Z", RUNS) "," JOB("r", "packrat_restore", "2026-12-05T22:00:01Z",
+                                                                                    ENDED("1")) "]",
+              q);
     assert_int_equal(a.say, CM_JOBS_FAILED);
     assert_string_equal(json_string_value(json_object_get(a.job, "key")), "r");
 
-    a = judge("[" JOB("r", "packrat_restore", "2026-12-05T22:00:01Z", ENDED("0")) ","
-                  JOB("py", "python_restore", "2026-12-05T22:00:02Z", ENDED("0")) "]", q);
+    a = judge("[" JOB("r", "packrat_restore", "2026-12-05T22:00:01Z", ENDED("0")) "," JOB("py", "python_restore",
+                                                                                          "2026-12-05T22:00:02Z", ENDED("0")) "]",
+              q);
     assert_int_equal(a.say, CM_JOBS_BUILT);
 }
 
@@ -140,18 +143,19 @@ static void an_end_without_exit_code_is_unclear(void **state)
 {
     (void)state;
     struct cm_jobs_answer a = judge("[" JOB("a", "packrat_restore", "2026-12-05T22:00:01Z", ENDED("null")) "]",
-                                    (struct cm_jobs_question){ .since_ms = at("2026-12-05T22:00:00Z") });
+                                    (struct cm_jobs_question){.since_ms = at("2026-12-05T22:00:00Z")});
 
     assert_int_equal(a.say, CM_JOBS_UNCLEAR);
 }
 
 static void hostile_jobs_are_survived(void **state)
 {
-    struct cm_jobs_question q = { .since_ms = 0, .any_active = true };
+    struct cm_jobs_question q = {.since_ms = 0, .any_active = true};
     (void)state;
 
-    assert_int_equal(judge("[null, 1, {}, [], {\"tag\": 7}, {\"tag\": \"x_restore\", \"start_time\": 9, \"status\": \"0\"}]", q).say,
-                     CM_JOBS_ACTIVE);
+    assert_int_equal(
+        judge("[null, 1, {}, [], {\"tag\": 7}, {\"tag\": \"x_restore\", \"start_time\": 9, \"status\": \"0\"}]", q).say,
+        CM_JOBS_ACTIVE);
     assert_int_equal(judge("{\"error\": \"x\"}", q).say, CM_JOBS_NONE);
     assert_int_equal(cm_build_jobs(NULL, &q).say, CM_JOBS_NONE);
 }
@@ -159,10 +163,11 @@ static void hostile_jobs_are_survived(void **state)
 static void keys_are_those_of_build_jobs(void **state)
 {
     (void)state;
-    cm_autojson jobs = json_loads("[" JOB("a", "packrat_restore", "2026-12-05T22:00:01Z", RUNS) ","
-                                      JOB("b", "run_app", "2026-12-05T22:00:01Z", RUNS) ","
-                                      JOB("c", "python_restore", "2026-12-05T20:00:01Z", ENDED("0")) "]", 0, NULL);
-    struct cm_jobs_question q = { .since_ms = at("2026-12-05T22:00:00Z") };
+    cm_autojson jobs = json_loads(
+        "[" JOB("a", "packrat_restore", "2026-12-05T22:00:01Z", RUNS) "," JOB("b", "run_app", "2026-12-05T22:00:01Z", RUNS) "," JOB(
+            "c", "python_restore", "2026-12-05T20:00:01Z", ENDED("0")) "]",
+        0, NULL);
+    struct cm_jobs_question q = {.since_ms = at("2026-12-05T22:00:00Z")};
     cm_autojson all = cm_build_job_keys(jobs, NULL);
     cm_autojson ours = cm_build_job_keys(jobs, &q);
     cm_autojson all_wanted = json_pack("[s,s]", "a", "c");

@@ -52,10 +52,16 @@ static char *made(const char *names, long days)
 static void tells_for_whom_and_until_when(void **state)
 {
     (void)state;
-    static const struct { const char *names, *host; bool good; } cases[] = {
-        { "DNS:connect.example.com", "connect.example.com", true },  { "DNS:connect.example.com", "other.example.com", false },
-        { "DNS:*.example.com", "connect.example.com", true },        { "DNS:*.example.com", "a.b.example.com", false },
-        { "DNS:a.example.com,DNS:CONNECT.example.com", "connect.example.com", true }, { NULL, "connect.example.com", false },
+    static const struct {
+        const char *names, *host;
+        bool good;
+    } cases[] = {
+        {"DNS:connect.example.com", "connect.example.com", true},
+        {"DNS:connect.example.com", "other.example.com", false},
+        {"DNS:*.example.com", "connect.example.com", true},
+        {"DNS:*.example.com", "a.b.example.com", false},
+        {"DNS:a.example.com,DNS:CONNECT.example.com", "connect.example.com", true},
+        {NULL, "connect.example.com", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct cm_certificate c;
@@ -96,7 +102,7 @@ static void reads_what_a_secret_holds(void **state)
 static void refuses_what_is_no_certificate(void **state)
 {
     (void)state;
-    static const char *const texts[] = { "", "bm90aGluZw==", "not base64 at all!", "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==" };
+    static const char *const texts[] = {"", "bm90aGluZw==", "not base64 at all!", "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg=="};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct cm_certificate c;
         struct cm_err *err = NULL;

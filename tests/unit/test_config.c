@@ -15,12 +15,12 @@ struct conversion {
 
 static void convert_full(struct conversion *c, const char *gcfg, const char *base, const char *const *unit)
 {
-    const struct cm_yaml_doc *docs[2] = { NULL, NULL };
-    const char *const names[] = { "values.yaml", NULL };
+    const struct cm_yaml_doc *docs[2] = {NULL, NULL};
+    const char *const names[] = {"values.yaml", NULL};
     c->gcfg = helper_gcfg(gcfg);
     assert_int_equal(cm_gcfg_add_environment(c->gcfg, unit, NULL), 0);
     docs[0] = c->base = base ? helper_yaml(base) : NULL;
-    struct cm_config_wish w = { .gcfg = c->gcfg, .base = docs, .base_names = names, .release = "rel", .unit_environment = unit };
+    struct cm_config_wish w = {.gcfg = c->gcfg, .base = docs, .base_names = names, .release = "rel", .unit_environment = unit};
     assert_int_equal(cm_config_convert(&w, &c->r, NULL), 0);
     c->data = helper_data(c->r.values);
 }
@@ -47,7 +47,7 @@ static const json_t *row(const struct conversion *c, const char *setting)
     for (size_t i = 0; i < json_array_size(c->r.account); i++) {
         const json_t *one = json_array_get(c->r.account, i);
         if (strcmp(cm_json_text(one, "setting", ""), setting) == 0 && strcmp(cm_json_text(one, "disposition", ""), "chart") != 0) {
-            assert_null(found);                   /* exactly one */
+            assert_null(found); /* exactly one */
             found = one;
         }
     }
@@ -64,72 +64,85 @@ static void assert_fate(const struct conversion *c, const char *setting, const c
 
 /* ---- each rule once ---- */
 
-struct rule { const char *gcfg, *setting, *fate, *target, *finding; };
+struct rule {
+    const char *gcfg, *setting, *fate, *target, *finding;
+};
 
 static void decides_each_kind_of_setting(void **state)
 {
     static const struct rule rules[] = {
-        { "[Server]\nSenderEmail = a@b.c", "Server.SenderEmail", "keep", "config.Server.SenderEmail", NULL },
-        { "[Server]\nAddress = https://c.example.com", "Server.Address", "keep", "config.Server.Address", NULL },
-        { "[Server]\nAddress = http://localhost:3939", "Server.Address", "ask", "config.Server.Address", "config.ask.Server.Address" },
-        { "[Server]\nDataDir = /data", "Server.DataDir", "drop", "-", NULL },
-        { "[Server]\nTempDir = /scratch", "Server.TempDir", "ask", "config.Server.TempDir", "config.ask.Server.TempDir" },
-        { "[Server]\nTempDir = /var/lib/rstudio-connect/t", "Server.TempDir", "keep", "config.Server.TempDir", NULL },
-        { "[Server]\nDataDir = /data\nTempDir = /data/t", "Server.TempDir", "ask", "config.Server.TempDir", "config.ask.Server.TempDir" },
-        { "[Server]\nPublicWarning = \"Down for maintenance; back at 8\"", "Server.PublicWarning", "drop", "-", NULL },
-        { "[Server]\nPublicWarning = Internal use only", "Server.PublicWarning", "keep", "config.Server.PublicWarning", NULL },
-        { "[Server]\nEmailProvider = sendmail", "Server.EmailProvider", "ask", "config.Server.EmailProvider", "config.ask.Server.EmailProvider" },
-        { "[SMTP]\nHost = localhost", "SMTP.Host", "ask", "config.SMTP.Host", "config.ask.SMTP.Host" },
-        { "[SMTP]\nPassword = x", "SMTP.Password", "secret", "pod.env CONNECT_SMTP_PASSWORD", "config.secret.SMTP.Password" },
-        { "[HTTP]\nListen = :80", "HTTP.Listen", "drop", "-", NULL },
-        { "[HTTPS]\nCertificate = /etc/ssl/x.pem", "HTTPS.Certificate", "drop", "-", NULL },
-        { "[HTTPS]\nSomethingNew = 1", "HTTPS.SomethingNew", "drop", "-", NULL },
-        { "[Database]\nProvider = Postgres", "Database.Provider", "keep", "config.Database.Provider", NULL },
-        { "[Database]\nProvider = sqlite", "Database.Provider", "block", "-", "config.database" },
-        { "[Database]\nDir = /var/lib/rstudio-connect/db", "Database.Dir", "drop", "-", NULL },
-        { "[Database]\nDir = /elsewhere", "Database.Dir", "ask", "-", "config.secret-key" },
-        { "[SQLite]\nDir = /x", "SQLite.Dir", "drop", "-", NULL },
-        { "[Postgres]\nURL = postgres://u@db/c", "Postgres.URL", "keep", "config.Postgres.URL", NULL },
-        { "[Postgres]\nURL = postgres://u@localhost/c", "Postgres.URL", "block", "config.Postgres.URL", "config.database-host.Postgres.URL" },
-        { "[Postgres]\nURL = \"postgres://u@/c?host=/var/run/postgresql\"", "Postgres.URL", "block", "config.Postgres.URL",
-          "config.database-host.Postgres.URL" },
-        { "[Postgres]\nURL = postgres://u:p@db/c", "Postgres.URL", "secret", "config.Postgres.URL", "config.secret.Postgres.URL" },
-        { "[Postgres]\nURL = \"postgres://u@db/c?sslrootcert=/etc/ca.pem\"", "Postgres.URL", "ask", "config.Postgres.URL", "config.ask.Postgres.URL" },
-        { "[Python]\nExecutable = /opt/python/bin/python", "Python.Executable", "drop", "-", NULL },
-        { "[Python]\nEnabled = true", "Python.Enabled", "keep", "config.Python.Enabled", NULL },
-        { "[RPackageRepository \"CRAN\"]\nURL = https://p.example.com/cran/latest", "RPackageRepository \"CRAN\".URL", "keep",
-          "config.RPackageRepository \"CRAN\".URL", NULL },
-        { "[RPackageRepository \"CRAN\"]\nURL = https://u:p@p.example.com/", "RPackageRepository \"CRAN\".URL", "ask", "-",
-          "config.secret-in-subsection.RPackageRepository.CRAN.URL" },
-        { "[RPackageRepository \"CRAN\"]\nURL = https://p/cran/__linux__/jammy/latest", "RPackageRepository \"CRAN\".URL", "keep",
-          "config.RPackageRepository \"CRAN\".URL", "config.binary-packages.RPackageRepository.CRAN.URL" },
-        { "[RPackageRepository \"CRAN\"]\nURL = file:///srv/cran", "RPackageRepository \"CRAN\".URL", "ask", "config.RPackageRepository \"CRAN\".URL",
-          "config.ask.RPackageRepository.CRAN.URL" },
-        { "[Applications]\nRunAs = rstudio-connect", "Applications.RunAs", "keep", "config.Applications.RunAs", NULL },
-        { "[Applications]\nRunAs = shiny", "Applications.RunAs", "ask", "config.Applications.RunAs", "config.ask.Applications.RunAs" },
-        { "[Applications]\nRunAsCurrentUser = false", "Applications.RunAsCurrentUser", "keep", "config.Applications.RunAsCurrentUser", NULL },
-        { "[Applications]\nRunAsCurrentUser", "Applications.RunAsCurrentUser", "ask", "config.Applications.RunAsCurrentUser",
-          "config.ask.Applications.RunAsCurrentUser" },
-        { "[Scheduler]\nInitTimeout = 60s", "Scheduler.InitTimeout", "change", "-", NULL },
-        { "[Scheduler]\nInitTimeout = 60000000000", "Scheduler.InitTimeout", "change", "-", NULL },        /* nanoseconds */
-        { "[Scheduler]\nInitTimeout = 10m", "Scheduler.InitTimeout", "keep", "config.Scheduler.InitTimeout", NULL },
-        { "[Authentication]\nProvider = pam", "Authentication.Provider", "ask", "config.Authentication.Provider", "config.ask.Authentication.Provider" },
-        { "[LDAP]\nBindPassword = x", "LDAP.BindPassword", "secret", "pod.env CONNECT_LDAP_BINDPASSWORD", "config.secret.LDAP.BindPassword" },
-        { "[LDAP \"a b\"]\nBindPassword = x", "LDAP \"a b\".BindPassword", "ask", "-", "config.secret-in-subsection.LDAP.a-b.BindPassword" },
-        { "[Launcher]\nEnabled = true", "Launcher.Enabled", "drop", "-", NULL },
-        { "[Kubernetes]\nNamespace = x", "Kubernetes.Namespace", "drop", "-", NULL },
-        { "[Licensing]\nLicenseType = remote", "Licensing.LicenseType", "drop", "-", NULL },
-        { "[Logging]\nServiceLog = /var/log/x.log", "Logging.ServiceLog", "drop", "-", NULL },
-        { "[Logging]\nAuditLog = /var/log/x.log", "Logging.AuditLog", "change", "config.Logging.AuditLog", NULL },
-        { "[Metrics]\nEnabled = true", "Metrics.Enabled", "drop", "-", NULL },
-        { "[Bootstrap]\nSecretKeyFile = /x", "Bootstrap.SecretKeyFile", "drop", "-", NULL },
-        { "[PAM]\nService = x", "PAM.Service", "ask", "config.PAM.Service", "config.ask.PAM.Service" },
-        { "[Unheard]\nOf = x", "Unheard.Of", "keep", "config.Unheard.Of", NULL },
-        { "[Unheard]\nFile = /x/y", "Unheard.File", "ask", "config.Unheard.File", "config.ask.Unheard.File" },
-        { "[Unheard]\nApiToken = x", "Unheard.ApiToken", "secret", "pod.env CONNECT_UNHEARD_APITOKEN", "config.secret.Unheard.ApiToken" },
-        { "[Unheard]\nURL = https://u:p@h/", "Unheard.URL", "secret", "pod.env CONNECT_UNHEARD_URL", "config.secret.Unheard.URL" },
-        { "[Unheard]\nOdd = \"a\x7f\"", "Unheard.Odd", "block", "-", "config.character.Unheard.Odd" },
-        { "[Unheard]\nOdd = \"a\x01\"", "Unheard.Odd", "change", "pod.env CONNECT_UNHEARD_ODD", NULL },
+        {"[Server]\nSenderEmail = a@b.c", "Server.SenderEmail", "keep", "config.Server.SenderEmail", NULL},
+        {"[Server]\nAddress = https://c.example.com", "Server.Address", "keep", "config.Server.Address", NULL},
+        {"[Server]\nAddress = http://localhost:3939", "Server.Address", "ask", "config.Server.Address",
+         "config.ask.Server.Address"},
+        {"[Server]\nDataDir = /data", "Server.DataDir", "drop", "-", NULL},
+        {"[Server]\nTempDir = /scratch", "Server.TempDir", "ask", "config.Server.TempDir", "config.ask.Server.TempDir"},
+        {"[Server]\nTempDir = /var/lib/rstudio-connect/t", "Server.TempDir", "keep", "config.Server.TempDir", NULL},
+        {"[Server]\nDataDir = /data\nTempDir = /data/t", "Server.TempDir", "ask", "config.Server.TempDir",
+         "config.ask.Server.TempDir"},
+        {"[Server]\nPublicWarning = \"Down for maintenance; back at 8\"", "Server.PublicWarning", "drop", "-", NULL},
+        {"[Server]\nPublicWarning = Internal use only", "Server.PublicWarning", "keep", "config.Server.PublicWarning", NULL},
+        {"[Server]\nEmailProvider = sendmail", "Server.EmailProvider", "ask", "config.Server.EmailProvider",
+         "config.ask.Server.EmailProvider"},
+        {"[SMTP]\nHost = localhost", "SMTP.Host", "ask", "config.SMTP.Host", "config.ask.SMTP.Host"},
+        {"[SMTP]\nPassword = x", "SMTP.Password", "secret", "pod.env CONNECT_SMTP_PASSWORD", "config.secret.SMTP.Password"},
+        {"[HTTP]\nListen = :80", "HTTP.Listen", "drop", "-", NULL},
+        {"[HTTPS]\nCertificate = /etc/ssl/x.pem", "HTTPS.Certificate", "drop", "-", NULL},
+        {"[HTTPS]\nSomethingNew = 1", "HTTPS.SomethingNew", "drop", "-", NULL},
+        {"[Database]\nProvider = Postgres", "Database.Provider", "keep", "config.Database.Provider", NULL},
+        {"[Database]\nProvider = sqlite", "Database.Provider", "block", "-", "config.database"},
+        {"[Database]\nDir = /var/lib/rstudio-connect/db", "Database.Dir", "drop", "-", NULL},
+        {"[Database]\nDir = /elsewhere", "Database.Dir", "ask", "-", "config.secret-key"},
+        {"[SQLite]\nDir = /x", "SQLite.Dir", "drop", "-", NULL},
+        {"[Postgres]\nURL = postgres://u@db/c", "Postgres.URL", "keep", "config.Postgres.URL", NULL},
+        {"[Postgres]\nURL = postgres://u@localhost/c", "Postgres.URL", "block", "config.Postgres.URL",
+         "config.database-host.Postgres.URL"},
+        {"[Postgres]\nURL = \"postgres://u@/c?host=/var/run/postgresql\"", "Postgres.URL", "block", "config.Postgres.URL",
+         "config.database-host.Postgres.URL"},
+        {"[Postgres]\nURL = postgres://u:p@db/c", "Postgres.URL", "secret", "config.Postgres.URL", "config.secret.Postgres.URL"},
+        {"[Postgres]\nURL = \"postgres://u@db/c?sslrootcert=/etc/ca.pem\"", "Postgres.URL", "ask", "config.Postgres.URL",
+         "config.ask.Postgres.URL"},
+        {"[Python]\nExecutable = /opt/python/bin/python", "Python.Executable", "drop", "-", NULL},
+        {"[Python]\nEnabled = true", "Python.Enabled", "keep", "config.Python.Enabled", NULL},
+        {"[RPackageRepository \"CRAN\"]\nURL = https://p.example.com/cran/latest", "RPackageRepository \"CRAN\".URL", "keep",
+         "config.RPackageRepository \"CRAN\".URL", NULL},
+        {"[RPackageRepository \"CRAN\"]\nURL = https://u:p@p.example.com/", "RPackageRepository \"CRAN\".URL", "ask", "-",
+         "config.secret-in-subsection.RPackageRepository.CRAN.URL"},
+        {"[RPackageRepository \"CRAN\"]\nURL = https://p/cran/__linux__/jammy/latest", "RPackageRepository \"CRAN\".URL", "keep",
+         "config.RPackageRepository \"CRAN\".URL", "config.binary-packages.RPackageRepository.CRAN.URL"},
+        {"[RPackageRepository \"CRAN\"]\nURL = file:///srv/cran", "RPackageRepository \"CRAN\".URL", "ask",
+         "config.RPackageRepository \"CRAN\".URL", "config.ask.RPackageRepository.CRAN.URL"},
+        {"[Applications]\nRunAs = rstudio-connect", "Applications.RunAs", "keep", "config.Applications.RunAs", NULL},
+        {"[Applications]\nRunAs = shiny", "Applications.RunAs", "ask", "config.Applications.RunAs",
+         "config.ask.Applications.RunAs"},
+        {"[Applications]\nRunAsCurrentUser = false", "Applications.RunAsCurrentUser", "keep",
+         "config.Applications.RunAsCurrentUser", NULL},
+        {"[Applications]\nRunAsCurrentUser", "Applications.RunAsCurrentUser", "ask", "config.Applications.RunAsCurrentUser",
+         "config.ask.Applications.RunAsCurrentUser"},
+        {"[Scheduler]\nInitTimeout = 60s", "Scheduler.InitTimeout", "change", "-", NULL},
+        {"[Scheduler]\nInitTimeout = 60000000000", "Scheduler.InitTimeout", "change", "-", NULL}, /* nanoseconds */
+        {"[Scheduler]\nInitTimeout = 10m", "Scheduler.InitTimeout", "keep", "config.Scheduler.InitTimeout", NULL},
+        {"[Authentication]\nProvider = pam", "Authentication.Provider", "ask", "config.Authentication.Provider",
+         "config.ask.Authentication.Provider"},
+        {"[LDAP]\nBindPassword = x", "LDAP.BindPassword", "secret", "pod.env CONNECT_LDAP_BINDPASSWORD",
+         "config.secret.LDAP.BindPassword"},
+        {"[LDAP \"a b\"]\nBindPassword = x", "LDAP \"a b\".BindPassword", "ask", "-",
+         "config.secret-in-subsection.LDAP.a-b.BindPassword"},
+        {"[Launcher]\nEnabled = true", "Launcher.Enabled", "drop", "-", NULL},
+        {"[Kubernetes]\nNamespace = x", "Kubernetes.Namespace", "drop", "-", NULL},
+        {"[Licensing]\nLicenseType = remote", "Licensing.LicenseType", "drop", "-", NULL},
+        {"[Logging]\nServiceLog = /var/log/x.log", "Logging.ServiceLog", "drop", "-", NULL},
+        {"[Logging]\nAuditLog = /var/log/x.log", "Logging.AuditLog", "change", "config.Logging.AuditLog", NULL},
+        {"[Metrics]\nEnabled = true", "Metrics.Enabled", "drop", "-", NULL},
+        {"[Bootstrap]\nSecretKeyFile = /x", "Bootstrap.SecretKeyFile", "drop", "-", NULL},
+        {"[PAM]\nService = x", "PAM.Service", "ask", "config.PAM.Service", "config.ask.PAM.Service"},
+        {"[Unheard]\nOf = x", "Unheard.Of", "keep", "config.Unheard.Of", NULL},
+        {"[Unheard]\nFile = /x/y", "Unheard.File", "ask", "config.Unheard.File", "config.ask.Unheard.File"},
+        {"[Unheard]\nApiToken = x", "Unheard.ApiToken", "secret", "pod.env CONNECT_UNHEARD_APITOKEN",
+         "config.secret.Unheard.ApiToken"},
+        {"[Unheard]\nURL = https://u:p@h/", "Unheard.URL", "secret", "pod.env CONNECT_UNHEARD_URL", "config.secret.Unheard.URL"},
+        {"[Unheard]\nOdd = \"a\x7f\"", "Unheard.Odd", "block", "-", "config.character.Unheard.Odd"},
+        {"[Unheard]\nOdd = \"a\x01\"", "Unheard.Odd", "change", "pod.env CONNECT_UNHEARD_ODD", NULL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
@@ -171,7 +184,7 @@ static void keeps_lists_in_their_order(void **state)
     const json_t *list = cm_json_at(c.data, "config.Authorization.ViewerRoleMapping"), *reset = cm_json_at(c.data, "config.Foo.X");
     assert_int_equal(json_array_size(list), 2);
     assert_string_equal(json_string_value(json_array_get(list, 1)), "\"a;\"");
-    assert_int_equal(json_array_size(reset), 2);                        /* what stood before the bare key is gone */
+    assert_int_equal(json_array_size(reset), 2); /* what stood before the bare key is gone */
     assert_int_equal(c.r.dropped, 2);
     finish(&c);
 }
@@ -209,7 +222,7 @@ static void writes_no_number_boolean_or_null_but_one(void **state)
     assert_string_equal(value(&c, "Foo", "C"), "null");
     assert_string_equal(value(&c, "Foo", "D"), "1e6");
     assert_string_equal(value(&c, "Foo", "E"), "\"\"");
-    assert_true(json_is_false(cm_json_at(c.data, "config.OpenTelemetry.Enabled")));      /* the chart asks for its truth */
+    assert_true(json_is_false(cm_json_at(c.data, "config.OpenTelemetry.Enabled"))); /* the chart asks for its truth */
     finish(&c);
 }
 
@@ -217,13 +230,14 @@ static void writes_no_number_boolean_or_null_but_one(void **state)
 
 static void no_secret_stands_in_anything_that_is_written(void **state)
 {
-    static const char *const unit[] = { "https_proxy=http://u:CANARY-proxy@p:1", "MY_TOKEN=CANARY-token", NULL };
+    static const char *const unit[] = {"https_proxy=http://u:CANARY-proxy@p:1", "MY_TOKEN=CANARY-token", NULL};
     struct conversion c;
     (void)state;
-    convert_full(&c, "; the old password: CANARY-old\n[Postgres]\n;Password = CANARY-out\n# see CANARY-db1\nPassword = \"CANARY-db1\"\n"
-                     "URL = \"postgres://u:CANARY-url@db/c?sslmode=require&password=CANARY-q\"\n"
-                     "InstrumentationURL = postgres://u:CANARY/slash@db/m\n; https://a:CANARY-c@h/\n[SMTP]\nPassword = CANARY-smtp\n"
-                     "[LDAP \"x\"]\nBindPassword = CANARY-ldap\n[Foo]\nA = https://u:CANARY-l@h\nA = b\n; password=CANARY-tail\n",
+    convert_full(&c,
+                 "; the old password: CANARY-old\n[Postgres]\n;Password = CANARY-out\n# see CANARY-db1\nPassword = \"CANARY-db1\"\n"
+                 "URL = \"postgres://u:CANARY-url@db/c?sslmode=require&password=CANARY-q\"\n"
+                 "InstrumentationURL = postgres://u:CANARY/slash@db/m\n; https://a:CANARY-c@h/\n[SMTP]\nPassword = CANARY-smtp\n"
+                 "[LDAP \"x\"]\nBindPassword = CANARY-ldap\n[Foo]\nA = https://u:CANARY-l@h\nA = b\n; password=CANARY-tail\n",
                  NULL, unit);
     cm_autofree char *account = json_dumps(c.r.account, 0);
     cm_autofree char *findings = json_dumps(c.r.findings, 0);
@@ -270,7 +284,8 @@ static void pod_env_is_written_whole_with_the_bases_entries_first(void **state)
 {
     struct conversion c;
     (void)state;
-    convert_full(&c, "[SMTP]\nPassword = x\n", "pod: {env: [{name: A, value: \"0644\"}, {name: B, valueFrom: {secretKeyRef: {name: s, key: k}}}]}\n", NULL);
+    convert_full(&c, "[SMTP]\nPassword = x\n",
+                 "pod: {env: [{name: A, value: \"0644\"}, {name: B, valueFrom: {secretKeyRef: {name: s, key: k}}}]}\n", NULL);
     const json_t *env = cm_json_at(c.data, "pod.env");
     assert_int_equal(json_array_size(env), 3);
     assert_string_equal(cm_json_text(json_array_get(env, 0), "value", ""), "0644");
@@ -305,7 +320,7 @@ static void values_are_compared_as_connect_reads_them(void **state)
                  "config:\n  foo: {a: '\"x; y\"', B: 5.0, C: 1000000, D: [a, b]}\n  Python: {Enabled: true}\n", NULL);
     assert_fate(&c, "Foo.A", "keep", "config.Foo.A (values.yaml:2:12)");
     assert_string_equal(cm_json_text(row(&c, "Foo.B"), "disposition", ""), "keep");
-    assert_string_equal(cm_json_text(row(&c, "Foo.C"), "disposition", ""), "change");        /* 1e+06 */
+    assert_string_equal(cm_json_text(row(&c, "Foo.C"), "disposition", ""), "change"); /* 1e+06 */
     assert_string_equal(cm_json_text(row(&c, "Python.Enabled"), "disposition", ""), "keep");
     finish(&c);
 }
@@ -323,7 +338,8 @@ static void a_mounted_path_asks_nobody(void **state)
 {
     struct conversion c;
     (void)state;
-    convert_full(&c, "[LDAP]\nTLSCACertificate = /etc/certs/ca.pem\n", "pod:\n  volumeMounts:\n    - {name: c, mountPath: /etc/certs/}\n", NULL);
+    convert_full(&c, "[LDAP]\nTLSCACertificate = /etc/certs/ca.pem\n",
+                 "pod:\n  volumeMounts:\n    - {name: c, mountPath: /etc/certs/}\n", NULL);
     assert_fate(&c, "LDAP.TLSCACertificate", "keep", "config.LDAP.TLSCACertificate");
     finish(&c);
 }
@@ -343,8 +359,14 @@ static void a_secret_in_the_bases_config_is_told(void **state)
 
 static void variables_of_the_unit_move_and_no_proxy_grows(void **state)
 {
-    static const char *const unit[] = { "PATH=/bin", "TZ=UTC", "http_proxy=http://p:3128", "NO_PROXY=localhost,.svc", "ODBCSYSINI=/etc/odbc",
-                                        "BAD=a\xe2\x80\xa8z", "CONNECT_SERVER_HIDEVERSION=true", NULL };
+    static const char *const unit[] = {"PATH=/bin",
+                                       "TZ=UTC",
+                                       "http_proxy=http://p:3128",
+                                       "NO_PROXY=localhost,.svc",
+                                       "ODBCSYSINI=/etc/odbc",
+                                       "BAD=a\xe2\x80\xa8z",
+                                       "CONNECT_SERVER_HIDEVERSION=true",
+                                       NULL};
     struct conversion c;
     (void)state;
     convert_full(&c, "[Foo]\nA = 1\n", NULL, unit);
@@ -360,7 +382,7 @@ static void variables_of_the_unit_move_and_no_proxy_grows(void **state)
 
 static void a_proxy_without_no_proxy_gets_one(void **state)
 {
-    static const char *const unit[] = { "HTTPS_PROXY=http://p:3128", NULL };
+    static const char *const unit[] = {"HTTPS_PROXY=http://p:3128", NULL};
     struct conversion c;
     (void)state;
     convert_full(&c, "[Foo]\nA = 1\n", NULL, unit);
@@ -375,8 +397,9 @@ static void every_setting_has_exactly_one_row(void **state)
 {
     struct conversion c;
     (void)state;
-    convert(&c, "[Server]\nAddress = https://a\nAddress = https://b\nDataDir = /x\n[Foo]\nA = 1\nA\nA = 2\nB\n[SMTP]\nPassword = p\n"
-                "[Database]\nProvider = sqlite\n");
+    convert(&c,
+            "[Server]\nAddress = https://a\nAddress = https://b\nDataDir = /x\n[Foo]\nA = 1\nA\nA = 2\nB\n[SMTP]\nPassword = p\n"
+            "[Database]\nProvider = sqlite\n");
     const struct cm_config_result *r = &c.r;
     assert_int_equal(r->kept + r->dropped + r->changed + r->secret + r->asked + r->blocked, c.gcfg->count);
     for (size_t i = 0; i < c.gcfg->count; i++) {
@@ -415,7 +438,9 @@ static void comments_come_along_above_their_settings(void **state)
 {
     struct conversion c;
     (void)state;
-    convert(&c, "; head\n\n[Server]\n;; the sender\nSenderEmail = a@b ; behind\n; of what goes\nDataDir = /x\n[HTTP]\n; gone with it\nListen = :80\n; end\n");
+    convert(
+        &c,
+        "; head\n\n[Server]\n;; the sender\nSenderEmail = a@b ; behind\n; of what goes\nDataDir = /x\n[HTTP]\n; gone with it\nListen = :80\n; end\n");
     assert_non_null(strstr(c.r.values, "  # head\n  Server:\n    # the sender\n    # behind\n    SenderEmail: 'a@b'\n  # end\n"));
     assert_null(strstr(c.r.values, "gone with it"));
     finish(&c);
@@ -436,30 +461,35 @@ static char *merge(struct conversion *c, const char *base)
 
 static void merges_into_a_users_file_and_keeps_the_rest(void **state)
 {
-    static const char base[] = "# mine\nreplicas:   2 # two\n\nconfig: # here\n  Server:\n    Address: https://c # public\n\n  # database\n"
-                               "  Database: {Provider: Postgres}\n\npod:\n  env:\n  - name: A\n    value: b\n# the end\n";
+    static const char base[] =
+        "# mine\nreplicas:   2 # two\n\nconfig: # here\n  Server:\n    Address: https://c # public\n\n  # database\n"
+        "  Database: {Provider: Postgres}\n\npod:\n  env:\n  - name: A\n    value: b\n# the end\n";
     struct conversion c;
     (void)state;
-    convert_full(&c, "[Server]\nAddress = https://c\n; who writes\nSenderEmail = x@y\n[Foo]\nA = 1\n[SMTP]\nPassword = p\n", base, NULL);
+    convert_full(&c, "[Server]\nAddress = https://c\n; who writes\nSenderEmail = x@y\n[Foo]\nA = 1\n[SMTP]\nPassword = p\n", base,
+                 NULL);
     cm_autofree char *merged = merge(&c, base);
-    assert_string_equal(merged, "# mine\nreplicas:   2 # two\n\nconfig: # here\n  Server:\n    Address: https://c # public\n"
-                                "    # who writes\n    SenderEmail: 'x@y'\n\n  # database\n  Database: {Provider: Postgres}\n  Foo:\n"
-                                "    A: '1'\n\npod:\n  env:\n  - name: A\n    value: b\n  - name: CONNECT_SMTP_PASSWORD\n    valueFrom:\n"
-                                "      secretKeyRef:\n        name: rel-config\n        key: smtp-password\n# the end\n");
+    assert_string_equal(merged,
+                        "# mine\nreplicas:   2 # two\n\nconfig: # here\n  Server:\n    Address: https://c # public\n"
+                        "    # who writes\n    SenderEmail: 'x@y'\n\n  # database\n  Database: {Provider: Postgres}\n  Foo:\n"
+                        "    A: '1'\n\npod:\n  env:\n  - name: A\n    value: b\n  - name: CONNECT_SMTP_PASSWORD\n    valueFrom:\n"
+                        "      secretKeyRef:\n        name: rel-config\n        key: smtp-password\n# the end\n");
     finish(&c);
 }
 
 static void merges_into_files_that_lack_the_place(void **state)
 {
-    static const struct { const char *base, *merged; } cases[] = {
-        { "", "config:\n  Foo:\n    A: '1'\n" },
-        { "# only this\n", "# only this\nconfig:\n  Foo:\n    A: '1'\n" },
-        { "replicas: 1", "replicas: 1\n\nconfig:\n  Foo:\n    A: '1'\n" },
-        { "config:\nreplicas: 1\n", "config:\n  Foo:\n    A: '1'\nreplicas: 1\n" },
-        { "config: {} # none\n", "config: # none\n  Foo:\n    A: '1'\n" },
-        { "config:\n  Foo: {}\n", "config:\n  Foo:\n    A: '1'\n" },
-        { "config:\n    Foo:\n        B: 2\n", "config:\n    Foo:\n        B: 2\n        A: '1'\n" },
-        { "a: 1\r\nconfig:\r\n  Bar: {x: y}\r\n", "a: 1\r\nconfig:\r\n  Bar: {x: y}\r\n  Foo:\r\n    A: '1'\r\n" },
+    static const struct {
+        const char *base, *merged;
+    } cases[] = {
+        {"", "config:\n  Foo:\n    A: '1'\n"},
+        {"# only this\n", "# only this\nconfig:\n  Foo:\n    A: '1'\n"},
+        {"replicas: 1", "replicas: 1\n\nconfig:\n  Foo:\n    A: '1'\n"},
+        {"config:\nreplicas: 1\n", "config:\n  Foo:\n    A: '1'\nreplicas: 1\n"},
+        {"config: {} # none\n", "config: # none\n  Foo:\n    A: '1'\n"},
+        {"config:\n  Foo: {}\n", "config:\n  Foo:\n    A: '1'\n"},
+        {"config:\n    Foo:\n        B: 2\n", "config:\n    Foo:\n        B: 2\n        A: '1'\n"},
+        {"a: 1\r\nconfig:\r\n  Bar: {x: y}\r\n", "a: 1\r\nconfig:\r\n  Bar: {x: y}\r\n  Foo:\r\n    A: '1'\r\n"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -473,7 +503,8 @@ static void merges_into_files_that_lack_the_place(void **state)
 
 static void refuses_to_merge_where_it_is_not_safe(void **state)
 {
-    static const char *const bases[] = { "config: {Foo: {B: 1}}\n", "{config: {}}\n", "config:\n  Foo: &a\n    B: 1\n", "config: *x\n" };
+    static const char *const bases[] = {"config: {Foo: {B: 1}}\n", "{config: {}}\n", "config:\n  Foo: &a\n    B: 1\n",
+                                        "config: *x\n"};
     (void)state;
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
         struct conversion c;
@@ -492,11 +523,27 @@ static void refuses_to_merge_where_it_is_not_safe(void **state)
 
 static void prints_numbers_as_go_does(void **state)
 {
-    static const struct { const char *json, *text; } cases[] = {
-        { "999999", "999999" }, { "1000000", "1e+06" }, { "1234567", "1.234567e+06" }, { "20971520", "2.097152e+07" },
-        { "21474836480", "2.147483648e+10" }, { "5.0", "5" }, { "1.10", "1.1" }, { "0.00001", "1e-05" }, { "0.00012", "0.00012" },
-        { "999999.5", "999999.5" }, { "1234567.5", "1.2345675e+06" }, { "-1000000", "-1e+06" }, { "0", "0" }, { "-3", "-3" },
-        { "12345678901234567890.0", "1.2345678901234567e+19" }, { "true", "true" }, { "null", "" }, { "\"x\"", "x" },
+    static const struct {
+        const char *json, *text;
+    } cases[] = {
+        {"999999", "999999"},
+        {"1000000", "1e+06"},
+        {"1234567", "1.234567e+06"},
+        {"20971520", "2.097152e+07"},
+        {"21474836480", "2.147483648e+10"},
+        {"5.0", "5"},
+        {"1.10", "1.1"},
+        {"0.00001", "1e-05"},
+        {"0.00012", "0.00012"},
+        {"999999.5", "999999.5"},
+        {"1234567.5", "1.2345675e+06"},
+        {"-1000000", "-1e+06"},
+        {"0", "0"},
+        {"-3", "-3"},
+        {"12345678901234567890.0", "1.2345678901234567e+19"},
+        {"true", "true"},
+        {"null", ""},
+        {"\"x\"", "x"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -515,15 +562,35 @@ static void the_table_is_in_order_and_names_its_sources(void **state)
         assert_ptr_equal(cm_setting_find(s->section, s->key, &exact), s);
         assert_true(exact);
         assert_non_null(s->source);
-        assert_true(s->reason || s->fate == CM_KEEP);                   /* what is not kept has a reason */
+        assert_true(s->reason || s->fate == CM_KEEP); /* what is not kept has a reason */
         assert_true(s->type != CM_V_SECRET || s->fate != CM_KEEP);
     }
 }
 
 static void quotes_so_that_yaml_gives_the_text_back(void **state)
 {
-    static const char *const texts[] = { "", " ", "a", "it's", "yes", "1e3", "a\nb", "\t", "# x", "a: b", "\xc2\x85", "\xe2\x80\xa8", "\xef\xbb\xbf",
-                                         "\x01", "\x7f", "\"\\", "{{ x }}", "\xf0\x9f\x98\x80", "- a", "'", "''", "\r" };
+    static const char *const texts[] = {"",
+                                        " ",
+                                        "a",
+                                        "it's",
+                                        "yes",
+                                        "1e3",
+                                        "a\nb",
+                                        "\t",
+                                        "# x",
+                                        "a: b",
+                                        "\xc2\x85",
+                                        "\xe2\x80\xa8",
+                                        "\xef\xbb\xbf",
+                                        "\x01",
+                                        "\x7f",
+                                        "\"\\",
+                                        "{{ x }}",
+                                        "\xf0\x9f\x98\x80",
+                                        "- a",
+                                        "'",
+                                        "''",
+                                        "\r"};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         cm_autofree char *quoted = cm_yaml_quote(texts[i]);

@@ -20,7 +20,10 @@ static size_t chance(size_t n)
 
 /* ---- settings as lines "section \x1e sub \x1f key \x1d value", in order, lists as repeats ---- */
 
-struct settings { char **list; size_t count, cap; };
+struct settings {
+    char **list;
+    size_t count, cap;
+};
 
 static void add(struct settings *s, const char *section, const char *sub, const char *key, const char *value)
 {
@@ -50,13 +53,65 @@ static bool has(const struct settings *s, const char *line)
 
 /* ---- generating ---- */
 
-static const char *const pieces[] = { "\"", "\\", ";", "#", " ", "\t", "'", "''", "{{", "}}", "{{ .Values.x }}", "<no value>", "<no", "yes", "on", "1e6",
-                                      "1e+06", "1000000", "0x1F", "0644", "0o17", "true", "null", "~", "- a", "a: b", "[x]", "{y}", "!tag", "&a", "*a",
-                                      "%", "@", "`", "|", ">", "?", "\xc3\xa9", "\xe6\x97\xa5", "\xf0\x9f\x98\x80", "\xc2\xa0", "=", "\n", "5m", "1_000",
-                                      ".inf", "2024-01-01", "1:30", "${X}", "%s", "---", "...", "#c", "x", "word", "\xee\x80\x80" };
-static const char *const sections[] = { "Server", "server", "Foo", "Bar-1", "Scheduler", "RPackageRepository", "LDAP" };
-static const char *const subs[] = { NULL, NULL, "CRAN", "a \"b\" \\c", "x; y", "caf\xc3\xa9" };
-static const char *const keys[] = { "SenderEmail", "Alpha", "alpha", "B2", "Y", "On", "No", "Null", "Key-x", "ViewerText", "TRUE" };
+static const char *const pieces[] = {"\"",
+                                     "\\",
+                                     ";",
+                                     "#",
+                                     " ",
+                                     "\t",
+                                     "'",
+                                     "''",
+                                     "{{",
+                                     "}}",
+                                     "{{ .Values.x }}",
+                                     "<no value>",
+                                     "<no",
+                                     "yes",
+                                     "on",
+                                     "1e6",
+                                     "1e+06",
+                                     "1000000",
+                                     "0x1F",
+                                     "0644",
+                                     "0o17",
+                                     "true",
+                                     "null",
+                                     "~",
+                                     "- a",
+                                     "a: b",
+                                     "[x]",
+                                     "{y}",
+                                     "!tag",
+                                     "&a",
+                                     "*a",
+                                     "%",
+                                     "@",
+                                     "`",
+                                     "|",
+                                     ">",
+                                     "?",
+                                     "\xc3\xa9",
+                                     "\xe6\x97\xa5",
+                                     "\xf0\x9f\x98\x80",
+                                     "\xc2\xa0",
+                                     "=",
+                                     "\n",
+                                     "5m",
+                                     "1_000",
+                                     ".inf",
+                                     "2024-01-01",
+                                     "1:30",
+                                     "${X}",
+                                     "%s",
+                                     "---",
+                                     "...",
+                                     "#c",
+                                     "x",
+                                     "word",
+                                     "\xee\x80\x80"};
+static const char *const sections[] = {"Server", "server", "Foo", "Bar-1", "Scheduler", "RPackageRepository", "LDAP"};
+static const char *const subs[] = {NULL, NULL, "CRAN", "a \"b\" \\c", "x; y", "caf\xc3\xa9"};
+static const char *const keys[] = {"SenderEmail", "Alpha", "alpha", "B2", "Y", "On", "No", "Null", "Key-x", "ViewerText", "TRUE"};
 
 static char *hostile_value(void)
 {
@@ -113,8 +168,7 @@ static size_t sorted_keys(json_t *map, const char **out)
     const char *key;
     json_t *value;
     size_t n = 0;
-    json_object_foreach(map, key, value)
-        out[n++] = key;
+    json_object_foreach(map, key, value) out[n++] = key;
     if (n)
         qsort(out, n, sizeof *out, by_name);
     return n;
@@ -122,7 +176,7 @@ static size_t sorted_keys(json_t *map, const char **out)
 
 static void print_value(struct cm_str *out, const char *key, const json_t *value)
 {
-    assert_true(json_is_string(value));                        /* no number, no boolean, no null, no map is ever written */
+    assert_true(json_is_string(value)); /* no number, no boolean, no null, no map is ever written */
     cm_str_addf(out, "%s = %s\n", key, json_string_value(value));
 }
 
@@ -211,12 +265,12 @@ static void read_back(const char *text, struct settings *got)
 
 static void one_file(unsigned n)
 {
-    struct settings put = { 0 }, got = { 0 };
+    struct settings put = {0}, got = {0};
     struct cm_config_result r;
     seed = n;
     cm_autofree char *text = generate(&put);
     struct cm_gcfg *g = helper_gcfg(text);
-    struct cm_config_wish w = { .gcfg = g, .release = "r" };
+    struct cm_config_wish w = {.gcfg = g, .release = "r"};
     assert_int_equal(g->count, put.count);
     assert_int_equal(cm_config_convert(&w, &r, NULL), 0);
     cm_autojson data = helper_data(r.values);
@@ -227,7 +281,7 @@ static void one_file(unsigned n)
         struct cm_config_row row;
         assert_true(cm_config_row(&r, i, &row));
         if (row.fate != CM_KEEP && row.fate != CM_ASK)
-            continue;                                          /* replaced by a later one: told in its row */
+            continue; /* replaced by a later one: told in its row */
         kept++;
         if (!has(&got, put.list[i]))
             fail_msg("file %u: setting %zu of\n%s\nis not in\n%s", n, i, text, printed);
@@ -253,15 +307,15 @@ static void its_own_result_as_a_base_adds_nothing(void **state)
 {
     (void)state;
     for (unsigned n = 1; n <= 200; n++) {
-        struct settings put = { 0 };
+        struct settings put = {0};
         struct cm_config_result first, again;
         seed = n;
         cm_autofree char *text = generate(&put);
         struct cm_gcfg *g = helper_gcfg(text);
-        struct cm_config_wish w = { .gcfg = g, .release = "r" };
+        struct cm_config_wish w = {.gcfg = g, .release = "r"};
         assert_int_equal(cm_config_convert(&w, &first, NULL), 0);
         struct cm_yaml_doc *base = helper_yaml(first.values);
-        const struct cm_yaml_doc *const bases[] = { base, NULL };
+        const struct cm_yaml_doc *const bases[] = {base, NULL};
         w.base = bases;
         assert_int_equal(cm_config_convert(&w, &again, NULL), 0);
         cm_autojson data = helper_data(again.values);

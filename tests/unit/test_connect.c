@@ -24,16 +24,40 @@
 #include "http_server.h"
 #include "plan/plan.h"
 
-struct cm_outside { struct cm_loop *loop; struct cm_http *http; };
+struct cm_outside {
+    struct cm_loop *loop;
+    struct cm_http *http;
+};
 
-static struct { bool reading; bool key_fails; } pretend;
+static struct {
+    bool reading;
+    bool key_fails;
+} pretend;
 
-bool cm_reading(const struct cm_step *step) { (void)step; return pretend.reading; }
-const struct cm_plan *cm_outside_plan(const struct cm_outside *o) { (void)o; return NULL; }
+bool cm_reading(const struct cm_step *step)
+{
+    (void)step;
+    return pretend.reading;
+}
+const struct cm_plan *cm_outside_plan(const struct cm_outside *o)
+{
+    (void)o;
+    return NULL;
+}
 struct cm_loop *cm_outside_loop(const struct cm_outside *o) { return o->loop; }
 struct cm_http *cm_outside_http(struct cm_outside *o) { return o->http; }
-const json_t *cm_plan_get(const struct cm_plan *p, const char *path) { (void)p; (void)path; return NULL; }
-const char *cm_plan_text(const struct cm_plan *p, const char *path) { (void)p; (void)path; return NULL; }
+const json_t *cm_plan_get(const struct cm_plan *p, const char *path)
+{
+    (void)p;
+    (void)path;
+    return NULL;
+}
+const char *cm_plan_text(const struct cm_plan *p, const char *path)
+{
+    (void)p;
+    (void)path;
+    return NULL;
+}
 int cm_secret_resolve(struct cm_loop *loop, const json_t *ref, const char *what, struct cm_secret **out, struct cm_err **err)
 {
     (void)loop;
@@ -50,12 +74,12 @@ struct world {
     struct cm_step step;
     struct cm_intent intent;
     struct cm_connect *connect;
-    unsigned status;                 /* of the next answers */
+    unsigned status; /* of the next answers */
     const char *body, *type;
-    int fail_first;                  /* so many requests are answered with fail_status first; 0: cut */
+    int fail_first; /* so many requests are answered with fail_status first; 0: cut */
     unsigned fail_status;
-    int items;                       /* > 0: an array of so many items */
-    int cut_items;                   /* the array ends without its bracket */
+    int items;     /* > 0: an array of so many items */
+    int cut_items; /* the array ends without its bracket */
     int task_polls;
     char path[128], method[16], asked_body[128], authorization[64];
 };
@@ -109,8 +133,8 @@ static int set_up(void **state)
     memset(&pretend, 0, sizeof pretend);
     w->outside.loop = cm_loop_new(&cm_clock_system);
     w->outside.http = cm_http_new(w->outside.loop);
-    w->step = (struct cm_step){ .loop = w->outside.loop, .deadline = cm_loop_now_ms(w->outside.loop) + 20000,
-                                .log = CM_STR(CM_STR_PAGE) };
+    w->step =
+        (struct cm_step){.loop = w->outside.loop, .deadline = cm_loop_now_ms(w->outside.loop) + 20000, .log = CM_STR(CM_STR_PAGE)};
     w->intent.step = &w->step;
     cm_autofree char *url = cm_fmt("%s/", w->server.url);
     w->connect = cm_connect_new(&w->outside, url, true);
@@ -248,7 +272,8 @@ static void errors_say_what_they_mean(void **state)
 {
     struct world *w = *state;
 
-    assert_meaning(w, 401, "{\"code\":30,\"error\":\"Key is not valid\"}", "does not take the API key (30: Key is not valid)", false);
+    assert_meaning(w, 401, "{\"code\":30,\"error\":\"Key is not valid\"}", "does not take the API key (30: Key is not valid)",
+                   false);
     assert_meaning(w, 402, "", "no valid license", false);
     assert_meaning(w, 403, "{\"code\":22,\"error\":\"No permission\"}", "not allowed with this API key", false);
     assert_meaning(w, 404, "<html>", "too old for it", false);
@@ -262,7 +287,7 @@ static void errors_say_what_they_mean(void **state)
 
 static void reply_of(struct cm_reply *r, long status, const char *body, bool sent)
 {
-    struct cm_http_answer a = { .status = status, .sent = sent, .problem = status == 0 ? cm_strdup("Connection reset") : NULL };
+    struct cm_http_answer a = {.status = status, .sent = sent, .problem = status == 0 ? cm_strdup("Connection reset") : NULL};
 
     a.body = status != 0 ? cm_strdup(body) : NULL;
     a.body_bytes = a.body != NULL ? strlen(a.body) : 0;
@@ -272,17 +297,22 @@ static void reply_of(struct cm_reply *r, long status, const char *body, bool sen
 
 static void tells_connects_own_answer_from_a_proxys(void **state)
 {
-    static const struct { long status; const char *body; bool sent, answered; int code; } cases[] = {
-        { 200, "{\"task_id\":\"t\"}", true, true, -1 },
-        { 400, "{\"code\":100,\"error\":\"busy\"}", true, true, 100 },
-        { 404, "{\"code\":4,\"error\":\"gone\"}", true, true, 4 },
-        { 404, "not found", true, true, -1 },
-        { 502, "<html>", true, false, -1 },
-        { 503, "{\"message\":\"no upstream\"}", true, false, -1 },
-        { 503, "{\"code\":1,\"error\":\"starting\"}", true, true, 1 },
-        { 504, "", true, false, -1 },
-        { 0, NULL, true, false, -1 },
-        { 0, NULL, false, false, -1 },
+    static const struct {
+        long status;
+        const char *body;
+        bool sent, answered;
+        int code;
+    } cases[] = {
+        {200, "{\"task_id\":\"t\"}", true, true, -1},
+        {400, "{\"code\":100,\"error\":\"busy\"}", true, true, 100},
+        {404, "{\"code\":4,\"error\":\"gone\"}", true, true, 4},
+        {404, "not found", true, true, -1},
+        {502, "<html>", true, false, -1},
+        {503, "{\"message\":\"no upstream\"}", true, false, -1},
+        {503, "{\"code\":1,\"error\":\"starting\"}", true, true, 1},
+        {504, "", true, false, -1},
+        {0, NULL, true, false, -1},
+        {0, NULL, false, false, -1},
     };
     (void)state;
 
@@ -298,7 +328,7 @@ static void tells_connects_own_answer_from_a_proxys(void **state)
 
 static void reads_the_servers_clock(void **state)
 {
-    struct cm_http_answer a = { .status = 200, .server_date = cm_strdup("Sat, 05 Dec 2026 21:00:07 GMT"), .body = cm_strdup("") };
+    struct cm_http_answer a = {.status = 200, .server_date = cm_strdup("Sat, 05 Dec 2026 21:00:07 GMT"), .body = cm_strdup("")};
     cm_autoreply r;
     int64_t want;
     (void)state;
@@ -312,7 +342,9 @@ static void reads_the_servers_clock(void **state)
 
 /* ---- streaming ---- */
 
-struct counted { int n, stop_at; };
+struct counted {
+    int n, stop_at;
+};
 
 static int count(void *ctx, const json_t *item, struct cm_err **err)
 {
@@ -327,7 +359,7 @@ static int count(void *ctx, const json_t *item, struct cm_err **err)
 static void streams_ten_thousand_items(void **state)
 {
     struct world *w = *state;
-    struct counted c = { 0, 0 };
+    struct counted c = {0, 0};
     w->items = 10000;
 
     assert_int_equal(cm_connect_each(&w->step, w->connect, "v1/content", count, &c, NULL), 0);
@@ -338,7 +370,7 @@ static void streams_ten_thousand_items(void **state)
 static void streaming_begins_anew_only_before_the_first_item(void **state)
 {
     struct world *w = *state;
-    struct counted c = { 0, 0 };
+    struct counted c = {0, 0};
     w->items = 5;
     w->fail_first = 2;
     w->fail_status = 502;
@@ -352,7 +384,7 @@ static void streaming_begins_anew_only_before_the_first_item(void **state)
 static void a_stream_that_is_cut_is_an_error_and_not_a_short_list(void **state)
 {
     struct world *w = *state;
-    struct counted c = { 0, 0 };
+    struct counted c = {0, 0};
     cm_autoerr err = NULL;
     w->items = 5;
     w->cut_items = 1;
@@ -365,7 +397,7 @@ static void a_stream_that_is_cut_is_an_error_and_not_a_short_list(void **state)
 static void a_taker_can_stop_the_stream(void **state)
 {
     struct world *w = *state;
-    struct counted c = { 0, 3 };
+    struct counted c = {0, 3};
     cm_autoerr err = NULL;
     w->items = 5;
 

@@ -100,7 +100,7 @@ static void refuses_faults_with_their_line(void **state)
 
 static void fields_survive_a_round_trip(void **state)
 {
-    static const char *const texts[] = { "plain", "a,b", "a;b", "say \"x\"", "two\nlines", " leading", "", "trailing ", "\xc3\xa4" };
+    static const char *const texts[] = {"plain", "a,b", "a;b", "say \"x\"", "two\nlines", " leading", "", "trailing ", "\xc3\xa4"};
     (void)state;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -138,12 +138,9 @@ static void finds_the_title_of_a_page(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_what_the_tool_wrote),
-        cmocka_unit_test(reads_what_a_spreadsheet_made_of_it),
-        cmocka_unit_test(the_first_of_equal_guids_counts),
-        cmocka_unit_test(an_empty_list_is_a_list),
-        cmocka_unit_test(refuses_faults_with_their_line),
-        cmocka_unit_test(fields_survive_a_round_trip),
+        cmocka_unit_test(reads_what_the_tool_wrote),       cmocka_unit_test(reads_what_a_spreadsheet_made_of_it),
+        cmocka_unit_test(the_first_of_equal_guids_counts), cmocka_unit_test(an_empty_list_is_a_list),
+        cmocka_unit_test(refuses_faults_with_their_line),  cmocka_unit_test(fields_survive_a_round_trip),
         cmocka_unit_test(finds_the_title_of_a_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,12 +20,15 @@
 
 static struct {
     int changes, originals_read, verified, undone, probes;
-    int fail_apply, fail_verify;             /* how many times */
+    int fail_apply, fail_verify; /* how many times */
     bool passing, blocker, unknown, done_outside;
     char order[256];
 } world;
 
-static void seen(const char *what) { snprintf(world.order + strlen(world.order), sizeof world.order - strlen(world.order), "%s ", what); }
+static void seen(const char *what)
+{
+    snprintf(world.order + strlen(world.order), sizeof world.order - strlen(world.order), "%s ", what);
+}
 
 /* ---- actions ---- */
 
@@ -53,7 +56,8 @@ static int change_probe(struct cm_step *st, enum cm_answer *answer, struct cm_er
 static int change_apply(struct cm_step *st, struct cm_err **err)
 {
     cm_autojson original = json_pack("{s:i}", "was", ++world.originals_read);
-    struct cm_intent_spec spec = {.effect = "fake.change", .key = cm_step_id(st), .original = original, .settle = strcmp(cm_step_id(st), "two") == 0};
+    struct cm_intent_spec spec = {
+        .effect = "fake.change", .key = cm_step_id(st), .original = original, .settle = strcmp(cm_step_id(st), "two") == 0};
     struct cm_intent *i = NULL;
     if (cm_intend(st, &spec, &i, err) < 0)
         return -1;
@@ -86,10 +90,15 @@ static int change_undo(struct cm_step *st, const struct cm_change *c, struct cm_
     seen(c->step);
     return 0;
 }
-const struct cm_action fake_change = {.name = "fake.change", .summary = "changes", .kind = CM_EFFECT, .probe = change_probe,
-                                      .apply = change_apply, .verify = change_verify, .undo = change_undo};
-const struct cm_action fake_hold = {.name = "fake.hold", .summary = "holds", .kind = CM_HOLD, .apply = change_apply,
-                                    .verify = change_verify, .undo = change_undo};
+const struct cm_action fake_change = {.name = "fake.change",
+                                      .summary = "changes",
+                                      .kind = CM_EFFECT,
+                                      .probe = change_probe,
+                                      .apply = change_apply,
+                                      .verify = change_verify,
+                                      .undo = change_undo};
+const struct cm_action fake_hold = {
+    .name = "fake.hold", .summary = "holds", .kind = CM_HOLD, .apply = change_apply, .verify = change_verify, .undo = change_undo};
 
 static int go_apply(struct cm_step *st, struct cm_err **err)
 {
@@ -106,21 +115,28 @@ static int settle_apply(struct cm_step *st, struct cm_err **err)
             return -1;
     return 0;
 }
-const struct cm_action fake_settle = {.name = "fake.settle", .summary = "takes back", .kind = CM_EFFECT, .apply = settle_apply,
-                                      .verify = change_verify};
+const struct cm_action fake_settle = {
+    .name = "fake.settle", .summary = "takes back", .kind = CM_EFFECT, .apply = settle_apply, .verify = change_verify};
 
 static const char *const gives[] = {"a.fact", NULL};
 static int give_apply(struct cm_step *st, struct cm_err **err) { return cm_fact_set(st, "a.fact", json_true(), err); }
-const struct cm_action fake_give = {.name = "fake.give", .summary = "gives", .kind = CM_COMPUTE, .apply = give_apply, .gives = gives};
-static int need_apply(struct cm_step *st, struct cm_err **err) { return cm_fact(st, "a.fact") ? 0 : cm_fail(err, CM_E_FAILED, "missing"); }
-const struct cm_action fake_need = {.name = "fake.need", .summary = "needs", .kind = CM_COMPUTE, .apply = need_apply, .needs = gives};
+const struct cm_action fake_give = {
+    .name = "fake.give", .summary = "gives", .kind = CM_COMPUTE, .apply = give_apply, .gives = gives};
+static int need_apply(struct cm_step *st, struct cm_err **err)
+{
+    return cm_fact(st, "a.fact") ? 0 : cm_fail(err, CM_E_FAILED, "missing");
+}
+const struct cm_action fake_need = {
+    .name = "fake.need", .summary = "needs", .kind = CM_COMPUTE, .apply = need_apply, .needs = gives};
 
-static const struct cm_action *const actions[] = {&fake_look, &fake_change, &fake_hold, &fake_go, &fake_settle, &fake_give, &fake_need,
-                                                  NULL};
+static const struct cm_action *const actions[] = {&fake_look,   &fake_change, &fake_hold, &fake_go,
+                                                  &fake_settle, &fake_give,   &fake_need, NULL};
 
 /* ---- a run ---- */
 
-struct stage { char *dir, *plan_path; };
+struct stage {
+    char *dir, *plan_path;
+};
 
 static void put(const char *dir, const char *name, const char *text)
 {
@@ -135,8 +151,10 @@ static int set_up(void **state)
     s->dir = cm_strdup("/tmp/cm-engine-XXXXXX");
     assert_non_null(mkdtemp(s->dir));
     s->plan_path = cm_path_join(s->dir, "plan.yaml");
-    put(s->dir, "finish.yaml", "runbook: 1\nid: finish\nstages:\n  - id: settle\n    title: Settle\n    steps:\n      - {uses: fake.settle}\n");
-    put(s->dir, "back.yaml", "runbook: 1\nid: back\nstages:\n  - id: settle\n    title: Settle\n    steps:\n      - {uses: fake.settle}\n");
+    put(s->dir, "finish.yaml",
+        "runbook: 1\nid: finish\nstages:\n  - id: settle\n    title: Settle\n    steps:\n      - {uses: fake.settle}\n");
+    put(s->dir, "back.yaml",
+        "runbook: 1\nid: back\nstages:\n  - id: settle\n    title: Settle\n    steps:\n      - {uses: fake.settle}\n");
     put(s->dir, "plan.yaml",
         "runbook: ./ours.yaml\nsource: {hosts: [localhost]}\nconnect: {api_key: {env: X}}\n"
         "target: {context: c, namespace: ns, release: r, values: [plan.yaml]}\n");
@@ -160,7 +178,8 @@ static int tear_down(void **state)
 
 static void book(const struct stage *s, const char *steps)
 {
-    cm_autofree char *text = cm_fmt("runbook: 1\nid: ours\nback: ./back.yaml\nstages:\n  - id: work\n    title: Work\n    steps:\n%s", steps);
+    cm_autofree char *text =
+        cm_fmt("runbook: 1\nid: ours\nback: ./back.yaml\nstages:\n  - id: work\n    title: Work\n    steps:\n%s", steps);
     put(s->dir, "ours.yaml", text);
 }
 
@@ -173,8 +192,13 @@ static int walk(const struct stage *s, enum cm_direction direction, bool yes, st
     int status = CM_E_USAGE;
     if (plan) {
         cm_autofree char *run_dir = cm_path_join(s->dir, "run");
-        struct cm_engine_setup setup = {.loop = loop, .plan = plan, .actions = actions, .run_dir = run_dir, .plans_dir = s->dir,
-                                        .program_version = "test", .yes = yes};
+        struct cm_engine_setup setup = {.loop = loop,
+                                        .plan = plan,
+                                        .actions = actions,
+                                        .run_dir = run_dir,
+                                        .plans_dir = s->dir,
+                                        .program_version = "test",
+                                        .yes = yes};
         status = cm_engine_run(&setup, direction, err);
     }
     cm_plan_free(plan);
@@ -315,8 +339,9 @@ static void a_changed_plan_is_refused(void **state)
     book(s, TWO);
     world.fail_apply = 1;
     forward(s);
-    put(s->dir, "plan.yaml", "runbook: ./ours.yaml\nsource: {hosts: [localhost]}\nconnect: {api_key: {env: Z}}\n"
-                             "target: {context: c, namespace: ns, release: r, values: [plan.yaml]}\n");
+    put(s->dir, "plan.yaml",
+        "runbook: ./ours.yaml\nsource: {hosts: [localhost]}\nconnect: {api_key: {env: Z}}\n"
+        "target: {context: c, namespace: ns, release: r, values: [plan.yaml]}\n");
     assert_int_equal(forward(s), CM_E_CHANGED);
 }
 

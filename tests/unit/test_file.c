@@ -23,30 +23,23 @@
 
 static char dir[64];
 
-static int
-make_dir(void **state)
+static int make_dir(void **state)
 {
     (void)state;
     snprintf(dir, sizeof dir, "/tmp/cm-test-file.XXXXXX");
     return mkdtemp(dir) == NULL ? -1 : 0;
 }
 
-static int
-remove_dir(void **state)
+static int remove_dir(void **state)
 {
     (void)state;
     cm_autofree char *command = cm_fmt("rm -rf %s", dir);
     return system(command);
 }
 
-static char *
-in_dir(const char *name)
-{
-    return cm_path_join(dir, name);
-}
+static char *in_dir(const char *name) { return cm_path_join(dir, name); }
 
-static int
-entries(void)
+static int entries(void)
 {
     int n = 0;
     DIR *d = opendir(dir);
@@ -57,8 +50,7 @@ entries(void)
     return n - 2;
 }
 
-static void
-writes_whole_and_reads_back(void **state)
+static void writes_whole_and_reads_back(void **state)
 {
     (void)state;
     cm_autofree char *path = in_dir("a"), *data = NULL;
@@ -73,8 +65,7 @@ writes_whole_and_reads_back(void **state)
     assert_int_equal(entries(), 1);
 }
 
-static void
-a_dropped_write_leaves_what_was_there(void **state)
+static void a_dropped_write_leaves_what_was_there(void **state)
 {
     (void)state;
     cm_autofree char *path = in_dir("a"), *data = NULL;
@@ -87,8 +78,7 @@ a_dropped_write_leaves_what_was_there(void **state)
     assert_int_equal(entries(), 1);
 }
 
-static void
-a_full_disk_leaves_what_was_there(void **state)
+static void a_full_disk_leaves_what_was_there(void **state)
 {
     (void)state;
     if (!cm_file_exists("/dev/full"))
@@ -107,8 +97,7 @@ a_full_disk_leaves_what_was_there(void **state)
     assert_int_equal(entries(), 1);
 }
 
-static void
-a_symbolic_link_stays_one(void **state)
+static void a_symbolic_link_stays_one(void **state)
 {
     (void)state;
     cm_autofree char *target = in_dir("target"), *link = in_dir("link"), *data = NULL;
@@ -122,8 +111,7 @@ a_symbolic_link_stays_one(void **state)
     assert_string_equal(data, "new");
 }
 
-static void
-refuses_a_file_beyond_the_bound(void **state)
+static void refuses_a_file_beyond_the_bound(void **state)
 {
     (void)state;
     cm_autofree char *path = in_dir("a"), *data = NULL;
@@ -135,8 +123,7 @@ refuses_a_file_beyond_the_bound(void **state)
     assert_int_equal(cm_file_read(path, 5, &data, NULL, NULL), 0);
 }
 
-static void
-makes_folders_with_their_parents(void **state)
+static void makes_folders_with_their_parents(void **state)
 {
     (void)state;
     cm_autofree char *path = in_dir("a/b/c"), *file = in_dir("f"), *below = in_dir("f/g");
@@ -148,12 +135,12 @@ makes_folders_with_their_parents(void **state)
     assert_int_equal(cm_dir_make(file, 0700, NULL), -1);
 }
 
-static void
-takes_paths_apart(void **state)
+static void takes_paths_apart(void **state)
 {
     (void)state;
-    static const struct { const char *path, *dir, *base; } table[] = {
-        { "/a/b", "/a", "b" }, { "b", ".", "b" }, { "/b", "/", "b" }, { "a//b", "a", "b" }, { "/a/b/", "/a", "b/" } };
+    static const struct {
+        const char *path, *dir, *base;
+    } table[] = {{"/a/b", "/a", "b"}, {"b", ".", "b"}, {"/b", "/", "b"}, {"a//b", "a", "b"}, {"/a/b/", "/a", "b/"}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         cm_autofree char *d = cm_path_dir(table[i].path);
         assert_string_equal(d, table[i].dir);
@@ -169,8 +156,7 @@ takes_paths_apart(void **state)
 }
 
 /* Another process holds the lock and says so over a pipe; ended by closing `go`. */
-static pid_t
-holder(const char *path, int *go)
+static pid_t holder(const char *path, int *go)
 {
     int ready[2], hold[2];
     assert_int_equal(pipe(ready), 0);
@@ -194,8 +180,7 @@ holder(const char *path, int *go)
     return pid;
 }
 
-static void
-only_one_process_holds_a_lock_and_the_other_reads_who(void **state)
+static void only_one_process_holds_a_lock_and_the_other_reads_who(void **state)
 {
     (void)state;
     cm_autofree char *path = in_dir("lock"), *body = NULL;
@@ -212,8 +197,7 @@ only_one_process_holds_a_lock_and_the_other_reads_who(void **state)
     close(fd);
 }
 
-static void
-knows_a_process_by_pid_start_and_boot(void **state)
+static void knows_a_process_by_pid_start_and_boot(void **state)
 {
     (void)state;
     int64_t start = cm_pid_start(getpid());
@@ -227,21 +211,20 @@ knows_a_process_by_pid_start_and_boot(void **state)
         _exit(0);
     siginfo_t info;
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-    assert_false(cm_pid_alive(pid, cm_pid_start(pid), cm_boot_id()));      /* a zombie */
+    assert_false(cm_pid_alive(pid, cm_pid_start(pid), cm_boot_id())); /* a zombie */
     waitpid(pid, NULL, 0);
     assert_int_equal(cm_pid_start(pid), -1);
     assert_non_null(strchr(cm_who(), '@'));
 }
 
-static void
-masks_secrets_in_every_spelling(void **state)
+static void masks_secrets_in_every_spelling(void **state)
 {
     (void)state;
     struct cm_secret *s = cm_secret_new("p@ss \"w/rd\n");
     assert_string_equal(cm_secret_reveal(s), "p@ss \"w/rd");
-    cm_secret_free(s);      /* texts made before may still hold it */
-    static const char *const texts[] = { "x=p@ss \"w/rd;", "x=p%40ss%20%22w%2Frd;", "x=p%40ss%20%22w%2frd;", "x=p@ss \\\"w/rd;",
-                                         "x=cEBzcyAidy9yZA;" };
+    cm_secret_free(s); /* texts made before may still hold it */
+    static const char *const texts[] = {"x=p@ss \"w/rd;", "x=p%40ss%20%22w%2Frd;", "x=p%40ss%20%22w%2frd;", "x=p@ss \\\"w/rd;",
+                                        "x=cEBzcyAidy9yZA;"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         cm_autofree char *masked = cm_mask(texts[i]);
         assert_string_equal(masked, "x=***;");
@@ -251,31 +234,29 @@ masks_secrets_in_every_spelling(void **state)
     assert_string_equal(forgotten, texts[0]);
 }
 
-static void
-masks_overlapping_secrets_without_a_rest(void **state)
+static void masks_overlapping_secrets_without_a_rest(void **state)
 {
     (void)state;
     cm_mask_add("abcdef");
     cm_mask_add("defghi");
-    cm_mask_add("xyz");      /* too short */
+    cm_mask_add("xyz"); /* too short */
     cm_autofree char *masked = cm_mask("1abcdefghi2xyz");
     assert_string_equal(masked, "1***2xyz");
     cm_mask_fini();
 }
 
-static void
-masks_product_keys(void **state)
+static void masks_product_keys(void **state)
 {
     (void)state;
     cm_autofree char *masked = cm_mask("key AB12-CD34-EF56-GH78-IJ90-KL12-MN34.");
     assert_string_equal(masked, "key ***.");
-    static const char guid[] = "guid 6c7e8c04-4f1e-4d0a-9a0e-2f0b1f5e7a11, AB12-CD34-EF56-GH78-IJ90-KL12, XAB12-CD34-EF56-GH78-IJ90-KL12-MN34";
+    static const char guid[] =
+        "guid 6c7e8c04-4f1e-4d0a-9a0e-2f0b1f5e7a11, AB12-CD34-EF56-GH78-IJ90-KL12, XAB12-CD34-EF56-GH78-IJ90-KL12-MN34";
     cm_autofree char *same = cm_mask(guid);
     assert_string_equal(same, guid);
 }
 
-static void
-masks_the_lines_of_a_longer_secret(void **state)
+static void masks_the_lines_of_a_longer_secret(void **state)
 {
     (void)state;
     cm_secret_free(cm_secret_new("-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----\n"));
@@ -284,8 +265,7 @@ masks_the_lines_of_a_longer_secret(void **state)
     cm_mask_fini();
 }
 
-int
-main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(writes_whole_and_reads_back, make_dir, remove_dir),

@@ -4,7 +4,9 @@
 #include "values_helpers.h"
 
 /* A text of one setting [S] K and what it is read as; value NULL: the text is refused, with this place and these words. */
-struct one { const char *text, *value, *place, *words; };
+struct one {
+    const char *text, *value, *place, *words;
+};
 
 static void assert_reads(const struct one *c)
 {
@@ -31,30 +33,30 @@ static void assert_reads(const struct one *c)
 static void reads_values_as_measured(void **state)
 {
     static const struct one cases[] = {
-        { "K = v", "v", NULL, NULL },
-        { "K=v", "v", NULL, NULL },
-        { "\t K \t=\t v \t", "v", NULL, NULL },
-        { "K = v\r\n", "v", NULL, NULL },
-        { "K", "true", NULL, NULL },
-        { "K ; bare", "true", NULL, NULL },
-        { "K =", "", NULL, NULL },
-        { "K = \"\"", "", NULL, NULL },
-        { "K = a b  c", "a b  c", NULL, NULL },
-        { "K = down; back soon", "down", NULL, NULL },
-        { "K = a#b", "a", NULL, NULL },
-        { "K = \"down; back # soon \"", "down; back # soon ", NULL, NULL },
-        { "K = pre\"; x\"post", "pre; xpost", NULL, NULL },
-        { "K = \"a\"\"b\"c", "abc", NULL, NULL },
-        { "K = \"  \" ", "  ", NULL, NULL },
-        { "K = a \" \" ; c", "a  ", NULL, NULL },
-        { "K = \"\\n\\t\\\"\\\\\"", "\n\t\"\\", NULL, NULL },
-        { "K = a\\\"b", "a\"b", NULL, NULL },
-        { "K = abc \\\n  def", "abc   def", NULL, NULL },
-        { "K = abc\\\r\n def", "abc def", NULL, NULL },
-        { "K = 'x ; y'", "'x", NULL, NULL },
-        { "K = 1\nk = 2\n[s]\nK = 3", "3", NULL, NULL },
-        { "K = a=b", "a=b", NULL, NULL },
-        { "K = caf\xc3\xa9", "caf\xc3\xa9", NULL, NULL },
+        {"K = v", "v", NULL, NULL},
+        {"K=v", "v", NULL, NULL},
+        {"\t K \t=\t v \t", "v", NULL, NULL},
+        {"K = v\r\n", "v", NULL, NULL},
+        {"K", "true", NULL, NULL},
+        {"K ; bare", "true", NULL, NULL},
+        {"K =", "", NULL, NULL},
+        {"K = \"\"", "", NULL, NULL},
+        {"K = a b  c", "a b  c", NULL, NULL},
+        {"K = down; back soon", "down", NULL, NULL},
+        {"K = a#b", "a", NULL, NULL},
+        {"K = \"down; back # soon \"", "down; back # soon ", NULL, NULL},
+        {"K = pre\"; x\"post", "pre; xpost", NULL, NULL},
+        {"K = \"a\"\"b\"c", "abc", NULL, NULL},
+        {"K = \"  \" ", "  ", NULL, NULL},
+        {"K = a \" \" ; c", "a  ", NULL, NULL},
+        {"K = \"\\n\\t\\\"\\\\\"", "\n\t\"\\", NULL, NULL},
+        {"K = a\\\"b", "a\"b", NULL, NULL},
+        {"K = abc \\\n  def", "abc   def", NULL, NULL},
+        {"K = abc\\\r\n def", "abc def", NULL, NULL},
+        {"K = 'x ; y'", "'x", NULL, NULL},
+        {"K = 1\nk = 2\n[s]\nK = 3", "3", NULL, NULL},
+        {"K = a=b", "a=b", NULL, NULL},
+        {"K = caf\xc3\xa9", "caf\xc3\xa9", NULL, NULL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -64,22 +66,22 @@ static void reads_values_as_measured(void **state)
 static void refuses_faults_with_their_place(void **state)
 {
     static const struct one cases[] = {
-        { "K = \"open", NULL, "f:2:5: ", "never closed" },
-        { "K = \"open\nL = 1", NULL, "f:2:5: ", "never closed" },
-        { "K = a\\b", NULL, "f:2:6: ", "outside quotes a backslash" },
-        { "K = \"a\\b\"", NULL, "f:2:7: ", "inside quotes a backslash" },
-        { "Foo_Bar = 1", NULL, "f:2:4: ", "expected '='" },
-        { "a.b = 1", NULL, "f:2:2: ", "expected '='" },
-        { "1a = 1", NULL, "f:2:1: ", "expected a section header" },
-        { "[S] K = 1", NULL, "f:2:5: ", "line's end behind the section header" },
-        { "[S x]", NULL, "f:2:4: ", "expected ']'" },
-        { "[S.x]", NULL, "f:2:3: ", "expected ']'" },
-        { "[S \"\"]", NULL, "f:2:4: ", "empty" },
-        { "[S \"x]", NULL, "f:2:4: ", "never closed" },
-        { "[S \"\\n\"]", NULL, "f:2:5: ", "backslash" },
-        { "[]", NULL, "f:2:2: ", "name of a section" },
-        { "\xc3\xa9 \xc3\xa9", NULL, "f:2:3: ", "expected '='" },        /* columns count characters */
-        { "K = \xff", NULL, "f:2:1: ", "UTF-8" },
+        {"K = \"open", NULL, "f:2:5: ", "never closed"},
+        {"K = \"open\nL = 1", NULL, "f:2:5: ", "never closed"},
+        {"K = a\\b", NULL, "f:2:6: ", "outside quotes a backslash"},
+        {"K = \"a\\b\"", NULL, "f:2:7: ", "inside quotes a backslash"},
+        {"Foo_Bar = 1", NULL, "f:2:4: ", "expected '='"},
+        {"a.b = 1", NULL, "f:2:2: ", "expected '='"},
+        {"1a = 1", NULL, "f:2:1: ", "expected a section header"},
+        {"[S] K = 1", NULL, "f:2:5: ", "line's end behind the section header"},
+        {"[S x]", NULL, "f:2:4: ", "expected ']'"},
+        {"[S.x]", NULL, "f:2:3: ", "expected ']'"},
+        {"[S \"\"]", NULL, "f:2:4: ", "empty"},
+        {"[S \"x]", NULL, "f:2:4: ", "never closed"},
+        {"[S \"\\n\"]", NULL, "f:2:5: ", "backslash"},
+        {"[]", NULL, "f:2:2: ", "name of a section"},
+        {"\xc3\xa9 \xc3\xa9", NULL, "f:2:3: ", "expected '='"}, /* columns count characters */
+        {"K = \xff", NULL, "f:2:1: ", "UTF-8"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -129,7 +131,8 @@ static void tells_subsections_apart_by_case_and_sections_not(void **state)
 
 static void keeps_comments_with_their_setting(void **state)
 {
-    struct cm_gcfg *g = helper_gcfg("; top\n# two\n[S]\n; of a\n;; more\na = 1 ; behind\nb = \"x ; no comment\"\n\n; of T\n[T]\nc = 1\n; the end\n");
+    struct cm_gcfg *g = helper_gcfg(
+        "; top\n# two\n[S]\n; of a\n;; more\na = 1 ; behind\nb = \"x ; no comment\"\n\n; of T\n[T]\nc = 1\n; the end\n");
     (void)state;
     assert_string_equal(g->list[0].header_comment, "; top\n# two");
     assert_string_equal(g->list[0].comment, "; of a\n;; more\n; behind");
@@ -163,8 +166,13 @@ static void the_second_file_wins(void **state)
 
 static void variables_override_files(void **state)
 {
-    static const char *const variables[] = { "PATH=/bin", "CONNECT_SERVER_ADDRESS=https://c", "CONNECT_API_KEY=x", "CONNECT_SERVER=y",
-                                             "CONNECT_A_B_C=z", "CONNECT_POSTGRES_PASSWORD=p=q;r", NULL };
+    static const char *const variables[] = {"PATH=/bin",
+                                            "CONNECT_SERVER_ADDRESS=https://c",
+                                            "CONNECT_API_KEY=x",
+                                            "CONNECT_SERVER=y",
+                                            "CONNECT_A_B_C=z",
+                                            "CONNECT_POSTGRES_PASSWORD=p=q;r",
+                                            NULL};
     struct cm_gcfg *g = helper_gcfg("[Server]\nAddress = http://old\n");
     (void)state;
     assert_int_equal(cm_gcfg_add_environment(g, variables, NULL), 0);
@@ -182,7 +190,7 @@ static void reads_the_words_for_booleans(void **state)
     assert_true(cm_gcfg_bool(g, "S", "a", false));
     assert_false(cm_gcfg_bool(g, "S", "b", true));
     assert_true(cm_gcfg_bool(g, "S", "c", false));
-    assert_true(cm_gcfg_bool(g, "S", "d", true));       /* no word for one: what the caller said */
+    assert_true(cm_gcfg_bool(g, "S", "d", true)); /* no word for one: what the caller said */
     assert_false(cm_gcfg_bool(g, "S", "d", false));
     assert_true(cm_gcfg_bool(g, "S", "e", false));
     cm_gcfg_free(g);

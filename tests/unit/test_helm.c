@@ -23,8 +23,8 @@ static int end(void **state)
 }
 
 #define RECORD(version, status, more)                                                                                              \
-    "{\"metadata\":{\"name\":\"sh.helm.release.v1.connect.v" version "\",\"labels\":{\"owner\":\"helm\",\"name\":\"connect\",\"status\":\"" \
-    status "\",\"version\":\"" version "\"" more "}}}"
+    "{\"metadata\":{\"name\":\"sh.helm.release.v1.connect.v" version                                                               \
+    "\",\"labels\":{\"owner\":\"helm\",\"name\":\"connect\",\"status\":\"" status "\",\"version\":\"" version "\"" more "}}}"
 
 static void reads_the_revisions_oldest_first(void **state)
 {
@@ -32,8 +32,12 @@ static void reads_the_revisions_oldest_first(void **state)
     struct cm_helm_revision *list = NULL;
     size_t n = 0;
     scene_tool(st, "kubectl", "cat $DIR/records");
-    scene_put(st, "records", "{\"items\":[" RECORD("10", "pending-upgrade", ",\"connect-migrate/intent\":\"7\",\"connect-migrate/purpose\":\"deploy\","
-              "\"connect-migrate/run\":\"run-1\",\"modifiedAt\":\"1700000000\"") "," RECORD("9", "deployed", "") "]}", 0600);
+    scene_put(st, "records",
+              "{\"items\":[" RECORD("10", "pending-upgrade",
+                                    ",\"connect-migrate/intent\":\"7\",\"connect-migrate/purpose\":\"deploy\","
+                                    "\"connect-migrate/run\":\"run-1\",\"modifiedAt\":\"1700000000\"") "," RECORD("9", "deployed",
+                                                                                                                  "") "]}",
+              0600);
 
     assert_int_equal(cm_helm_revisions(st, &list, &n, NULL), 0);
 
@@ -92,7 +96,8 @@ static void an_upgrade_carries_its_labels_and_the_files_in_order(void **state)
     cm_autofree char *calls = scene_read(st, "calls");
     cm_autofree char *want = cm_fmt("helm upgrade --install connect rstudio/rstudio-connect --kube-context prod --namespace posit "
                                     "--values %s/values.yaml --values /x/values.config.yaml --values /x/values.temporary.yaml "
-                                    "--labels connect-migrate/intent=1,connect-migrate/purpose=deploy,connect-migrate/run=run-1\n", st->dir);
+                                    "--labels connect-migrate/intent=1,connect-migrate/purpose=deploy,connect-migrate/run=run-1\n",
+                                    st->dir);
     assert_string_equal(calls, want);
     static const char *const never[] = {"--wait", "--atomic", "--reuse-values", "--set", "rollback"};
     for (size_t k = 0; k < sizeof never / sizeof *never; k++)

@@ -26,37 +26,29 @@
 #include "plan/plan.h"
 #include "fake_engine.h"
 
-struct cm_plan { json_t *normal; };
+struct cm_plan {
+    json_t *normal;
+};
 
-const json_t *
-cm_plan_get(const struct cm_plan *p, const char *path)
-{
-    return cm_json_at(p->normal, path);
-}
+const json_t *cm_plan_get(const struct cm_plan *p, const char *path) { return cm_json_at(p->normal, path); }
 
-const char *
-cm_plan_text(const struct cm_plan *p, const char *path)
-{
-    return cm_json_text(p->normal, path, NULL);
-}
+const char *cm_plan_text(const struct cm_plan *p, const char *path) { return cm_json_text(p->normal, path, NULL); }
 
 static struct cm_step step;
 static struct cm_intent intent;
 static struct cm_plan plan;
 static char dir[64];
 
-static int
-set_up(void **state)
+static int set_up(void **state)
 {
     (void)state;
-    step = (struct cm_step){ .loop = cm_loop_new(&cm_clock_system), .deadline = CM_NEVER, .log = CM_STR(CM_STR_PAGE) };
-    intent = (struct cm_intent){ .step = &step };
+    step = (struct cm_step){.loop = cm_loop_new(&cm_clock_system), .deadline = CM_NEVER, .log = CM_STR(CM_STR_PAGE)};
+    intent = (struct cm_intent){.step = &step};
     snprintf(dir, sizeof dir, "/tmp/cm-test-host.XXXXXX");
     return mkdtemp(dir) == NULL ? -1 : 0;
 }
 
-static int
-tear_down(void **state)
+static int tear_down(void **state)
 {
     (void)state;
     cm_loop_free(step.loop);
@@ -69,8 +61,7 @@ tear_down(void **state)
     return system(command);
 }
 
-static char *
-program(const char *name, const char *text)
+static char *program(const char *name, const char *text)
 {
     char *path = cm_path_join(dir, name);
     cm_autofree char *whole = cm_fmt("#!/bin/sh\n%s\n", text);
@@ -79,8 +70,7 @@ program(const char *name, const char *text)
 }
 
 /* shell: a list with {host}; `text` is the script behind it. */
-static struct cm_host *
-by_script(const char *name, json_t *taken_become, const char *text)
+static struct cm_host *by_script(const char *name, json_t *taken_become, const char *text)
 {
     cm_autofree char *path = program("node-shell", text);
     plan.normal = json_pack("{s:{s:[s,s], s:o, s:s}}", "source", "shell", path, "on-{host}", "become", taken_become, "service",
@@ -88,8 +78,7 @@ by_script(const char *name, json_t *taken_become, const char *text)
     return cm_host_new(&plan, name);
 }
 
-static struct cm_host *
-by_ssh(const char *name, const char *ssh, json_t *taken_become)
+static struct cm_host *by_ssh(const char *name, const char *ssh, json_t *taken_become)
 {
     plan.normal = json_pack("{s:{s:s, s:o, s:s}, s:{s:s}}", "source", "shell", "ssh", "become", taken_become, "service",
                             "rstudio-connect", "tools", "ssh", ssh);
@@ -97,26 +86,24 @@ by_ssh(const char *name, const char *ssh, json_t *taken_become)
     return cm_host_new(&plan, name);
 }
 
-static void
-gives_the_plans_command_the_host_and_one_argument(void **state)
+static void gives_the_plans_command_the_host_and_one_argument(void **state)
 {
     (void)state;
     struct cm_host *h = by_script("node1", json_array(), "echo \"$# $1\"; exec sh -c \"$2\"");
-    const char *const argv[] = { "printf", "[%s]", "it's", "a b", "$HOME", "", NULL };
-    cm_autoout out = { .status = -1 };
+    const char *const argv[] = {"printf", "[%s]", "it's", "a b", "$HOME", "", NULL};
+    cm_autoout out = {.status = -1};
     assert_int_equal(cm_host_run(&step, h, false, argv, &out, NULL), 0);
     assert_string_equal(out.out, "2 on-node1\n[it's][a b][$HOME][]");
     cm_host_free(h);
 }
 
-static void
-becomes_somebody_else_only_where_asked(void **state)
+static void becomes_somebody_else_only_where_asked(void **state)
 {
     (void)state;
     cm_autofree char *become = program("become", "echo \"became: $*\"");
     struct cm_host *h = by_script("node1", json_pack("[s,s]", become, "-n"), "exec sh -c \"$2\"");
-    const char *const argv[] = { "echo", "plain", NULL };
-    cm_autoout out = { .status = -1 }, out2 = { .status = -1 };
+    const char *const argv[] = {"echo", "plain", NULL};
+    cm_autoout out = {.status = -1}, out2 = {.status = -1};
     assert_int_equal(cm_host_run(&step, h, false, argv, &out, NULL), 0);
     assert_string_equal(out.out, "plain\n");
     assert_int_equal(cm_host_run(&step, h, true, argv, &out2, NULL), 0);
@@ -124,13 +111,12 @@ becomes_somebody_else_only_where_asked(void **state)
     cm_host_free(h);
 }
 
-static void
-status_255_is_not_reached_and_passes(void **state)
+static void status_255_is_not_reached_and_passes(void **state)
 {
     (void)state;
     struct cm_host *h = by_script("node1", json_array(), "echo 'no way' >&2; exit 255");
-    const char *const argv[] = { "true", NULL };
-    cm_autoout out = { .status = -1 };
+    const char *const argv[] = {"true", NULL};
+    cm_autoout out = {.status = -1};
     cm_autoerr err = NULL;
     assert_int_equal(cm_host_run(&step, h, false, argv, &out, &err), -1);
     assert_true(cm_err_is_passing(err));
@@ -139,14 +125,13 @@ status_255_is_not_reached_and_passes(void **state)
     cm_host_free(h);
 }
 
-static void
-any_other_status_is_the_callers_business_but_not_for_an_effect(void **state)
+static void any_other_status_is_the_callers_business_but_not_for_an_effect(void **state)
 {
     (void)state;
     struct cm_host *h = by_script("node1", json_array(), "exec sh -c \"$2\"");
-    const char *const argv[] = { "sh", "-c", "echo because >&2; exit 5", NULL };
-    const char *const missing[] = { "no-such-program-there", NULL };
-    cm_autoout out = { .status = -1 }, out2 = { .status = -1 }, out3 = { .status = -1 };
+    const char *const argv[] = {"sh", "-c", "echo because >&2; exit 5", NULL};
+    const char *const missing[] = {"no-such-program-there", NULL};
+    cm_autoout out = {.status = -1}, out2 = {.status = -1}, out3 = {.status = -1};
     cm_autoerr err = NULL, *err2 = NULL;
     assert_int_equal(cm_host_run(&step, h, false, argv, &out, NULL), 0);
     assert_int_equal(out.status, 5);
@@ -159,26 +144,24 @@ any_other_status_is_the_callers_business_but_not_for_an_effect(void **state)
     cm_host_free(h);
 }
 
-static void
-an_effect_gets_its_input_there(void **state)
+static void an_effect_gets_its_input_there(void **state)
 {
     (void)state;
     struct cm_host *h = by_script("node1", json_array(), "exec sh -c \"$2\"");
-    const char *const argv[] = { "cat", NULL };
-    cm_autoout out = { .status = -1 };
+    const char *const argv[] = {"cat", NULL};
+    cm_autoout out = {.status = -1};
     assert_int_equal(cm_host_run_effect_input(&intent, h, argv, "marker", 6, &out, NULL), 0);
     assert_string_equal(out.out, "marker");
     cm_host_free(h);
 }
 
-static void
-says_when_sudo_wants_a_password_or_is_missing(void **state)
+static void says_when_sudo_wants_a_password_or_is_missing(void **state)
 {
     (void)state;
     cm_autofree char *sudo = program("sudo", "echo 'sudo: a password is required' >&2; exit 1");
     struct cm_host *h = by_script("node1", json_pack("[s,s]", sudo, "-n"), "exec sh -c \"$2\"");
-    const char *const argv[] = { "true", NULL };
-    cm_autoout out = { .status = -1 }, out2 = { .status = -1 };
+    const char *const argv[] = {"true", NULL};
+    cm_autoout out = {.status = -1}, out2 = {.status = -1};
     cm_autoerr err = NULL, *err2 = NULL;
     assert_int_equal(cm_host_run(&step, h, true, argv, &out, &err), -1);
     assert_non_null(strstr(cm_err_message(err), "does not let this command through without a password"));
@@ -193,27 +176,29 @@ says_when_sudo_wants_a_password_or_is_missing(void **state)
 
 /* ---- ssh's own words ---- */
 
-static const struct { const char *says, *message; bool passing; } ssh_cases[] = {
-    { "ssh: connect to host node1 port 22: Connection timed out", "node1: not reached", true },
-    { "ssh: connect to host node1 port 22: Connection refused", "node1: not reached", true },
-    { "ssh: Could not resolve hostname node1: Name or service not known", "node1: no such host", false },
-    { "ssh: Could not resolve hostname node1: Temporary failure in name resolution", "node1: not reached", true },
-    { "ann@node1: Permission denied (publickey,password).", "node1: ssh is not let in without a password", false },
-    { "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
-      "node1: its host key is another one than the one known here", false },
-    { "Host key verification failed.", "node1: its host key is not known here", false },
+static const struct {
+    const char *says, *message;
+    bool passing;
+} ssh_cases[] = {
+    {"ssh: connect to host node1 port 22: Connection timed out", "node1: not reached", true},
+    {"ssh: connect to host node1 port 22: Connection refused", "node1: not reached", true},
+    {"ssh: Could not resolve hostname node1: Name or service not known", "node1: no such host", false},
+    {"ssh: Could not resolve hostname node1: Temporary failure in name resolution", "node1: not reached", true},
+    {"ann@node1: Permission denied (publickey,password).", "node1: ssh is not let in without a password", false},
+    {"@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
+     "node1: its host key is another one than the one known here", false},
+    {"Host key verification failed.", "node1: its host key is not known here", false},
 };
 
-static void
-tells_the_ways_of_not_being_let_in_apart(void **state)
+static void tells_the_ways_of_not_being_let_in_apart(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof ssh_cases / sizeof *ssh_cases; i++) {
         cm_autofree char *text = cm_fmt("[ \"$1\" = -G ] && exit 0\ncat >&2 <<'END'\n%s\nEND\nexit 255", ssh_cases[i].says);
         cm_autofree char *ssh = program("ssh", text);
         struct cm_host *h = by_ssh("node1", ssh, json_array());
-        const char *const argv[] = { "true", NULL };
-        cm_autoout out = { .status = -1 };
+        const char *const argv[] = {"true", NULL};
+        cm_autoout out = {.status = -1};
         cm_autoerr err = NULL;
         assert_int_equal(cm_host_run(&step, h, false, argv, &out, &err), -1);
         assert_string_equal(cm_err_message(err), ssh_cases[i].message);
@@ -225,20 +210,19 @@ tells_the_ways_of_not_being_let_in_apart(void **state)
     }
 }
 
-static void
-shares_a_connection_unless_the_user_does(void **state)
+static void shares_a_connection_unless_the_user_does(void **state)
 {
     (void)state;
     cm_autofree char *log = cm_path_join(dir, "log");
     cm_autofree char *text = cm_fmt("[ \"$1\" = -G ] && { echo user x; cat %s/config; exit 0; }\necho \"$@\" >>%s", dir, log);
     cm_autofree char *ssh = program("ssh", text), *config = cm_path_join(dir, "config"), *said = NULL;
-    const char *const argv[] = { "true", NULL };
+    const char *const argv[] = {"true", NULL};
     for (int own = 0; own < 2; own++) {
         const char *line = own ? "controlpath none\n" : "controlpath /home/x/.ssh/%C\n";
         cm_file_write(config, line, strlen(line), 0600, NULL);
         struct cm_host *h = by_ssh("node1", ssh, json_array());
         setenv("XDG_RUNTIME_DIR", dir, 1);
-        cm_autoout out = { .status = -1 };
+        cm_autoout out = {.status = -1};
         assert_int_equal(cm_host_run(&step, h, false, argv, &out, NULL), 0);
         cm_host_free(h);
         json_decref(plan.normal);
@@ -253,24 +237,22 @@ shares_a_connection_unless_the_user_does(void **state)
     assert_string_equal(said, expected);
 }
 
-static void
-localhost_needs_no_ssh(void **state)
+static void localhost_needs_no_ssh(void **state)
 {
     (void)state;
     struct cm_host *h = by_ssh("localhost", "/no/ssh", json_array());
-    const char *const argv[] = { "echo", "here", NULL };
-    cm_autoout out = { .status = -1 };
+    const char *const argv[] = {"echo", "here", NULL};
+    cm_autoout out = {.status = -1};
     assert_int_equal(cm_host_run(&step, h, false, argv, &out, NULL), 0);
     assert_string_equal(out.out, "here\n");
     cm_host_free(h);
 }
 
-static void
-says_what_a_person_would_type(void **state)
+static void says_what_a_person_would_type(void **state)
 {
     (void)state;
     struct cm_host *h = by_ssh("connect1", "ssh", json_pack("[s,s]", "sudo", "-n"));
-    const char *const argv[] = { "systemctl", "stop", "rstudio-connect", NULL };
+    const char *const argv[] = {"systemctl", "stop", "rstudio-connect", NULL};
     cm_autofree char *line = cm_host_by_hand(h, argv);
     assert_string_equal(line, "ssh -t connect1 'sudo systemctl stop rstudio-connect'");
     cm_host_free(h);
@@ -278,8 +260,7 @@ says_what_a_person_would_type(void **state)
 
 /* ---- files ---- */
 
-static void
-reads_a_file_there_or_says_that_there_is_none(void **state)
+static void reads_a_file_there_or_says_that_there_is_none(void **state)
 {
     (void)state;
     struct cm_host *h = by_script("node1", json_array(), "exec sh -c \"$2\"");
@@ -303,8 +284,7 @@ reads_a_file_there_or_says_that_there_is_none(void **state)
     cm_host_free(h);
 }
 
-static void
-reads_without_rights_what_sudo_does_not_let_through(void **state)
+static void reads_without_rights_what_sudo_does_not_let_through(void **state)
 {
     (void)state;
     cm_autofree char *sudo = program("sudo", "echo 'sudo: a password is required' >&2; exit 1");
@@ -329,8 +309,7 @@ static const char shown[] = "cat <<'END'\nLoadState=masked\nActiveState=inactive
                             "Environment=A=1 \"B=two words\"\nEnvironmentFiles=/etc/default/a (ignore_errors=yes)\n"
                             "EnvironmentFiles=/etc/default/b (ignore_errors=no)\nEND\n";
 
-static struct cm_host *
-with_tools(json_t *taken_become, const char *systemctl, const char *pgrep)
+static struct cm_host *with_tools(json_t *taken_become, const char *systemctl, const char *pgrep)
 {
     free(program("systemctl", systemctl));
     free(program("pgrep", pgrep));
@@ -338,8 +317,7 @@ with_tools(json_t *taken_become, const char *systemctl, const char *pgrep)
     return by_script("node1", taken_become, text);
 }
 
-static void
-reads_the_unit_and_its_processes_in_one_call(void **state)
+static void reads_the_unit_and_its_processes_in_one_call(void **state)
 {
     (void)state;
     struct cm_host *h = with_tools(json_array(), shown, "echo 11; echo 12");
@@ -356,8 +334,7 @@ reads_the_unit_and_its_processes_in_one_call(void **state)
     cm_host_free(h);
 }
 
-static int
-processes(json_t *taken_become, const char *pgrep)
+static int processes(json_t *taken_become, const char *pgrep)
 {
     struct cm_host *h = with_tools(taken_become, shown, pgrep);
     struct cm_unit u;
@@ -370,8 +347,7 @@ processes(json_t *taken_become, const char *pgrep)
     return n;
 }
 
-static void
-never_takes_cannot_tell_for_no_process(void **state)
+static void never_takes_cannot_tell_for_no_process(void **state)
 {
     (void)state;
     cm_autofree char *allowed = program("sudo-yes", "[ \"$1\" = -n ] && shift; AS_ROOT=1; export AS_ROOT; exec \"$@\"");
@@ -384,8 +360,7 @@ never_takes_cannot_tell_for_no_process(void **state)
     assert_int_equal(processes(json_pack("[s,s]", refused, "-n"), "echo 7"), 1);
 }
 
-static void
-a_systemctl_that_fails_is_an_error(void **state)
+static void a_systemctl_that_fails_is_an_error(void **state)
 {
     (void)state;
     struct cm_host *h = with_tools(json_array(), "echo 'System has not been booted with systemd' >&2; exit 1", "exit 1");
@@ -399,10 +374,9 @@ a_systemctl_that_fails_is_an_error(void **state)
 
 /* ---- OpenSSH itself ---- */
 
-static const char *
-find_sshd(void)
+static const char *find_sshd(void)
 {
-    static const char *const places[] = { "/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd" };
+    static const char *const places[] = {"/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"};
     const char *own = getenv("CM_TEST_SSHD");
     if (own != NULL)
         return own;
@@ -412,10 +386,9 @@ find_sshd(void)
     return NULL;
 }
 
-static int
-free_port(void)
+static int free_port(void)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
@@ -424,22 +397,24 @@ free_port(void)
     return ntohs(a.sin_port);
 }
 
-static void
-shell(const char *command)
+static void shell(const char *command)
 {
     if (system(command) != 0)
         fail_msg("%s", command);
 }
 
-static pid_t
-start_sshd(const char *sshd, int port)
+static pid_t start_sshd(const char *sshd, int port)
 {
-    cm_autofree char *make = cm_fmt("cd %s && ssh-keygen -q -t ed25519 -N '' -f hostkey && ssh-keygen -q -t ed25519 -N '' -f key && "
-                                    "cp key.pub authorized && chmod 600 authorized", dir);
+    cm_autofree char *make =
+        cm_fmt("cd %s && ssh-keygen -q -t ed25519 -N '' -f hostkey && ssh-keygen -q -t ed25519 -N '' -f key && "
+               "cp key.pub authorized && chmod 600 authorized",
+               dir);
     shell(make);
     cm_autofree char *config = cm_fmt("%s/sshd_config", dir);
-    cm_autofree char *text = cm_fmt("Port %d\nListenAddress 127.0.0.1\nHostKey %s/hostkey\nAuthorizedKeysFile %s/authorized\nUsePAM no\n"
-                                    "StrictModes no\nPidFile none\nPasswordAuthentication no\n", port, dir, dir);
+    cm_autofree char *text =
+        cm_fmt("Port %d\nListenAddress 127.0.0.1\nHostKey %s/hostkey\nAuthorizedKeysFile %s/authorized\nUsePAM no\n"
+               "StrictModes no\nPidFile none\nPasswordAuthentication no\n",
+               port, dir, dir);
     cm_file_write(config, text, strlen(text), 0600, NULL);
     pid_t pid = fork();
     if (pid == 0) {
@@ -451,31 +426,29 @@ start_sshd(const char *sshd, int port)
 }
 
 /* An ssh with our own configuration file, as a user's ~/.ssh/config would be. */
-static char *
-configured_ssh(int port)
+static char *configured_ssh(int port)
 {
     cm_autofree char *config = cm_path_join(dir, "ssh_config"), *known = cm_path_join(dir, "known");
     cm_autofree char *text = cm_fmt("Host node1\n HostName 127.0.0.1\n Port %d\n IdentityFile %s/key\n IdentitiesOnly yes\n"
-                                    " UserKnownHostsFile %s\n User %s\n", port, dir, known, getpwuid(getuid())->pw_name);
+                                    " UserKnownHostsFile %s\n User %s\n",
+                                    port, dir, known, getpwuid(getuid())->pw_name);
     cm_file_write(config, text, strlen(text), 0600, NULL);
     cm_autofree char *script = cm_fmt("exec ssh -F %s \"$@\"", config);
     return program("ssh", script);
 }
 
-static void
-trust_host_key(int port)
+static void trust_host_key(int port)
 {
     cm_autofree char *command = cm_fmt("(printf '[127.0.0.1]:%d '; cat %s/hostkey.pub) >%s/known", port, dir, dir);
     shell(command);
 }
 
-static void
-through_ssh(const char *ssh, int port)
+static void through_ssh(const char *ssh, int port)
 {
     struct cm_host *h = by_ssh("node1", ssh, json_array());
     setenv("XDG_RUNTIME_DIR", dir, 1);
-    const char *const argv[] = { "printf", "%s|", "it's", "a b", "$HOME", NULL };
-    cm_autoout first = { .status = -1 }, second = { .status = -1 }, third = { .status = -1 };
+    const char *const argv[] = {"printf", "%s|", "it's", "a b", "$HOME", NULL};
+    cm_autoout first = {.status = -1}, second = {.status = -1}, third = {.status = -1};
     cm_autoerr unknown = NULL, *err = NULL;
     assert_int_equal(cm_host_run(&step, h, false, argv, &first, &unknown), -1);
     assert_string_equal(cm_err_message(unknown), "node1: its host key is not known here");
@@ -483,15 +456,14 @@ through_ssh(const char *ssh, int port)
     if (cm_host_run(&step, h, false, argv, &second, &err) != 0)
         fail_msg("%s: %s", cm_err_message(err), cm_err_evidence(err));
     assert_string_equal(second.out, "it's|a b|$HOME|");
-    assert_int_equal(cm_host_run_effect_input(&intent, h, (const char *const[]){ "cat", NULL }, "input", 5, &third, NULL), 0);
+    assert_int_equal(cm_host_run_effect_input(&intent, h, (const char *const[]){"cat", NULL}, "input", 5, &third, NULL), 0);
     assert_string_equal(third.out, "input");
     cm_autofree char *end = cm_fmt("%s -o ControlPath=%s/connect-migrate/%%C -O exit node1 2>/dev/null", ssh, dir);
-    shell(end);      /* fails when no connection was shared */
+    shell(end); /* fails when no connection was shared */
     cm_host_free(h);
 }
 
-static void
-works_through_openssh(void **state)
+static void works_through_openssh(void **state)
 {
     (void)state;
     const char *sshd = find_sshd();
@@ -503,7 +475,8 @@ works_through_openssh(void **state)
     pid_t pid = start_sshd(sshd, port);
     cm_autofree char *ssh = configured_ssh(port);
     cm_autofree char *wait = cm_fmt("for i in 1 2 3 4 5 6 7 8 9; do ssh-keyscan -p %d 127.0.0.1 2>/dev/null | grep -q . && exit 0; "
-                                    "sleep 0.2; done; cat %s/sshd.log >&2; exit 1", port, dir);
+                                    "sleep 0.2; done; cat %s/sshd.log >&2; exit 1",
+                                    port, dir);
     shell(wait);
     through_ssh(ssh, port);
     kill(pid, SIGTERM);
@@ -512,8 +485,7 @@ works_through_openssh(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-int
-main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(gives_the_plans_command_the_host_and_one_argument),

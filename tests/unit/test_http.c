@@ -26,10 +26,7 @@ struct world {
     char *redirect;
 };
 
-static void note(char *to, size_t n, const char *from)
-{
-    (void)snprintf(to, n, "%s", from != NULL ? from : "");
-}
+static void note(char *to, size_t n, const char *from) { (void)snprintf(to, n, "%s", from != NULL ? from : ""); }
 
 static void answer(void *ctx, const struct http_asked *q, struct http_says *says)
 {
@@ -115,7 +112,7 @@ static void reads_status_body_and_headers(void **state)
 {
     struct world *w = *state;
 
-    struct cm_http_answer a = ask(w, "/", (struct cm_http_request){ 0 });
+    struct cm_http_answer a = ask(w, "/", (struct cm_http_request){0});
 
     assert_int_equal(a.status, 200);
     assert_string_equal(a.body, "{\"hello\": 1}");
@@ -132,7 +129,7 @@ static void another_status_is_an_answer_and_no_problem(void **state)
 {
     struct world *w = *state;
 
-    struct cm_http_answer a = ask(w, "/missing", (struct cm_http_request){ 0 });
+    struct cm_http_answer a = ask(w, "/missing", (struct cm_http_request){0});
 
     assert_int_equal(a.status, 404);
     assert_string_equal(a.body, "not here");
@@ -145,7 +142,7 @@ static void sends_the_key_as_a_header(void **state)
     struct world *w = *state;
     struct cm_secret *key = cm_secret_new("CANARY-KEY");
 
-    struct cm_http_answer a = ask(w, "/", (struct cm_http_request){ .key = key });
+    struct cm_http_answer a = ask(w, "/", (struct cm_http_request){.key = key});
 
     assert_string_equal(w->authorization, "Key CANARY-KEY");
     cm_http_answer_fini(&a);
@@ -158,7 +155,7 @@ static void follows_a_redirect_within_the_origin(void **state)
     struct cm_secret *key = cm_secret_new("CANARY-KEY");
     w->redirect = cm_strdup("/there");
 
-    struct cm_http_answer a = ask(w, "/redirect", (struct cm_http_request){ .key = key });
+    struct cm_http_answer a = ask(w, "/redirect", (struct cm_http_request){.key = key});
 
     assert_int_equal(a.status, 200);
     assert_string_equal(w->authorization, "Key CANARY-KEY");
@@ -172,7 +169,7 @@ static void takes_no_redirect_to_another_origin(void **state)
     struct cm_secret *key = cm_secret_new("CANARY-KEY");
     w->redirect = cm_fmt("%s/there", w->other.url);
 
-    struct cm_http_answer a = ask(w, "/redirect", (struct cm_http_request){ .key = key });
+    struct cm_http_answer a = ask(w, "/redirect", (struct cm_http_request){.key = key});
 
     assert_int_equal(a.status, 302);
     assert_string_equal(a.location, w->redirect);
@@ -186,7 +183,7 @@ static void hands_a_redirect_out_when_asked_to(void **state)
     struct world *w = *state;
     w->redirect = cm_strdup("/there");
 
-    struct cm_http_answer a = ask(w, "/redirect", (struct cm_http_request){ .no_follow = true });
+    struct cm_http_answer a = ask(w, "/redirect", (struct cm_http_request){.no_follow = true});
 
     assert_int_equal(a.status, 302);
     assert_string_equal(a.location, "/there");
@@ -198,7 +195,7 @@ static void ends_a_circle_of_redirects(void **state)
     struct world *w = *state;
     w->redirect = cm_strdup("/redirect");
 
-    struct cm_http_answer a = ask(w, "/redirect", (struct cm_http_request){ 0 });
+    struct cm_http_answer a = ask(w, "/redirect", (struct cm_http_request){0});
 
     assert_int_equal(a.status, 302);
     assert_in_range(w->gets, 2, 10);
@@ -210,7 +207,7 @@ static void does_not_repeat_a_changing_request_behind_a_redirect(void **state)
     struct world *w = *state;
     w->redirect = cm_strdup("/there");
 
-    struct cm_http_answer a = ask(w, "/redirect", (struct cm_http_request){ .method = "POST", .body = "{}", .body_bytes = 2 });
+    struct cm_http_answer a = ask(w, "/redirect", (struct cm_http_request){.method = "POST", .body = "{}", .body_bytes = 2});
 
     assert_int_equal(a.status, 302);
     assert_int_equal(w->posts, 1);
@@ -219,11 +216,11 @@ static void does_not_repeat_a_changing_request_behind_a_redirect(void **state)
 
 static void sends_a_body_with_delete(void **state)
 {
-    static const char *const headers[] = { "Content-Type: application/json", NULL };
+    static const char *const headers[] = {"Content-Type: application/json", NULL};
     struct world *w = *state;
 
     struct cm_http_answer a =
-        ask(w, "/", (struct cm_http_request){ .method = "DELETE", .headers = headers, .body = "{\"a\":1}", .body_bytes = 7 });
+        ask(w, "/", (struct cm_http_request){.method = "DELETE", .headers = headers, .body = "{\"a\":1}", .body_bytes = 7});
 
     assert_string_equal(w->method, "DELETE");
     assert_string_equal(w->body, "{\"a\":1}");
@@ -235,10 +232,10 @@ static void sends_a_body_with_delete(void **state)
 static void sends_a_post_once_when_the_connection_is_cut(void **state)
 {
     struct world *w = *state;
-    struct cm_http_answer first = ask(w, "/", (struct cm_http_request){ 0 });
+    struct cm_http_answer first = ask(w, "/", (struct cm_http_request){0});
     cm_http_answer_fini(&first);
 
-    struct cm_http_answer a = ask(w, "/cut", (struct cm_http_request){ .method = "POST", .body = "{}", .body_bytes = 2 });
+    struct cm_http_answer a = ask(w, "/cut", (struct cm_http_request){.method = "POST", .body = "{}", .body_bytes = 2});
 
     assert_int_equal(a.status, 0);
     assert_true(a.sent);
@@ -252,7 +249,7 @@ static void knows_that_nothing_was_sent_when_nobody_listens(void **state)
     struct world *w = *state;
     struct cm_http_answer a;
     cm_autofree char *url = cm_strdup(w->other.url);
-    struct cm_http_request q = { .method = "POST", .url = url, .timeout_ms = 2000 };
+    struct cm_http_request q = {.method = "POST", .url = url, .timeout_ms = 2000};
     http_server_stop(&w->other);
 
     assert_int_equal(cm_http_do(w->http, &q, &a, NULL), 0);
@@ -267,7 +264,7 @@ static void ends_at_its_time_limit(void **state)
 {
     struct world *w = *state;
 
-    struct cm_http_answer a = ask(w, "/slow", (struct cm_http_request){ .timeout_ms = 60 });
+    struct cm_http_answer a = ask(w, "/slow", (struct cm_http_request){.timeout_ms = 60});
 
     assert_int_equal(a.status, 0);
     assert_true(a.sent);
@@ -278,14 +275,17 @@ static void refuses_a_body_over_its_bound(void **state)
 {
     struct world *w = *state;
 
-    struct cm_http_answer a = ask(w, "/big", (struct cm_http_request){ .body_max_bytes = 100000 });
+    struct cm_http_answer a = ask(w, "/big", (struct cm_http_request){.body_max_bytes = 100000});
 
     assert_int_equal(a.status, 0);
     assert_string_equal(a.problem, "the answer is larger than 100000 bytes");
     cm_http_answer_fini(&a);
 }
 
-struct pieces { size_t bytes; size_t most; };
+struct pieces {
+    size_t bytes;
+    size_t most;
+};
 
 static int take_piece(void *ctx, const char *bytes, size_t n)
 {
@@ -299,9 +299,9 @@ static int take_piece(void *ctx, const char *bytes, size_t n)
 static void hands_the_body_out_in_pieces(void **state)
 {
     struct world *w = *state;
-    struct pieces p = { 0, 0 };
+    struct pieces p = {0, 0};
 
-    struct cm_http_answer a = ask(w, "/big", (struct cm_http_request){ .piece = take_piece, .piece_ctx = &p });
+    struct cm_http_answer a = ask(w, "/big", (struct cm_http_request){.piece = take_piece, .piece_ctx = &p});
 
     assert_int_equal(a.status, 200);
     assert_null(a.body);
@@ -312,9 +312,9 @@ static void hands_the_body_out_in_pieces(void **state)
 static void collects_the_body_of_another_status_even_with_pieces(void **state)
 {
     struct world *w = *state;
-    struct pieces p = { 0, 0 };
+    struct pieces p = {0, 0};
 
-    struct cm_http_answer a = ask(w, "/missing", (struct cm_http_request){ .piece = take_piece, .piece_ctx = &p });
+    struct cm_http_answer a = ask(w, "/missing", (struct cm_http_request){.piece = take_piece, .piece_ctx = &p});
 
     assert_int_equal(p.bytes, 0);
     assert_string_equal(a.body, "not here");
@@ -324,9 +324,9 @@ static void collects_the_body_of_another_status_even_with_pieces(void **state)
 static void stops_when_a_piece_is_refused(void **state)
 {
     struct world *w = *state;
-    struct pieces p = { 0, 1000 };
+    struct pieces p = {0, 1000};
 
-    struct cm_http_answer a = ask(w, "/big", (struct cm_http_request){ .piece = take_piece, .piece_ctx = &p });
+    struct cm_http_answer a = ask(w, "/big", (struct cm_http_request){.piece = take_piece, .piece_ctx = &p});
 
     assert_int_equal(a.status, 0);
     assert_true(p.bytes < 300000);
@@ -336,14 +336,14 @@ static void stops_when_a_piece_is_refused(void **state)
 static void keeps_cookies_of_a_jar_and_of_no_other(void **state)
 {
     struct world *w = *state;
-    struct cm_http_answer a = ask(w, "/cookie", (struct cm_http_request){ .cookies = "one" });
+    struct cm_http_answer a = ask(w, "/cookie", (struct cm_http_request){.cookies = "one"});
     cm_http_answer_fini(&a);
 
-    a = ask(w, "/", (struct cm_http_request){ .cookies = "one" });
+    a = ask(w, "/", (struct cm_http_request){.cookies = "one"});
     assert_string_equal(w->cookie, "sticky=one");
     cm_http_answer_fini(&a);
 
-    a = ask(w, "/", (struct cm_http_request){ .cookies = "two" });
+    a = ask(w, "/", (struct cm_http_request){.cookies = "two"});
     assert_string_equal(w->cookie, "");
     cm_http_answer_fini(&a);
 }
@@ -359,7 +359,7 @@ static void a_cancelled_call_is_never_done(void **state)
     struct world *w = *state;
     int done = 0;
     cm_autofree char *url = cm_fmt("%s/slow", w->server.url);
-    struct cm_http_request q = { .method = "GET", .url = url, .timeout_ms = 5000 };
+    struct cm_http_request q = {.method = "GET", .url = url, .timeout_ms = 5000};
 
     struct cm_http_call *c = cm_http_send(w->http, &q, never_done, &done);
     (void)cm_loop_until(w->loop, NULL, NULL, cm_loop_now_ms(w->loop) + 50);
@@ -369,7 +369,9 @@ static void a_cancelled_call_is_never_done(void **state)
     assert_int_equal(done, 0);
 }
 
-struct many { int done, good; };
+struct many {
+    int done, good;
+};
 
 static void one_done(void *ctx, struct cm_http_answer *a)
 {
@@ -379,17 +381,14 @@ static void one_done(void *ctx, struct cm_http_answer *a)
     m->good += a->status == 200;
 }
 
-static bool all_done(void *ctx)
-{
-    return ((struct many *)ctx)->done == 20;
-}
+static bool all_done(void *ctx) { return ((struct many *)ctx)->done == 20; }
 
 static void carries_many_calls_at_once(void **state)
 {
     struct world *w = *state;
-    struct many m = { 0, 0 };
+    struct many m = {0, 0};
     cm_autofree char *url = cm_fmt("%s/", w->server.url);
-    struct cm_http_request q = { .method = "GET", .url = url, .timeout_ms = 5000 };
+    struct cm_http_request q = {.method = "GET", .url = url, .timeout_ms = 5000};
 
     for (int i = 0; i < 20; i++)
         (void)cm_http_send(w->http, &q, one_done, &m);
@@ -404,7 +403,7 @@ static void leads_a_name_to_an_address(void **state)
     struct cm_http_answer a;
     cm_autofree char *url = cm_fmt("http://connect.invalid:%u/", (unsigned)w->server.port);
     cm_autofree char *resolve = cm_http_resolve(url, "127.0.0.1");
-    struct cm_http_request q = { .method = "GET", .url = url, .resolve = resolve, .timeout_ms = 5000, .no_proxy = true };
+    struct cm_http_request q = {.method = "GET", .url = url, .resolve = resolve, .timeout_ms = 5000, .no_proxy = true};
 
     assert_int_equal(cm_http_do(w->http, &q, &a, NULL), 0);
 

@@ -17,8 +17,7 @@ static struct private_postgres server;
 
 /* ---- the scene: one node whose unit's state stands in the file `unit` ("ACTIVE ENABLED PROCESSES") ---- */
 
-static const char node[] =
-    "PATH=$DIR/bin:$PATH; export PATH; sh -c \"$2\"";
+static const char node[] = "PATH=$DIR/bin:$PATH; export PATH; sh -c \"$2\"";
 static const char systemctl[] =
     "read active enabled n <$DIR/unit; case $1 in\n"
     "show) echo \"LoadState=loaded\"; echo \"ActiveState=$active\"; echo \"UnitFileState=$enabled\"; echo DropInPaths=; echo Environment=;;\n"
@@ -43,10 +42,13 @@ static struct cm_step *scene(const char *role)
     scene_put(st, "pods", "{\"items\":[]}", 0600);
     scene_put(st, "jobs", "{\"items\":[]}", 0600);
     unit(st, "inactive masked 0\n");
-    cm_autofree char *gcfg = cm_fmt("[Database]\nProvider = Postgres\n[Postgres]\nURL = postgres://%s@db.example.com/connect?sslmode=disable\n"
-                                    "Password = connect\n", role);
+    cm_autofree char *gcfg =
+        cm_fmt("[Database]\nProvider = Postgres\n[Postgres]\nURL = postgres://%s@db.example.com/connect?sslmode=disable\n"
+               "Password = connect\n",
+               role);
     scene_put(st, "rstudio-connect.gcfg", gcfg, 0600);
-    cm_autofree char *source = cm_fmt("{hosts: [a], shell: [%s/node, \"{host}\"], become: [], config: %s/rstudio-connect.gcfg}", st->dir, st->dir);
+    cm_autofree char *source =
+        cm_fmt("{hosts: [a], shell: [%s/node, \"{host}\"], become: [], config: %s/rstudio-connect.gcfg}", st->dir, st->dir);
     cm_autofree char *more = cm_fmt("database: {hostaddr: 127.0.0.1, port: %s, ignore_sessions: [pgwatch]}\n", server.port);
     scene_plan(st, source, more);
     return st;
@@ -87,8 +89,8 @@ static struct cm_pg *session(struct cm_step *st, const char *user, const char *a
 
 static void a_pod(struct cm_step *st, const char *created)
 {
-    cm_autofree char *text = cm_fmt("{\"items\":[{\"metadata\":{\"name\":\"p\",\"creationTimestamp\":\"%s\"},\"status\":{\"phase\":\"Running\"}}]}",
-                                    created);
+    cm_autofree char *text = cm_fmt(
+        "{\"items\":[{\"metadata\":{\"name\":\"p\",\"creationTimestamp\":\"%s\"},\"status\":{\"phase\":\"Running\"}}]}", created);
     scene_put(st, "pods", text, 0600);
 }
 
@@ -199,7 +201,7 @@ static void a_unit_that_runs_is_stopped_again_and_the_step_fails(void **state)
     assert_int_equal(scene_count(st, "bin/systemctl mask rstudio-connect"), 1);
     assert_int_equal(scene_count(st, "bin/systemctl stop rstudio-connect"), 1);
     assert_int_equal(cm_intent_life(cm_intent_find(st, "service.stop", "a")), CM_HAPPENED);
-    assert_null(cm_intent_original(cm_intent_find(st, "service.stop", "a")));       /* the automation's state is no original */
+    assert_null(cm_intent_original(cm_intent_find(st, "service.stop", "a"))); /* the automation's state is no original */
     held(st);
 }
 
@@ -275,7 +277,10 @@ static int begin_as_nobody(void **state)
 
 /* ---- waiting ---- */
 
-struct later { struct cm_step *st; struct cm_pg *p; };
+struct later {
+    struct cm_step *st;
+    struct cm_pg *p;
+};
 
 static void end_session(void *ctx)
 {
@@ -356,7 +361,7 @@ static void the_tick_looks_no_oftener_than_every_two_seconds(void **state)
     struct cm_step *st = *state;
     for (int i = 0; i < 5; i++)
         assert_int_equal(cm_interlock_tick(st, NULL), 0);
-    assert_int_equal(scene_count(st, "bin/systemctl show"), 0);        /* there was a look when the scene was made */
+    assert_int_equal(scene_count(st, "bin/systemctl show"), 0); /* there was a look when the scene was made */
 }
 
 /* ---- reverse ---- */
@@ -374,8 +379,11 @@ static void reverse_wants_no_pod_no_job_and_no_session(void **state)
     assert_non_null(strstr(cm_err_message(pod), "1 pods of the release"));
     scene_put(st, "pods", "{\"items\":[]}", 0600);
 
-    scene_put(st, "jobs", "{\"items\":[{\"status\":{\"active\":1},\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"connect-content\"}]}}}},"
-                          "{\"status\":{\"active\":1},\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"other\"}]}}}}]}", 0600);
+    scene_put(
+        st, "jobs",
+        "{\"items\":[{\"status\":{\"active\":1},\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"connect-content\"}]}}}},"
+        "{\"status\":{\"active\":1},\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"other\"}]}}}}]}",
+        0600);
     assert_int_equal(cm_interlock_reverse(st, &job), -1);
     assert_non_null(strstr(cm_err_message(job), "1 content Jobs"));
     scene_put(st, "jobs", "{\"items\":[]}", 0600);
@@ -391,7 +399,9 @@ static void reverse_counts_sessions_of_our_pod_too(void **state)
     struct cm_step *st = *state;
     cm_autoerr err = NULL;
     struct cm_pg *p = session(st, "connect", "");
-    scene_put(st, "pods", "{\"items\":[{\"metadata\":{\"creationTimestamp\":\"2020-01-01T00:00:00Z\"},\"status\":{\"phase\":\"Succeeded\"}}]}", 0600);
+    scene_put(st, "pods",
+              "{\"items\":[{\"metadata\":{\"creationTimestamp\":\"2020-01-01T00:00:00Z\"},\"status\":{\"phase\":\"Succeeded\"}}]}",
+              0600);
 
     assert_int_equal(cm_interlock_reverse(st, &err), -1);
 
@@ -405,7 +415,8 @@ static void the_fault_switches_it_off(void **state)
     struct cm_step *st = *state;
     unit(st, "active enabled 1\n");
     setenv("CM_FAULT", "interlock-left-out", 1);
-    int forward = cm_interlock_forward(st, NULL), reverse = cm_interlock_reverse(st, NULL), settle = cm_interlock_settle(st, 10, NULL);
+    int forward = cm_interlock_forward(st, NULL), reverse = cm_interlock_reverse(st, NULL),
+        settle = cm_interlock_settle(st, 10, NULL);
     unsetenv("CM_FAULT");
 
     assert_int_equal(forward, 0);
@@ -422,7 +433,8 @@ static int start(void **state)
     int started = pg_start(&server, "host all all 127.0.0.1/32 scram-sha-256\nlocal all all trust\n");
     if (started <= 0)
         return -1;
-    static const char *const sql[] = {"CREATE ROLE connect LOGIN PASSWORD 'connect'", "CREATE DATABASE connect OWNER connect", NULL};
+    static const char *const sql[] = {"CREATE ROLE connect LOGIN PASSWORD 'connect'", "CREATE DATABASE connect OWNER connect",
+                                      NULL};
     struct cm_loop *loop = cm_loop_new(&cm_clock_system);
     struct cm_pg_url u;
     cm_autofree char *text = cm_fmt("postgres://boss:boss@127.0.0.1:%s/postgres?sslmode=disable", server.port);
@@ -430,7 +442,7 @@ static int start(void **state)
         return -1;
     struct cm_pg_target t = {.url = &u, .role = "test", .timeout_ms = 10000};
     struct cm_pg *p = NULL;
-    for (int i = 0; i < 200 && !p; i++) {              /* it listens before it lets anybody in */
+    for (int i = 0; i < 200 && !p; i++) { /* it listens before it lets anybody in */
         p = cm_pg_open(loop, &t, NULL, NULL);
         if (!p)
             usleep(25000);

@@ -27,9 +27,17 @@
 /* ---- a clock and a disk that obey ---- */
 
 static int64_t wall, boot;
-static int64_t fed_wall(void *ctx) { (void)ctx; return wall; }
-static int64_t fed_boot(void *ctx) { (void)ctx; return boot; }
-static const struct cm_clock clock_fed = { fed_wall, fed_boot, NULL };
+static int64_t fed_wall(void *ctx)
+{
+    (void)ctx;
+    return wall;
+}
+static int64_t fed_boot(void *ctx)
+{
+    (void)ctx;
+    return boot;
+}
+static const struct cm_clock clock_fed = {fed_wall, fed_boot, NULL};
 
 static int syncs, sync_fails_at, writes_of_state, write_limit;
 
@@ -56,7 +64,9 @@ ssize_t write(int fd, const void *data, size_t n)
 
 /* ---- a run directory ---- */
 
-struct world { char dir[64], path[96]; };
+struct world {
+    char dir[64], path[96];
+};
 
 static int make_world(void **state)
 {
@@ -82,8 +92,8 @@ static int end_world(void **state)
 
 static json_t *run_begin(void)
 {
-    return json_pack("{s:s,s:i,s:s,s:s,s:s,s:s,s:{},s:s,s:{}}", "type", "run.begin", "format", 1, "program", "0.1.0", "run", "r-1", "boot",
-                     "b-1", "plan_file", "plan.yaml", "plan", "plan_digest", "00", "runbook");
+    return json_pack("{s:s,s:i,s:s,s:s,s:s,s:s,s:{},s:s,s:{}}", "type", "run.begin", "format", 1, "program", "0.1.0", "run", "r-1",
+                     "boot", "b-1", "plan_file", "plan.yaml", "plan", "plan_digest", "00", "runbook");
 }
 
 static json_t *fact(const char *name, int value)
@@ -179,7 +189,7 @@ static void a_group_is_one_write_and_one_sync(void **state)
     assert_int_equal(writes_of_state, 1);
     assert_int_equal(syncs, 1);
     assert_int_equal(cm_journal_model(j)->seq, 1);
-    assert_int_equal(cm_journal_sync(j, NULL), 0);       /* nothing queued: nothing written */
+    assert_int_equal(cm_journal_sync(j, NULL), 0); /* nothing queued: nothing written */
     assert_int_equal(writes_of_state, 1);
     cm_journal_close(j);
 }
@@ -457,7 +467,8 @@ static void write_raw(const struct world *w, const char *const *bodies)
     char crc[9] = "00000000";
     FILE *f = fopen(w->path, "w");
     for (; *bodies != NULL; bodies++) {
-        unsigned long sum = crc32(crc32(0, (const unsigned char *)crc, 8), (const unsigned char *)*bodies, (unsigned)strlen(*bodies));
+        unsigned long sum =
+            crc32(crc32(0, (const unsigned char *)crc, 8), (const unsigned char *)*bodies, (unsigned)strlen(*bodies));
         snprintf(crc, sizeof crc, "%08lx", sum);
         fprintf(f, "%s,\"crc\":\"%s\"}\n", *bodies, crc);
     }
@@ -470,7 +481,7 @@ static void write_raw(const struct world *w, const char *const *bodies)
 static void a_line_written_by_other_means_is_read(void **state)
 {
     struct world *w = *state;
-    const char *const lines[] = { HEAD("1") BEGIN("1") "]", NULL };
+    const char *const lines[] = {HEAD("1") BEGIN("1") "]", NULL};
     bool absent;
     write_raw(w, lines);
     struct cm_model *m = cm_journal_read(w->path, &absent, NULL);
@@ -482,7 +493,7 @@ static void a_line_written_by_other_means_is_read(void **state)
 static void refuses_a_newer_format(void **state)
 {
     struct world *w = *state;
-    const char *const lines[] = { HEAD("1") BEGIN("2") "]", NULL };
+    const char *const lines[] = {HEAD("1") BEGIN("2") "]", NULL};
     write_raw(w, lines);
     assert_damage(w, "9.0");
 }
@@ -490,7 +501,7 @@ static void refuses_a_newer_format(void **state)
 static void refuses_an_unknown_event_even_in_the_last_line(void **state)
 {
     struct world *w = *state;
-    const char *const lines[] = { HEAD("1") BEGIN("1") "]", HEAD("2") "{\"type\":\"step.dance\"}]", NULL };
+    const char *const lines[] = {HEAD("1") BEGIN("1") "]", HEAD("2") "{\"type\":\"step.dance\"}]", NULL};
     write_raw(w, lines);
     assert_damage(w, "step.dance");
 }
@@ -498,7 +509,7 @@ static void refuses_an_unknown_event_even_in_the_last_line(void **state)
 static void refuses_a_record_that_does_not_begin_with_run_begin(void **state)
 {
     struct world *w = *state;
-    const char *const lines[] = { HEAD("1") "{\"type\":\"run.end\",\"status\":0}]", NULL };
+    const char *const lines[] = {HEAD("1") "{\"type\":\"run.end\",\"status\":0}]", NULL};
     write_raw(w, lines);
     assert_damage(w, "state.jsonl:1:");
 }
@@ -506,7 +517,7 @@ static void refuses_a_record_that_does_not_begin_with_run_begin(void **state)
 static void refuses_a_number_that_does_not_follow(void **state)
 {
     struct world *w = *state;
-    const char *const lines[] = { HEAD("1") BEGIN("1") "]", HEAD("3") "{\"type\":\"run.end\",\"status\":0}]", NULL };
+    const char *const lines[] = {HEAD("1") BEGIN("1") "]", HEAD("3") "{\"type\":\"run.end\",\"status\":0}]", NULL};
     write_raw(w, lines);
     assert_damage(w, "state.jsonl:2:");
 }

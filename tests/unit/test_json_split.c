@@ -15,7 +15,10 @@
 #include "adapters/json_split.h"
 #include "base/mem.h"
 
-struct got { json_t *items; int refuse_at; };
+struct got {
+    json_t *items;
+    int refuse_at;
+};
 
 static int take(void *ctx, const json_t *item, struct cm_err **err)
 {
@@ -30,7 +33,7 @@ static int take(void *ctx, const json_t *item, struct cm_err **err)
 /* The items as one compact array, or the error's message; `step` bytes at a time. Caller frees. */
 static char *split(const char *text, size_t bytes, size_t step, size_t item_max, int refuse_at)
 {
-    struct got g = { json_array(), refuse_at };
+    struct got g = {json_array(), refuse_at};
     struct cm_json_split *s = cm_json_split_new(take, &g, item_max);
     cm_autoerr err = NULL;
     int rc = 0;

@@ -59,8 +59,9 @@ static void tells_absent_from_forbidden(void **state)
 {
     struct cm_step *st = *state;
     json_t *object = NULL;
-    scene_tool(st, "kubectl", "case \"$*\" in *none*) echo 'Error from server (NotFound): pods \"none\" not found' >&2;; "
-                              "*) echo 'Error from server (Forbidden): pods is forbidden: User \"u\" cannot list resource' >&2;; esac; exit 1");
+    scene_tool(st, "kubectl",
+               "case \"$*\" in *none*) echo 'Error from server (NotFound): pods \"none\" not found' >&2;; "
+               "*) echo 'Error from server (Forbidden): pods is forbidden: User \"u\" cannot list resource' >&2;; esac; exit 1");
 
     assert_int_equal(get(st, "none", &object), CM_ABSENT);
     assert_null(object);
@@ -83,7 +84,8 @@ static void a_cluster_that_is_not_reached_may_pass(void **state)
     json_t *object = NULL;
     enum cm_seen seen;
     cm_autoerr err = NULL;
-    scene_tool(st, "kubectl", "echo 'The connection to the server 10.0.0.1:6443 was refused - did you specify the right host?' >&2; exit 1");
+    scene_tool(st, "kubectl",
+               "echo 'The connection to the server 10.0.0.1:6443 was refused - did you specify the right host?' >&2; exit 1");
 
     assert_int_equal(cm_kube_get(st, "pods", NULL, NULL, &object, &seen, &err), -1);
 
@@ -134,7 +136,9 @@ static void a_refused_dry_run_is_an_answer_and_not_an_error(void **state)
 {
     struct cm_step *st = *state;
     char *refused = NULL;
-    scene_tool(st, "kubectl", "cat >$DIR/input; grep -q bad $DIR/input && { echo 'Error from server: admission webhook denied' >&2; exit 1; }; exit 0");
+    scene_tool(
+        st, "kubectl",
+        "cat >$DIR/input; grep -q bad $DIR/input && { echo 'Error from server: admission webhook denied' >&2; exit 1; }; exit 0");
 
     assert_int_equal(cm_kube_dry_run(st, "kind: Good", &refused, NULL), 0);
     assert_null(refused);
@@ -149,8 +153,9 @@ static void the_commands_own_status_is_told_apart_from_kubectls(void **state)
     const char *const argv[] = {"cat", "/nothing", NULL};
     cm_autoout out = {0};
     cm_autoerr err = NULL;
-    scene_tool(st, "kubectl", "case \"$*\" in *pod-1*) echo 'command terminated with exit code 3' >&2; exit 3;; "
-                              "*) echo 'Error from server (NotFound): pods \"pod-2\" not found' >&2; exit 1;; esac");
+    scene_tool(st, "kubectl",
+               "case \"$*\" in *pod-1*) echo 'command terminated with exit code 3' >&2; exit 3;; "
+               "*) echo 'Error from server (NotFound): pods \"pod-2\" not found' >&2; exit 1;; esac");
 
     assert_int_equal(cm_kube_exec(st, "pod-1", "connect", argv, &out, NULL), 0);
     assert_int_equal(out.status, 3);
@@ -163,7 +168,8 @@ static void a_container_that_waits_has_an_empty_log(void **state)
 {
     struct cm_step *st = *state;
     char *text = NULL;
-    scene_tool(st, "kubectl", "echo 'Error from server (BadRequest): container \"connect\" in pod \"p\" is waiting to start' >&2; exit 1");
+    scene_tool(st, "kubectl",
+               "echo 'Error from server (BadRequest): container \"connect\" in pod \"p\" is waiting to start' >&2; exit 1");
 
     assert_int_equal(cm_kube_logs(st, "p", "connect", 10, &text, NULL), 0);
 
@@ -221,8 +227,9 @@ static bool twice(void *ctx) { return scene_count(ctx, "port-forward") == 2; }
 static void a_forward_whose_pod_went_is_opened_again_at_the_same_port(void **state)
 {
     struct cm_step *st = *state;
-    scene_tool(st, "kubectl", "echo 'Forwarding from 127.0.0.1:40124 -> 3939'; [ -f $DIR/once ] && exec sleep 30; touch $DIR/once; "
-                              "echo 'error: lost connection to pod' >&2; exit 1");
+    scene_tool(st, "kubectl",
+               "echo 'Forwarding from 127.0.0.1:40124 -> 3939'; [ -f $DIR/once ] && exec sleep 30; touch $DIR/once; "
+               "echo 'error: lost connection to pod' >&2; exit 1");
     struct cm_forward *f = cm_kube_forward(st, "s", NULL);
     assert_non_null(f);
 
@@ -238,7 +245,8 @@ static void a_forward_that_cannot_begin_says_kubectls_words(void **state)
 {
     struct cm_step *st = *state;
     cm_autoerr err = NULL;
-    scene_tool(st, "kubectl", "echo 'error: unable to forward port because pod is not running. Current status=Pending' >&2; exit 1");
+    scene_tool(st, "kubectl",
+               "echo 'error: unable to forward port because pod is not running. Current status=Pending' >&2; exit 1");
 
     assert_null(cm_kube_forward(st, "s", &err));
 

@@ -7,9 +7,10 @@
 #include "values/launcher.h"
 #include "values_helpers.h"
 
-static int convert_as(const char *text, const char *version, enum cm_launcher_was was, struct cm_launcher_result *r, struct cm_err **err)
+static int convert_as(const char *text, const char *version, enum cm_launcher_was was, struct cm_launcher_result *r,
+                      struct cm_err **err)
 {
-    struct cm_launcher_wish w = { .text = text, .bytes = strlen(text), .name = "values.yaml", .chart_version = version, .was = was };
+    struct cm_launcher_wish w = {.text = text, .bytes = strlen(text), .name = "values.yaml", .chart_version = version, .was = was};
     return cm_launcher_convert(&w, r, err);
 }
 
@@ -106,21 +107,39 @@ static void converts_file(const char *name, bool comments)
     cm_launcher_result_fini(&r);
 }
 
-static void the_minimal_case_is_two_switches(void **state) { (void)state; converts_file("minimal", true); }
-static void converts_everything_that_launcher_values_can_say(void **state) { (void)state; converts_file("everything", true); }
-static void what_is_there_already_stays_and_is_joined(void **state) { (void)state; converts_file("beside", true); }
-static void converts_flow_style_by_writing_it_anew(void **state) { (void)state; converts_file("flow", true); }
+static void the_minimal_case_is_two_switches(void **state)
+{
+    (void)state;
+    converts_file("minimal", true);
+}
+static void converts_everything_that_launcher_values_can_say(void **state)
+{
+    (void)state;
+    converts_file("everything", true);
+}
+static void what_is_there_already_stays_and_is_joined(void **state)
+{
+    (void)state;
+    converts_file("beside", true);
+}
+static void converts_flow_style_by_writing_it_anew(void **state)
+{
+    (void)state;
+    converts_file("flow", true);
+}
 
 static void keeps_line_ends_and_indentation_of_the_file(void **state)
 {
-    static const char before[] = "\xef\xbb\xbfreplicas: 1\r\nlauncher:\r\n    enabled: true\r\n    templateValues:\r\n        pod:\r\n"
-                                 "            env:\r\n            - name: A\r\n              value: |\r\n                x\r\n\r\n                y\r\n"
-                                 "image: {}   \t# odd blanks\r\n";
-    static const char after[] = "\xef\xbb\xbfreplicas: 1\r\nlauncher:\r\n    enabled: false\r\n\r\nbackends:\r\n    kubernetes:\r\n        enabled: true\r\n"
-                                "        defaultResourceJobBase:\r\n            spec:\r\n                template:\r\n                    spec:\r\n"
-                                "                        containers:\r\n                        - name: connect-content\r\n                          env:\r\n"
-                                "                          - name: A\r\n                            value: |\r\n                              x\r\n\r\n"
-                                "                              y\r\nimage: {}   \t# odd blanks\r\n";
+    static const char before[] =
+        "\xef\xbb\xbfreplicas: 1\r\nlauncher:\r\n    enabled: true\r\n    templateValues:\r\n        pod:\r\n"
+        "            env:\r\n            - name: A\r\n              value: |\r\n                x\r\n\r\n                y\r\n"
+        "image: {}   \t# odd blanks\r\n";
+    static const char after[] =
+        "\xef\xbb\xbfreplicas: 1\r\nlauncher:\r\n    enabled: false\r\n\r\nbackends:\r\n    kubernetes:\r\n        enabled: true\r\n"
+        "        defaultResourceJobBase:\r\n            spec:\r\n                template:\r\n                    spec:\r\n"
+        "                        containers:\r\n                        - name: connect-content\r\n                          env:\r\n"
+        "                          - name: A\r\n                            value: |\r\n                              x\r\n\r\n"
+        "                              y\r\nimage: {}   \t# odd blanks\r\n";
     struct cm_launcher_result r;
     (void)state;
     convert(before, &r);
@@ -149,8 +168,14 @@ static void a_config_of_which_nothing_stays_goes_whole(void **state)
 
 static void leaves_files_alone_that_have_nothing_to_convert(void **state)
 {
-    static const char *const texts[] = { "", "# only a comment\n", "replicas: 1\n", "launcher:\n  enabled: false\n", "launcher: {}\n", "launcher:\n",
-                                         "launcher:\n  enabled: false\nconfig:\n  Launcher: {}\n", "- a\n" };
+    static const char *const texts[] = {"",
+                                        "# only a comment\n",
+                                        "replicas: 1\n",
+                                        "launcher:\n  enabled: false\n",
+                                        "launcher: {}\n",
+                                        "launcher:\n",
+                                        "launcher:\n  enabled: false\nconfig:\n  Launcher: {}\n",
+                                        "- a\n"};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_nothing_changes(texts[i]);
@@ -171,11 +196,19 @@ static void tells_values_below_a_launcher_that_is_off(void **state)
 static void asks_for_the_charts_version_where_it_matters(void **state)
 {
     static const char text[] = "launcher:\n  namespace: x\n";
-    static const struct { const char *version; enum cm_launcher_was was; const char *finding; bool changed; } cases[] = {
-        { NULL, CM_LAUNCHER_NOT_KNOWN, "values.chart-version", true }, { "0.8.0", CM_LAUNCHER_NOT_KNOWN, NULL, true },
-        { "0.20.0", CM_LAUNCHER_NOT_KNOWN, NULL, true },               { "0.20.1", CM_LAUNCHER_NOT_KNOWN, "values.launcher-off", true },
-        { "0.7.9", CM_LAUNCHER_NOT_KNOWN, "values.launcher-off", true }, { NULL, CM_LAUNCHER_WAS_ON, NULL, true },
-        { NULL, CM_LAUNCHER_WAS_OFF, "values.launcher-off", false },
+    static const struct {
+        const char *version;
+        enum cm_launcher_was was;
+        const char *finding;
+        bool changed;
+    } cases[] = {
+        {NULL, CM_LAUNCHER_NOT_KNOWN, "values.chart-version", true},
+        {"0.8.0", CM_LAUNCHER_NOT_KNOWN, NULL, true},
+        {"0.20.0", CM_LAUNCHER_NOT_KNOWN, NULL, true},
+        {"0.20.1", CM_LAUNCHER_NOT_KNOWN, "values.launcher-off", true},
+        {"0.7.9", CM_LAUNCHER_NOT_KNOWN, "values.launcher-off", true},
+        {NULL, CM_LAUNCHER_WAS_ON, NULL, true},
+        {NULL, CM_LAUNCHER_WAS_OFF, "values.launcher-off", false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -204,14 +237,17 @@ static void drops_and_tells_what_connect_decides(void **state)
 {
     struct cm_launcher_result r;
     (void)state;
-    convert("launcher:\n  enabled: true\n  templateValues:\n    pod:\n      command: [sh]\n      securityContext:\n        runAsUser: 1\n"
-            "        supplementalGroups: [1]\n      containerSecurityContext:\n        runAsGroup: 2\n        privileged: false\n", &r);
+    convert(
+        "launcher:\n  enabled: true\n  templateValues:\n    pod:\n      command: [sh]\n      securityContext:\n        runAsUser: 1\n"
+        "        supplementalGroups: [1]\n      containerSecurityContext:\n        runAsGroup: 2\n        privileged: false\n",
+        &r);
     cm_autojson data = helper_data(r.text);
     const json_t *spec = cm_json_at(data, "backends.kubernetes.defaultResourceJobBase.spec.template.spec");
     assert_null(json_object_get(spec, "securityContext"));
     const json_t *content = json_array_get(json_object_get(spec, "containers"), 0);
     assert_int_equal(json_object_size(json_object_get(content, "securityContext")), 1);
-    assert_string_equal(cm_json_text(account_row(r.account, "launcher.templateValues.pod.securityContext.runAsUser"), "disposition", ""), "drop");
+    assert_string_equal(
+        cm_json_text(account_row(r.account, "launcher.templateValues.pod.securityContext.runAsUser"), "disposition", ""), "drop");
     assert_string_equal(cm_json_text(account_row(r.account, "launcher.templateValues.pod.command"), "disposition", ""), "ask");
     helper_assert_finding(r.findings, "values.command", "warning", "values.yaml:5:7");
     cm_launcher_result_fini(&r);
@@ -221,21 +257,27 @@ static void only_defaults_need_no_job_base(void **state)
 {
     struct cm_launcher_result r;
     (void)state;
-    convert("launcher:\n  enabled: true\n  templateValues:\n    service: {type: ClusterIP, labels: {}}\n    pod:\n      volumes: []\n"
-            "      serviceAccountName: \"\"\n      resources: {limits: {}, requests: {}}\n", &r);
+    convert(
+        "launcher:\n  enabled: true\n  templateValues:\n    service: {type: ClusterIP, labels: {}}\n    pod:\n      volumes: []\n"
+        "      serviceAccountName: \"\"\n      resources: {limits: {}, requests: {}}\n",
+        &r);
     assert_string_equal(r.text, "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n");
     cm_launcher_result_fini(&r);
 }
 
 static void images_come_in_four_forms(void **state)
 {
-    static const struct { const char *text; int count; const char *finding; } cases[] = {
-        { "customRuntimeYaml: base", 0, "values.preset" },
-        { "customRuntimeYaml: false", 0, NULL },
-        { "customRuntimeYaml: |\n    name: K\n    images:\n      - name: a\n", 1, NULL },
-        { "customRuntimeYaml:\n    images:\n      - name: a\n      - name: b\n", 2, NULL },
-        { "additionalRuntimeImages:\n    - name: a\n", 1, NULL },
-        { "additionalRuntimeImages: \"[{name: a}]\"", 1, NULL },
+    static const struct {
+        const char *text;
+        int count;
+        const char *finding;
+    } cases[] = {
+        {"customRuntimeYaml: base", 0, "values.preset"},
+        {"customRuntimeYaml: false", 0, NULL},
+        {"customRuntimeYaml: |\n    name: K\n    images:\n      - name: a\n", 1, NULL},
+        {"customRuntimeYaml:\n    images:\n      - name: a\n      - name: b\n", 2, NULL},
+        {"additionalRuntimeImages:\n    - name: a\n", 1, NULL},
+        {"additionalRuntimeImages: \"[{name: a}]\"", 1, NULL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -253,12 +295,15 @@ static void images_come_in_four_forms(void **state)
 
 static void an_override_that_leads_nowhere_stays_and_is_told(void **state)
 {
-    static const char *const targets[] = { "/spec/template/spec/volumes/0/name", "/spec/template/spec/containers/1/image", "nowhere", "/-" };
+    static const char *const targets[] = {"/spec/template/spec/volumes/0/name", "/spec/template/spec/containers/1/image", "nowhere",
+                                          "/-"};
     (void)state;
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
         struct cm_launcher_result r;
-        cm_autofree char *text = cm_fmt("launcher:\n  enabled: true\n  launcherKubernetesProfilesConf:\n    \"*\":\n      job-json-overrides:\n"
-                                        "        - {name: a, target: \"%s\", json: x}\n", targets[i]);
+        cm_autofree char *text =
+            cm_fmt("launcher:\n  enabled: true\n  launcherKubernetesProfilesConf:\n    \"*\":\n      job-json-overrides:\n"
+                   "        - {name: a, target: \"%s\", json: x}\n",
+                   targets[i]);
         convert(text, &r);
         assert_non_null(strstr(r.text, targets[i]));
         helper_assert_finding(r.findings, "values.override", "warning", "values.yaml:6:11");
@@ -272,7 +317,8 @@ static void an_override_alone_finds_the_contents_container(void **state)
     (void)state;
     convert("launcher:\n  enabled: true\n  launcherKubernetesProfilesConf:\n    \"*\":\n      job-json-overrides:\n"
             "        - {name: a, target: /spec/template/spec/containers/0/env/-, json: {name: A, value: b}}\n"
-            "        - {name: b, target: /spec/template/spec/containers/0/env/-, json: {name: C, value: d}}\n", &r);
+            "        - {name: b, target: /spec/template/spec/containers/0/env/-, json: {name: C, value: d}}\n",
+            &r);
     cm_autojson data = helper_data(r.text);
     const json_t *list = cm_json_at(data, "backends.kubernetes.defaultResourceJobBase.spec.template.spec.containers");
     assert_int_equal(json_array_size(list), 1);
@@ -296,15 +342,18 @@ static void templates_of_ones_own_need_a_person(void **state)
 
 static void refuses_with_its_place_what_cannot_be_edited_safely(void **state)
 {
-    static const struct { const char *text, *message; } cases[] = {
-        { "launcher: &a\n  enabled: true\n", "values.yaml:1:" },
-        { "x: &p {a: 1}\nlauncher:\n  enabled: true\n  templateValues:\n    pod:\n      labels: *p\n", "values.yaml:6:15: an alias" },
-        { "launcher:\n  enabled: !!bool true\n", "values.yaml:2:" },
-        { "{launcher: {enabled: true}}\n", "values.yaml:1:1: a whole file in flow style" },
-        { "launcher:\n  enabled: true\n  additionalRuntimeImages: {a: b}\n", "values.yaml:3:3: launcher.additionalRuntimeImages: expected a list" },
-        { "a: 1\n---\nlauncher: {}\n", "values.yaml:2:" },
-        { "launcher: {{ .Values.x }}\n", "values.yaml:" },
-        { "launcher:\n  enabled: true\n  enabled: false\n", "values.yaml:3:3:" },
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"launcher: &a\n  enabled: true\n", "values.yaml:1:"},
+        {"x: &p {a: 1}\nlauncher:\n  enabled: true\n  templateValues:\n    pod:\n      labels: *p\n", "values.yaml:6:15: an alias"},
+        {"launcher:\n  enabled: !!bool true\n", "values.yaml:2:"},
+        {"{launcher: {enabled: true}}\n", "values.yaml:1:1: a whole file in flow style"},
+        {"launcher:\n  enabled: true\n  additionalRuntimeImages: {a: b}\n",
+         "values.yaml:3:3: launcher.additionalRuntimeImages: expected a list"},
+        {"a: 1\n---\nlauncher: {}\n", "values.yaml:2:"},
+        {"launcher: {{ .Values.x }}\n", "values.yaml:"},
+        {"launcher:\n  enabled: true\n  enabled: false\n", "values.yaml:3:3:"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

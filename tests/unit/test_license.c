@@ -5,10 +5,7 @@
 
 #include "adapters/license.h"
 
-static const char *word(enum cm_tri t)
-{
-    return t == CM_YES ? "yes" : t == CM_NO ? "no" : "not-said";
-}
+static const char *word(enum cm_tri t) { return t == CM_YES ? "yes" : t == CM_NO ? "no" : "not-said"; }
 
 static void one_answer(const struct data_file *f)
 {
@@ -59,7 +56,8 @@ static void masks_a_product_key_wherever_it_stands(void **state)
     struct cm_license l;
 
     cm_license_parse("Status: Activated\nProduct-Key: SHORT-KEY\nNote: uses A1B2-C3D4-E5F6-G7H8-I9J0-K1L2-M3N4 now\n"
-                     "-- Floating license status --\nlease of A1B2-C3D4-E5F6-G7H8-I9J0-K1L2-M3N4\n", &l);
+                     "-- Floating license status --\nlease of A1B2-C3D4-E5F6-G7H8-I9J0-K1L2-M3N4\n",
+                     &l);
 
     char *all = json_dumps(l.sections, 0);
     assert_null(strstr(all, "SHORT"));
@@ -73,8 +71,8 @@ static void masks_a_product_key_wherever_it_stands(void **state)
 static void survives_text_of_any_kind(void **state)
 {
     (void)state;
-    static const char *const texts[] = { "--", "----", "-- --", ":", "Status:", "Status: \nStatus:", "\x1b[", "\x1b[3", "\xef\xbb\xbf", "-- x\n", "a:b\n",
-                                         "Status: Activated" };
+    static const char *const texts[] = {"--",    "----",   "-- --",        ":",      "Status:", "Status: \nStatus:",
+                                        "\x1b[", "\x1b[3", "\xef\xbb\xbf", "-- x\n", "a:b\n",   "Status: Activated"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct cm_license l;
         cm_license_parse(texts[i], &l);

@@ -20,42 +20,27 @@
 
 static struct cm_loop *loop;
 
-static int
-make_loop(void **state)
+static int make_loop(void **state)
 {
     (void)state;
     loop = cm_loop_new(&cm_clock_system);
     return 0;
 }
 
-static int
-free_loop(void **state)
+static int free_loop(void **state)
 {
     (void)state;
     cm_loop_free(loop);
     return 0;
 }
 
-static int64_t
-in_ms(int64_t ms)
-{
-    return cm_loop_now_ms(loop) + ms;
-}
+static int64_t in_ms(int64_t ms) { return cm_loop_now_ms(loop) + ms; }
 
-static bool
-is_set(void *ctx)
-{
-    return *(int *)ctx > 0;
-}
+static bool is_set(void *ctx) { return *(int *)ctx > 0; }
 
-static void
-count(void *ctx)
-{
-    ++*(int *)ctx;
-}
+static void count(void *ctx) { ++*(int *)ctx; }
 
-static void
-asks_before_it_sleeps(void **state)
+static void asks_before_it_sleeps(void **state)
 {
     (void)state;
     int one = 1;
@@ -64,8 +49,7 @@ asks_before_it_sleeps(void **state)
     assert_int_equal(cm_loop_until(loop, is_set, &one, CM_NEVER), CM_WAIT_READY);
 }
 
-static void
-a_deadline_ends_the_wait(void **state)
+static void a_deadline_ends_the_wait(void **state)
 {
     (void)state;
     int64_t began = cm_loop_now_ms(loop);
@@ -73,8 +57,7 @@ a_deadline_ends_the_wait(void **state)
     assert_true(cm_loop_now_ms(loop) - began >= 30);
 }
 
-static void
-serves_timers_once_and_again(void **state)
+static void serves_timers_once_and_again(void **state)
 {
     (void)state;
     int once = 0, often = 0;
@@ -89,10 +72,12 @@ serves_timers_once_and_again(void **state)
     assert_int_equal(often, before);
 }
 
-struct dropper { struct cm_timer *self, *other; int calls; };
+struct dropper {
+    struct cm_timer *self, *other;
+    int calls;
+};
 
-static void
-drop_both(void *ctx)
+static void drop_both(void *ctx)
 {
     struct dropper *d = ctx;
     d->calls++;
@@ -100,21 +85,24 @@ drop_both(void *ctx)
     cm_timer_drop(d->other);
 }
 
-static void
-a_callback_may_drop_itself_and_others(void **state)
+static void a_callback_may_drop_itself_and_others(void **state)
 {
     (void)state;
-    struct dropper a = { 0 }, b = { 0 };
+    struct dropper a = {0}, b = {0};
     a.self = b.other = cm_loop_timer(loop, in_ms(1), 1, drop_both, &a);
     b.self = a.other = cm_loop_timer(loop, in_ms(1), 1, drop_both, &b);
     cm_loop_until(loop, NULL, NULL, in_ms(20));
     assert_int_equal(a.calls + b.calls, 1);
 }
 
-struct pipe_end { struct cm_watch *watch; char text[64]; size_t len; int ended; };
+struct pipe_end {
+    struct cm_watch *watch;
+    char text[64];
+    size_t len;
+    int ended;
+};
 
-static void
-take(void *ctx, int fd, short revents)
+static void take(void *ctx, int fd, short revents)
 {
     struct pipe_end *p = ctx;
     (void)revents;
@@ -127,18 +115,13 @@ take(void *ctx, int fd, short revents)
     }
 }
 
-static bool
-pipe_ended(void *ctx)
-{
-    return ((struct pipe_end *)ctx)->ended > 0;
-}
+static bool pipe_ended(void *ctx) { return ((struct pipe_end *)ctx)->ended > 0; }
 
-static void
-reads_a_pipe_to_its_end(void **state)
+static void reads_a_pipe_to_its_end(void **state)
 {
     (void)state;
     int fds[2];
-    struct pipe_end p = { 0 };
+    struct pipe_end p = {0};
     assert_int_equal(pipe(fds), 0);
     p.watch = cm_loop_fd(loop, fds[0], POLLIN, take, &p);
     assert_int_equal(write(fds[1], "hello", 5), 5);
@@ -148,16 +131,15 @@ reads_a_pipe_to_its_end(void **state)
     close(fds[0]);
 }
 
-static void
-a_watch_that_wants_nothing_does_not_spin(void **state)
+static void a_watch_that_wants_nothing_does_not_spin(void **state)
 {
     (void)state;
     int fds[2];
-    struct pipe_end p = { 0 };
+    struct pipe_end p = {0};
     struct rusage before, after;
     assert_int_equal(pipe(fds), 0);
     p.watch = cm_loop_fd(loop, fds[0], 0, take, &p);
-    close(fds[1]);      /* a hang-up, which poll reports whether wanted or not */
+    close(fds[1]); /* a hang-up, which poll reports whether wanted or not */
     getrusage(RUSAGE_SELF, &before);
     cm_loop_until(loop, NULL, NULL, in_ms(200));
     getrusage(RUSAGE_SELF, &after);
@@ -172,10 +154,11 @@ a_watch_that_wants_nothing_does_not_spin(void **state)
 
 /* ---- children ---- */
 
-struct child { int ended, status; };
+struct child {
+    int ended, status;
+};
 
-static void
-child_ended(void *ctx, pid_t pid, int status)
+static void child_ended(void *ctx, pid_t pid, int status)
 {
     struct child *c = ctx;
     (void)pid;
@@ -183,8 +166,7 @@ child_ended(void *ctx, pid_t pid, int status)
     c->status = status;
 }
 
-static pid_t
-exit_with(int status, int after_ms)
+static pid_t exit_with(int status, int after_ms)
 {
     pid_t pid = fork();
     if (pid == 0) {
@@ -195,11 +177,10 @@ exit_with(int status, int after_ms)
     return pid;
 }
 
-static void
-reports_a_child_once_with_its_status(void **state)
+static void reports_a_child_once_with_its_status(void **state)
 {
     (void)state;
-    struct child c = { 0, 0 };
+    struct child c = {0, 0};
     cm_loop_child(loop, exit_with(3, 10), child_ended, &c);
     assert_int_equal(cm_loop_until(loop, is_set, &c.ended, in_ms(2000)), CM_WAIT_READY);
     cm_loop_until(loop, NULL, NULL, in_ms(5));
@@ -207,25 +188,23 @@ reports_a_child_once_with_its_status(void **state)
     assert_int_equal(WEXITSTATUS(c.status), 3);
 }
 
-static void
-reports_a_child_that_ended_before_it_was_watched(void **state)
+static void reports_a_child_that_ended_before_it_was_watched(void **state)
 {
     (void)state;
-    struct child c = { 0, 0 };
+    struct child c = {0, 0};
     pid_t pid = exit_with(4, 0);
     siginfo_t info;
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-    cm_loop_until(loop, NULL, NULL, in_ms(5));      /* its SIGCHLD is taken before anybody asks */
+    cm_loop_until(loop, NULL, NULL, in_ms(5)); /* its SIGCHLD is taken before anybody asks */
     cm_loop_child(loop, pid, child_ended, &c);
     assert_int_equal(cm_loop_until(loop, is_set, &c.ended, in_ms(2000)), CM_WAIT_READY);
     assert_int_equal(WEXITSTATUS(c.status), 4);
 }
 
-static void
-reaps_only_children_that_are_watched(void **state)
+static void reaps_only_children_that_are_watched(void **state)
 {
     (void)state;
-    struct child c = { 0, 0 };
+    struct child c = {0, 0};
     pid_t other = exit_with(5, 0);
     cm_loop_child(loop, exit_with(0, 10), child_ended, &c);
     cm_loop_until(loop, is_set, &c.ended, in_ms(2000));
@@ -234,11 +213,10 @@ reaps_only_children_that_are_watched(void **state)
     assert_int_equal(WEXITSTATUS(status), 5);
 }
 
-static void
-loses_none_of_many_children(void **state)
+static void loses_none_of_many_children(void **state)
 {
     (void)state;
-    struct child c = { 0, 0 };
+    struct child c = {0, 0};
     for (int i = 0; i < 50; i++)
         cm_loop_child(loop, exit_with(0, i % 3), child_ended, &c);
     int64_t deadline = in_ms(5000);
@@ -249,14 +227,13 @@ loses_none_of_many_children(void **state)
 
 /* ---- turns, signals, cancel ---- */
 
-static void
-hooks_run_in_order_before_the_question(void **state)
+static void hooks_run_in_order_before_the_question(void **state)
 {
     (void)state;
     int first = 0, second = 0;
     cm_loop_each_turn(loop, count, &first);
     cm_loop_each_turn(loop, count, &second);
-    assert_int_equal(cm_loop_until(loop, is_set, &second, CM_NEVER), CM_WAIT_READY);      /* before the first sleep */
+    assert_int_equal(cm_loop_until(loop, is_set, &second, CM_NEVER), CM_WAIT_READY); /* before the first sleep */
     cm_loop_each_turn_drop(loop, count, &first);
     int before = first;
     cm_loop_until(loop, NULL, NULL, in_ms(5));
@@ -266,8 +243,7 @@ hooks_run_in_order_before_the_question(void **state)
 
 static int signals[4], signal_count;
 
-static void
-got_signal(void *ctx, int signo)
+static void got_signal(void *ctx, int signo)
 {
     (void)ctx;
     signals[signal_count++] = signo;
@@ -275,8 +251,7 @@ got_signal(void *ctx, int signo)
         cm_loop_cancel(loop);
 }
 
-static void
-a_signal_wakes_the_loop_and_a_cancel_ends_it(void **state)
+static void a_signal_wakes_the_loop_and_a_cancel_ends_it(void **state)
 {
     (void)state;
     signal_count = 0;
@@ -298,15 +273,13 @@ a_signal_wakes_the_loop_and_a_cancel_ends_it(void **state)
     waitpid(pid, NULL, 0);
 }
 
-static void
-sleep_again(void *ctx)
+static void sleep_again(void *ctx)
 {
     (void)ctx;
     cm_loop_until(loop, NULL, NULL, in_ms(1));
 }
 
-static void
-sleeping_inside_a_callback_aborts(void **state)
+static void sleeping_inside_a_callback_aborts(void **state)
 {
     (void)state;
     int fds[2];
@@ -314,7 +287,7 @@ sleeping_inside_a_callback_aborts(void **state)
     assert_int_equal(pipe(fds), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        struct rlimit none = { 0, 0 };
+        struct rlimit none = {0, 0};
         setrlimit(RLIMIT_CORE, &none);
         signal(SIGABRT, SIG_DFL);
         dup2(fds[1], 2);
@@ -332,8 +305,7 @@ sleeping_inside_a_callback_aborts(void **state)
     assert_non_null(strstr(text, "a callback of the loop waits for the loop"));
 }
 
-static void
-a_forked_worker_has_a_loop_of_its_own(void **state)
+static void a_forked_worker_has_a_loop_of_its_own(void **state)
 {
     (void)state;
     int calls = 0;
@@ -343,14 +315,14 @@ a_forked_worker_has_a_loop_of_its_own(void **state)
     pid_t pid = fork();
     if (pid == 0) {
         cm_loop_after_fork(loop);
-        struct child c = { 0, 0 };
+        struct child c = {0, 0};
         cm_loop_child(loop, exit_with(0, 5), child_ended, &c);
         enum cm_wait w = cm_loop_until(loop, is_set, &c.ended, in_ms(2000));
         struct sigaction now;
         sigaction(SIGINT, NULL, &now);
         _exit(w == CM_WAIT_READY && calls == 0 && now.sa_handler == SIG_DFL ? 0 : 1);
     }
-    struct child worker = { 0, 0 };
+    struct child worker = {0, 0};
     cm_loop_child(loop, pid, child_ended, &worker);
     assert_int_equal(cm_loop_until(loop, is_set, &worker.ended, in_ms(3000)), CM_WAIT_READY);
     assert_int_equal(worker.status, 0);
@@ -362,18 +334,16 @@ a_forked_worker_has_a_loop_of_its_own(void **state)
 
 static int64_t fed;
 
-static int64_t
-feed(void *ctx)
+static int64_t feed(void *ctx)
 {
     (void)ctx;
     return fed;
 }
 
-static void
-measures_limits_by_the_clock_it_is_given(void **state)
+static void measures_limits_by_the_clock_it_is_given(void **state)
 {
     (void)state;
-    const struct cm_clock clock = { feed, feed, NULL };
+    const struct cm_clock clock = {feed, feed, NULL};
     fed = 1000;
     struct cm_loop *own = cm_loop_new(&clock);
     int calls = 0;
@@ -387,8 +357,7 @@ measures_limits_by_the_clock_it_is_given(void **state)
 
 #define LOOP_TEST(f) cmocka_unit_test_setup_teardown(f, make_loop, free_loop)
 
-int
-main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         LOOP_TEST(asks_before_it_sleeps),

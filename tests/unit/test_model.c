@@ -137,7 +137,8 @@ static void an_intent_lives_from_new_to_back(void **state)
     (void)state;
     struct record r = record_new();
     begin_forward(&r);
-    intent(&r, 1, "service.stop", "service.mask", "connect1", ",'detail':{'a':1},'original':{'unit_file':'enabled'},'class':'keep'");
+    intent(&r, 1, "service.stop", "service.mask", "connect1",
+           ",'detail':{'a':1},'original':{'unit_file':'enabled'},'class':'keep'");
     const struct cm_m_intent *i = cm_model_intent(r.m, 1);
     assert_int_equal(i->life, CM_NEW);
     assert_int_equal(i->attempt, 1);
@@ -243,7 +244,8 @@ static void a_new_attempt_starts_fresh_but_keeps_facts_and_the_ledger(void **sta
     struct record r = record_new();
     until_verified(&r);
     say(&r, "{'type':'fact','step':'storage.check','name':'storage.mount','value':{'a':1}}");
-    say(&r, "{'type':'gate.wait','gate':'gate.downtime','kind':'go','step':'gate.downtime','title':'Go?','shown':'x','digest':'d1'}");
+    say(&r,
+        "{'type':'gate.wait','gate':'gate.downtime','kind':'go','step':'gate.downtime','title':'Go?','shown':'x','digest':'d1'}");
     say(&r, "{'type':'gate.open','gate':'gate.downtime','digest':'d1','who':'ann@laptop','how':'yes'}");
     size_t open = cm_model_open_changes(r.m, false);
 
@@ -266,14 +268,16 @@ static void a_gate_asked_anew_voids_its_answer(void **state)
     (void)state;
     struct record r = record_new();
     begin_forward(&r);
-    say(&r, "{'type':'gate.wait','gate':'gate.downtime','kind':'go','step':'gate.downtime','title':'Go?','shown':'x','digest':'d1'}");
+    say(&r,
+        "{'type':'gate.wait','gate':'gate.downtime','kind':'go','step':'gate.downtime','title':'Go?','shown':'x','digest':'d1'}");
     assert_string_equal(cm_model_waiting_gate(r.m)->id, "gate.downtime");
     say(&r, "{'type':'gate.open','gate':'gate.downtime','digest':'d1','who':'ann@laptop','note':'n','how':'approve'}");
     const struct cm_m_gate *g = cm_model_gate(r.m, "gate.downtime");
     assert_true(g->open);
     assert_string_equal(g->who, "ann@laptop");
     assert_null(cm_model_waiting_gate(r.m));
-    say(&r, "{'type':'gate.wait','gate':'gate.downtime','kind':'go','step':'gate.downtime','title':'Go?','shown':'y','digest':'d2'}");
+    say(&r,
+        "{'type':'gate.wait','gate':'gate.downtime','kind':'go','step':'gate.downtime','title':'Go?','shown':'y','digest':'d2'}");
     assert_false(g->open);
     assert_null(g->who);
     assert_string_equal(g->digest, "d2");
@@ -289,9 +293,10 @@ static void a_changed_runbook_keeps_the_states_of_steps_that_stayed(void **state
     step_done(&r, "storage.check");
     step_done(&r, "content.build");
     step_done(&r, "access.open");
-    say(&r, "{'type':'plan.accepted','plan':{'b':2},'plan_digest':'bb','diff':'x','runbook':{'id':'mine','stages':[{'id':'s','title':'S',"
-            "'steps':[" STEP("new", "http.check", "check") "," STEP("storage.check", "storage.check", "check") ","
-            STEP("content.build", "command.run", "effect") "]}]}}");
+    say(&r,
+        "{'type':'plan.accepted','plan':{'b':2},'plan_digest':'bb','diff':'x','runbook':{'id':'mine','stages':[{'id':'s','title':'S',"
+        "'steps':[" STEP("new", "http.check", "check") "," STEP("storage.check", "storage.check", "check") "," STEP(
+            "content.build", "command.run", "effect") "]}]}}");
     assert_int_equal(r.m->now->step_count, 3);
     assert_int_equal(cm_model_step(r.m, "new")->state, CM_S_PENDING);
     assert_int_equal(cm_model_step(r.m, "storage.check")->state, CM_S_DONE);
@@ -441,9 +446,9 @@ static void a_group_may_name_what_it_makes_itself(void **state)
     struct record r = record_new();
     begin_forward(&r);
     cm_autoerr err = NULL;
-    cm_autojson group = json_pack("[{s:s,s:i,s:s,s:s,s:s},{s:s,s:i,s:s},{s:s,s:i,s:s}]", "type", "intent", "id", 1, "step", "storage.check",
-                                  "effect", "e", "key", "k", "type", "close", "intent", 1, "life", "happened", "type", "close", "intent", 2,
-                                  "life", "happened");
+    cm_autojson group = json_pack("[{s:s,s:i,s:s,s:s,s:s},{s:s,s:i,s:s},{s:s,s:i,s:s}]", "type", "intent", "id", 1, "step",
+                                  "storage.check", "effect", "e", "key", "k", "type", "close", "intent", 1, "life", "happened",
+                                  "type", "close", "intent", 2, "life", "happened");
     assert_int_equal(cm_model_admit(r.m, group, 0, NULL), 0);
     assert_int_equal(cm_model_admit(r.m, group, 1, NULL), 0);
     assert_int_equal(cm_model_admit(r.m, group, 2, &err), -1);
@@ -454,9 +459,9 @@ static void a_group_may_name_what_it_makes_itself(void **state)
 static void the_key_of_an_effect_done_again_loses_its_count(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = { { "connect1", "connect1" },      { "connect1 (2)", "connect1" }, { "a (12)", "a" },
-                                            { "a (x)", "a (x)" },            { "a(2)", "a(2)" },             { "(2)", "(2)" },
-                                            { "a (2) b", "a (2) b" } };
+    static const char *const cases[][2] = {
+        {"connect1", "connect1"}, {"connect1 (2)", "connect1"}, {"a (12)", "a"}, {"a (x)", "a (x)"}, {"a(2)", "a(2)"},
+        {"(2)", "(2)"},           {"a (2) b", "a (2) b"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cm_autofree char *plain = cm_key_plain(cases[i][0]);
         assert_string_equal(plain, cases[i][1]);

@@ -69,7 +69,8 @@ static void a_word_with_a_dot_or_a_slash_is_a_plan(void **state)
 static void options_stand_anywhere(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"--json -v approve --note=seen a.yaml gate.login", "approve a.yaml gate.login --note seen -v --json",
+    static const char *const lines[] = {"--json -v approve --note=seen a.yaml gate.login",
+                                        "approve a.yaml gate.login --note seen -v --json",
                                         "-v approve a.yaml --note seen --json gate.login"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct cm_invocation in = good(lines[i]);
@@ -256,12 +257,19 @@ static void help_names_every_command_and_is_at_most_80_columns_wide(void **state
 
 /* ---- stand-ins ---- */
 
-#define STAND_IN(name) int name(const struct cm_invocation *in, struct cm_err **err) { (void)in; (void)err; return 0; }
-STAND_IN(cm_cmd_run) STAND_IN(cm_cmd_rollback) STAND_IN(cm_cmd_finish) STAND_IN(cm_cmd_check) STAND_IN(cm_cmd_preview)
-STAND_IN(cm_cmd_status) STAND_IN(cm_cmd_approve) STAND_IN(cm_cmd_report) STAND_IN(cm_cmd_convert_config)
-STAND_IN(cm_cmd_convert_values) STAND_IN(cm_cmd_init) STAND_IN(cm_cmd_explain) STAND_IN(cm_cmd_schema) STAND_IN(cm_cmd_rehearse)
+#define STAND_IN(name)                                                                                                             \
+    int name(const struct cm_invocation *in, struct cm_err **err)                                                                  \
+    {                                                                                                                              \
+        (void)in;                                                                                                                  \
+        (void)err;                                                                                                                 \
+        return 0;                                                                                                                  \
+    }
+STAND_IN(cm_cmd_run)
+STAND_IN(cm_cmd_rollback) STAND_IN(cm_cmd_finish) STAND_IN(cm_cmd_check) STAND_IN(cm_cmd_preview) STAND_IN(cm_cmd_status)
+    STAND_IN(cm_cmd_approve) STAND_IN(cm_cmd_report) STAND_IN(cm_cmd_convert_config) STAND_IN(cm_cmd_convert_values)
+        STAND_IN(cm_cmd_init) STAND_IN(cm_cmd_explain) STAND_IN(cm_cmd_schema) STAND_IN(cm_cmd_rehearse)
 
-int main(void)
+            int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_word_with_a_dot_or_a_slash_is_a_plan),

@@ -16,32 +16,21 @@
 #include "plan/plan.h"
 #include "fake_engine.h"
 
-struct cm_plan { json_t *normal; };
+struct cm_plan {
+    json_t *normal;
+};
 
-const json_t *
-cm_plan_get(const struct cm_plan *p, const char *path)
-{
-    return cm_json_at(p->normal, path);
-}
+const json_t *cm_plan_get(const struct cm_plan *p, const char *path) { return cm_json_at(p->normal, path); }
 
-const char *
-cm_plan_text(const struct cm_plan *p, const char *path)
-{
-    return cm_json_text(p->normal, path, NULL);
-}
+const char *cm_plan_text(const struct cm_plan *p, const char *path) { return cm_json_text(p->normal, path, NULL); }
 
-static void
-count_free(void *p)
-{
-    ++*(int *)p;
-}
+static void count_free(void *p) { ++*(int *)p; }
 
-static void
-knows_the_hosts_of_the_plan_in_their_order(void **state)
+static void knows_the_hosts_of_the_plan_in_their_order(void **state)
 {
     (void)state;
     cm_autojson normal = json_pack("{s:{s:[s,s]}}", "source", "hosts", "connect1", "connect2");
-    const struct cm_plan plan = { normal };
+    const struct cm_plan plan = {normal};
     struct cm_loop *loop = cm_loop_new(&cm_clock_system);
     struct cm_outside *o = cm_outside_new(loop, &plan, NULL);
     assert_non_null(o);
@@ -55,12 +44,11 @@ knows_the_hosts_of_the_plan_in_their_order(void **state)
     cm_loop_free(loop);
 }
 
-static void
-frees_what_the_slot_held_once(void **state)
+static void frees_what_the_slot_held_once(void **state)
 {
     (void)state;
     cm_autojson normal = json_object();
-    const struct cm_plan plan = { normal };
+    const struct cm_plan plan = {normal};
     struct cm_loop *loop = cm_loop_new(&cm_clock_system);
     struct cm_outside *o = cm_outside_new(loop, &plan, NULL);
     int first = 0, second = 0;
@@ -74,12 +62,11 @@ frees_what_the_slot_held_once(void **state)
     cm_loop_free(loop);
 }
 
-static void
-refuses_a_host_that_ssh_would_take_for_an_option(void **state)
+static void refuses_a_host_that_ssh_would_take_for_an_option(void **state)
 {
     (void)state;
     cm_autojson normal = json_pack("{s:{s:[s]}}", "source", "hosts", "-oProxyCommand=x");
-    const struct cm_plan plan = { normal };
+    const struct cm_plan plan = {normal};
     struct cm_loop *loop = cm_loop_new(&cm_clock_system);
     cm_autoerr err = NULL;
     assert_null(cm_outside_new(loop, &plan, &err));
@@ -87,8 +74,7 @@ refuses_a_host_that_ssh_would_take_for_an_option(void **state)
     cm_loop_free(loop);
 }
 
-int
-main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_the_hosts_of_the_plan_in_their_order),

@@ -4,12 +4,15 @@
 #include "values/overlay.h"
 #include "values_helpers.h"
 
-struct made { char *text; json_t *originals, *data; };
+struct made {
+    char *text;
+    json_t *originals, *data;
+};
 
 static struct made make(const char *settings, const char *const *bases)
 {
-    struct made m = { NULL, NULL, NULL };
-    const struct cm_yaml_doc *docs[4] = { NULL };
+    struct made m = {NULL, NULL, NULL};
+    const struct cm_yaml_doc *docs[4] = {NULL};
     struct cm_err *err = NULL;
     cm_autojson wanted = json_loads(settings, 0, NULL);
     for (size_t i = 0; bases[i]; i++)
@@ -34,7 +37,7 @@ static const char THREE[] = "{\"Scheduler.MinProcessesLimit\": 0, \"Applications
 
 static void uses_the_documents_spelling_where_the_base_says_nothing(void **state)
 {
-    static const char *const bases[] = { "config: {Server: {Address: x}}\n", NULL };
+    static const char *const bases[] = {"config: {Server: {Address: x}}\n", NULL};
     struct made m = make("{\"scheduler.minprocesseslimit\": 0, \"Applications.ScheduleConcurrency\": 0}", bases);
     (void)state;
     assert_string_equal(cm_json_text(m.data, "config.Scheduler.MinProcessesLimit", "?"), "0");
@@ -45,7 +48,7 @@ static void uses_the_documents_spelling_where_the_base_says_nothing(void **state
 
 static void uses_the_spelling_of_the_base(void **state)
 {
-    static const char *const bases[] = { "config:\n  scheduler:\n    minprocesseslimit: 5\n", NULL };
+    static const char *const bases[] = {"config:\n  scheduler:\n    minprocesseslimit: 5\n", NULL};
     struct made m = make(THREE, bases);
     (void)state;
     assert_string_equal(cm_json_text(m.data, "config.scheduler.minprocesseslimit", "?"), "0");
@@ -59,7 +62,8 @@ static void uses_the_spelling_of_the_base(void **state)
 
 static void the_later_file_has_the_original(void **state)
 {
-    static const char *const bases[] = { "config: {Scheduler: {MinProcessesLimit: 5}}\n", "config: {Scheduler: {MinProcessesLimit: \"7\"}}\n", NULL };
+    static const char *const bases[] = {"config: {Scheduler: {MinProcessesLimit: 5}}\n",
+                                        "config: {Scheduler: {MinProcessesLimit: \"7\"}}\n", NULL};
     struct made m = make(THREE, bases);
     (void)state;
     assert_string_equal(cm_json_text(json_object_get(m.originals, "Scheduler.MinProcessesLimit"), "value", ""), "7");
@@ -69,7 +73,8 @@ static void the_later_file_has_the_original(void **state)
 /* Both spellings are rendered, and the last in byte order wins: the overlay has to be there. */
 static void beats_a_second_spelling_in_the_same_file(void **state)
 {
-    static const char *const bases[] = { "config:\n  scheduler: {MinProcessesLimit: 5}\n  Scheduler: {MinProcessesLimit: 6}\n", NULL };
+    static const char *const bases[] = {"config:\n  scheduler: {MinProcessesLimit: 5}\n  Scheduler: {MinProcessesLimit: 6}\n",
+                                        NULL};
     struct made m = make(THREE, bases);
     (void)state;
     assert_string_equal(cm_json_text(m.data, "config.scheduler.MinProcessesLimit", "?"), "0");
@@ -79,7 +84,7 @@ static void beats_a_second_spelling_in_the_same_file(void **state)
 
 static void writes_every_value_as_a_string(void **state)
 {
-    static const char *const none[] = { NULL };
+    static const char *const none[] = {NULL};
     struct made m = make("{\"A.B\": 1000000, \"A.C\": true, \"A.D\": \"x; y\"}", none);
     (void)state;
     assert_string_equal(cm_json_text(m.data, "config.A.B", "?"), "1000000");
@@ -90,7 +95,7 @@ static void writes_every_value_as_a_string(void **state)
 
 static void refuses_null_and_lists(void **state)
 {
-    static const char *const bad[] = { "{\"A.B\": null}", "{\"A.B\": [1]}", "{\"AB\": 1}", "{\".B\": 1}", "{\"A.\": 1}" };
+    static const char *const bad[] = {"{\"A.B\": null}", "{\"A.B\": [1]}", "{\"AB\": 1}", "{\".B\": 1}", "{\"A.\": 1}"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cm_autojson wanted = json_loads(bad[i], 0, NULL);

@@ -15,8 +15,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-static void assert_url(const char *url, const char *host, const char *port, const char *user, const char *database, const char *password,
-                       const char *sslmode)
+static void assert_url(const char *url, const char *host, const char *port, const char *user, const char *database,
+                       const char *password, const char *sslmode)
 {
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u;
     cm_autoerr err = NULL;
@@ -69,9 +69,18 @@ static void keeps_parameters_that_are_only_connects(void **state)
 static void refuses_faulty_urls_without_quoting_them(void **state)
 {
     static const char *const faulty[] = {
-        "postgres://CANARY:CANARY%4@h/d", "postgres://CANARY:CANARY%zz@h/d", "postgres://u:CANARY%00@h/d",
-        "postgres://u:CANARY@h:99999/d", "postgres://u:CANARY@h:5x/d", "postgres://u:CANARY@[::1/d", "postgres://h/CANARY",
-        "CANARY", "host=h password='CANARY", "mysql://u:CANARY@h/d", "", "postgres://u:CANARY@h/d?a=%2",
+        "postgres://CANARY:CANARY%4@h/d",
+        "postgres://CANARY:CANARY%zz@h/d",
+        "postgres://u:CANARY%00@h/d",
+        "postgres://u:CANARY@h:99999/d",
+        "postgres://u:CANARY@h:5x/d",
+        "postgres://u:CANARY@[::1/d",
+        "postgres://h/CANARY",
+        "CANARY",
+        "host=h password='CANARY",
+        "mysql://u:CANARY@h/d",
+        "",
+        "postgres://u:CANARY@h/d?a=%2",
     };
     (void)state;
 
@@ -87,9 +96,18 @@ static void refuses_faulty_urls_without_quoting_them(void **state)
 
 static void knows_hosts_that_no_pod_can_resolve(void **state)
 {
-    static const char *const local[] = { "", "localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1", "/var/run/postgresql", "0.0.0.0",
-                                         "db.example.com,localhost", "::ffff:127.0.0.1", "x.localhost" };
-    static const char *const far[] = { "db.example.com", "10.0.0.1", "fd00::1", "localhost.example.com", "128.0.0.1" };
+    static const char *const local[] = {"",
+                                        "localhost",
+                                        "LOCALHOST",
+                                        "127.0.0.1",
+                                        "127.1.2.3",
+                                        "::1",
+                                        "/var/run/postgresql",
+                                        "0.0.0.0",
+                                        "db.example.com,localhost",
+                                        "::ffff:127.0.0.1",
+                                        "x.localhost"};
+    static const char *const far[] = {"db.example.com", "10.0.0.1", "fd00::1", "localhost.example.com", "128.0.0.1"};
     (void)state;
 
     assert_true(cm_pg_host_is_local(NULL));
@@ -101,23 +119,26 @@ static void knows_hosts_that_no_pod_can_resolve(void **state)
 
 static void understands_reasons_in_any_language(void **state)
 {
-    static const struct { const char *message; enum cm_pg_why why; } cases[] = {
-        { "connection to server at \"db\" (10.0.0.1), port 5432 failed: FATAL:  28P01: password authentication failed for user \"u\"\n",
-          CM_PG_PASSWORD },
-        { "connection to server at \"db\" failed: SCHWERWIEGEND:  28P01: Passwort-Authentifizierung fuer Benutzer fehlgeschlagen\n",
-          CM_PG_PASSWORD },
-        { "FATAL:  28000: no pg_hba.conf entry for host \"10.0.0.9\", user \"u\"\n", CM_PG_HBA },
-        { "FATAL:  28000: role \"u\" does not exist\n", CM_PG_NO_ROLE },
-        { "FATAL:  3D000: Datenbank \"x\" existiert nicht\n", CM_PG_NO_DATABASE },
-        { "FATAL:  53300: sorry, too many clients already\n", CM_PG_FULL },
-        { "FATAL:  57P03: the database system is starting up\n", CM_PG_SILENT },
-        { "could not translate host name \"db\" to address: Name or service not known\n", CM_PG_UNREACHABLE },
-        { "connection to server at \"db\", port 1 failed: Connection refused\n", CM_PG_UNREACHABLE },
-        { "server does not support SSL, but SSL was required\n", CM_PG_TLS },
-        { "fe_sendauth: no password supplied\n", CM_PG_PASSWORD },
-        { "server closed the connection unexpectedly\n", CM_PG_LOST },
-        { "something new\n", CM_PG_OTHER },
-        { "", CM_PG_OTHER },
+    static const struct {
+        const char *message;
+        enum cm_pg_why why;
+    } cases[] = {
+        {"connection to server at \"db\" (10.0.0.1), port 5432 failed: FATAL:  28P01: password authentication failed for user \"u\"\n",
+         CM_PG_PASSWORD},
+        {"connection to server at \"db\" failed: SCHWERWIEGEND:  28P01: Passwort-Authentifizierung fuer Benutzer fehlgeschlagen\n",
+         CM_PG_PASSWORD},
+        {"FATAL:  28000: no pg_hba.conf entry for host \"10.0.0.9\", user \"u\"\n", CM_PG_HBA},
+        {"FATAL:  28000: role \"u\" does not exist\n", CM_PG_NO_ROLE},
+        {"FATAL:  3D000: Datenbank \"x\" existiert nicht\n", CM_PG_NO_DATABASE},
+        {"FATAL:  53300: sorry, too many clients already\n", CM_PG_FULL},
+        {"FATAL:  57P03: the database system is starting up\n", CM_PG_SILENT},
+        {"could not translate host name \"db\" to address: Name or service not known\n", CM_PG_UNREACHABLE},
+        {"connection to server at \"db\", port 1 failed: Connection refused\n", CM_PG_UNREACHABLE},
+        {"server does not support SSL, but SSL was required\n", CM_PG_TLS},
+        {"fe_sendauth: no password supplied\n", CM_PG_PASSWORD},
+        {"server closed the connection unexpectedly\n", CM_PG_LOST},
+        {"something new\n", CM_PG_OTHER},
+        {"", CM_PG_OTHER},
     };
     (void)state;
 

@@ -123,7 +123,8 @@ static void says_where_each_value_came_from(void **state)
 static void makes_paths_absolute_against_the_folder_of_the_plan(void **state)
 {
     (void)state;
-    struct cm_plan *p = load_good(SOURCE TARGET "connect: {ca_file: /etc/ca.pem, api_key: {file: key}}\ntools: {helm: ./bin/helm}\n");
+    struct cm_plan *p =
+        load_good(SOURCE TARGET "connect: {ca_file: /etc/ca.pem, api_key: {file: key}}\ntools: {helm: ./bin/helm}\n");
     cm_autofree char *values = in_folder("values.yaml");
     cm_autofree char *key = in_folder("key");
     assert_string_equal(json_string_value(json_array_get(cm_plan_get(p, "target.values"), 0)), values);
@@ -167,8 +168,8 @@ static void times_of_the_window_are_in_its_zone(void **state)
 {
     (void)state;
     int64_t start = 0, end = 0;
-    struct cm_plan *p = load_good(SOURCE TARGET
-                                  "window: {start: \"2026-12-05 22:00\", end: \"2026-12-06T02:00:00Z\", zone: Europe/Berlin}\n");
+    struct cm_plan *p =
+        load_good(SOURCE TARGET "window: {start: \"2026-12-05 22:00\", end: \"2026-12-06T02:00:00Z\", zone: Europe/Berlin}\n");
     assert_true(cm_plan_time(p, "window.start", &start));
     assert_true(cm_plan_time(p, "window.end", &end));
     assert_int_equal(end - start, 5 * 3600 * 1000);
@@ -205,7 +206,8 @@ static void short_forms_become_steps(void **state)
 static void refuses_a_short_form_beside_its_long_one(void **state)
 {
     (void)state;
-    refuses(SOURCE TARGET "backup: {by: hand}\nsteps: {backup.take: {timeout: 1h}}\n", "prod.yaml:4:9: steps.backup.take and backup");
+    refuses(SOURCE TARGET "backup: {by: hand}\nsteps: {backup.take: {timeout: 1h}}\n",
+            "prod.yaml:4:9: steps.backup.take and backup");
     refuses(SOURCE TARGET "access: {open: {by: hand}}\nsteps: {access.open: {note: x}}\n", "steps.access.open and access.open");
 }
 
@@ -220,8 +222,9 @@ static void refuses_by_and_command_that_contradict(void **state)
 static void reads_skips_and_answers_ahead(void **state)
 {
     (void)state;
-    struct cm_plan *p = load_good(SOURCE TARGET "stages: {optimize: {skip: later}}\ngates: {gate.login: {note: ann saw it}}\n"
-                                                "steps: {pager: {with: {a: [1, x]}, retries: 3, timeout: 90s, on_failure: warn}}\n");
+    struct cm_plan *p =
+        load_good(SOURCE TARGET "stages: {optimize: {skip: later}}\ngates: {gate.login: {note: ann saw it}}\n"
+                                "steps: {pager: {with: {a: [1, x]}, retries: 3, timeout: 90s, on_failure: warn}}\n");
     const json_t *pager = cm_plan_step(p, "pager");
     assert_string_equal(cm_plan_stage_skip(p, "optimize"), "later");
     assert_null(cm_plan_stage_skip(p, "deploy"));
@@ -414,8 +417,10 @@ static void the_difference_says_each_changed_value(void **state)
 static void the_difference_of_runbooks_is_by_step(void **state)
 {
     (void)state;
-    cm_autojson a = json_loads("{\"id\":\"r\",\"stages\":[{\"id\":\"s\",\"steps\":[{\"id\":\"x\",\"retries\":0},{\"id\":\"y\"}]}]}", 0, NULL);
-    cm_autojson b = json_loads("{\"id\":\"r\",\"stages\":[{\"id\":\"s\",\"steps\":[{\"id\":\"z\"},{\"id\":\"x\",\"retries\":2}]}]}", 0, NULL);
+    cm_autojson a =
+        json_loads("{\"id\":\"r\",\"stages\":[{\"id\":\"s\",\"steps\":[{\"id\":\"x\",\"retries\":0},{\"id\":\"y\"}]}]}", 0, NULL);
+    cm_autojson b =
+        json_loads("{\"id\":\"r\",\"stages\":[{\"id\":\"s\",\"steps\":[{\"id\":\"z\"},{\"id\":\"x\",\"retries\":2}]}]}", 0, NULL);
     cm_autofree char *diff = cm_plan_diff(a, b);
     assert_string_equal(diff, "stages.s.steps.x.retries: 0 → 2\nstages.s.steps.y: taken out\nstages.s.steps.z: put in\n"
                               "stages.s.steps.x: at another place\n");

@@ -20,11 +20,13 @@
 
 static json_t *base(void)
 {
-    json_t *j = json_loads("{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"labels\":{\"team\":\"data\"},\"namespace\":\"elsewhere\"},"
-                           "\"spec\":{\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"serviceAccountName\":\"content\",\"nodeSelector\":{\"disk\":\"ssd\"},"
-                           "\"initContainers\":[{\"name\":\"connect-content-init\",\"image\":\"init:1\"}],\"containers\":[{\"name\":\"log-sidecar\",\"image\":\"x\"},"
-                           "{\"name\":\"connect-content\",\"args\":[\"old\"],\"resources\":{\"requests\":{\"cpu\":\"1\"}},\"volumeMounts\":[{\"name\":\"rsc-volume\",\"mountPath\":\"/opt/x\"}]}],"
-                           "\"volumes\":[{\"name\":\"rsc-volume\",\"emptyDir\":{}}]}}}}", 0, NULL);
+    json_t *j = json_loads(
+        "{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"labels\":{\"team\":\"data\"},\"namespace\":\"elsewhere\"},"
+        "\"spec\":{\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"serviceAccountName\":\"content\",\"nodeSelector\":{\"disk\":\"ssd\"},"
+        "\"initContainers\":[{\"name\":\"connect-content-init\",\"image\":\"init:1\"}],\"containers\":[{\"name\":\"log-sidecar\",\"image\":\"x\"},"
+        "{\"name\":\"connect-content\",\"args\":[\"old\"],\"resources\":{\"requests\":{\"cpu\":\"1\"}},\"volumeMounts\":[{\"name\":\"rsc-volume\",\"mountPath\":\"/opt/x\"}]}],"
+        "\"volumes\":[{\"name\":\"rsc-volume\",\"emptyDir\":{}}]}}}}",
+        0, NULL);
     assert_non_null(j);
     return j;
 }
@@ -35,8 +37,14 @@ static void keeps_what_the_chart_says_of_pods(void **state)
 {
     (void)state;
     json_t *b = base();
-    struct cm_trial_wish w = { .name = "trial", .image = "content:1", .claim = "data", .mount_path = "/var/lib/rstudio-connect", .sub_path = "sub",
-                               .nonce = "n", .hosts = "db:5432", .paths = "/opt/R" };
+    struct cm_trial_wish w = {.name = "trial",
+                              .image = "content:1",
+                              .claim = "data",
+                              .mount_path = "/var/lib/rstudio-connect",
+                              .sub_path = "sub",
+                              .nonce = "n",
+                              .hosts = "db:5432",
+                              .paths = "/opt/R"};
 
     json_t *job = cm_trial_job(b, &w);
 
@@ -66,7 +74,7 @@ static void keeps_what_the_chart_says_of_pods(void **state)
 static void needs_nothing_from_the_chart(void **state)
 {
     (void)state;
-    struct cm_trial_wish w = { .name = "t", .image = "i", .mount_path = "/d", .nonce = "n", .hosts = "", .paths = "" };
+    struct cm_trial_wish w = {.name = "t", .image = "i", .mount_path = "/d", .nonce = "n", .hosts = "", .paths = ""};
 
     json_t *job = cm_trial_job(NULL, &w);
 
@@ -80,12 +88,11 @@ static void run(const struct cm_trial_wish *w, struct cm_trial_seen *seen)
 {
     json_t *job = cm_trial_job(NULL, w);
     const json_t *command = json_object_get(at(cm_json_at(job, "spec.template.spec.containers"), 0), "command");
-    char *argv[16] = { 0 }, log[1 << 16];
+    char *argv[16] = {0}, log[1 << 16];
     int p[2];
     size_t i, n = 0;
     const json_t *word;
-    json_array_foreach(command, i, word)
-        argv[i] = cm_strdup(json_string_value(word));
+    json_array_foreach(command, i, word) argv[i] = cm_strdup(json_string_value(word));
     assert_int_equal(pipe(p), 0);
     pid_t pid = fork();
     if (pid == 0) {
@@ -112,8 +119,13 @@ static void the_script_tells_what_it_finds(void **state)
     assert_non_null(mkdtemp(dir));
     snprintf(db, sizeof db, "%s/db", dir);
     snprintf(key, sizeof key, "%s/db/secret.key", dir);
-    struct cm_trial_wish w = { .name = "t", .image = "i", .claim = "c", .mount_path = dir, .nonce = "run 1", .hosts = "name.invalid:1 127.0.0.1:1",
-                               .paths = "/bin/sh /no/such/R" };
+    struct cm_trial_wish w = {.name = "t",
+                              .image = "i",
+                              .claim = "c",
+                              .mount_path = dir,
+                              .nonce = "run 1",
+                              .hosts = "name.invalid:1 127.0.0.1:1",
+                              .paths = "/bin/sh /no/such/R"};
 
     run(&w, &seen);
     assert_true(seen.whole);
@@ -156,12 +168,18 @@ static void a_log_that_was_cut_off_is_not_whole(void **state)
 static void tells_a_pod_that_will_not_start_from_one_that_may(void **state)
 {
     (void)state;
-    static const struct { const char *pod, *words; bool lasting; } cases[] = {
-        { "{\"status\":{\"containerStatuses\":[{\"state\":{\"waiting\":{\"reason\":\"ImagePullBackOff\",\"message\":\"no such image\"}}}]}}", "no such image", true },
-        { "{\"status\":{\"initContainerStatuses\":[{\"state\":{\"waiting\":{\"reason\":\"CreateContainerConfigError\"}}}]}}", "CreateContainerConfigError", true },
-        { "{\"status\":{\"containerStatuses\":[{\"state\":{\"waiting\":{\"reason\":\"ContainerCreating\"}}}]}}", NULL, false },
-        { "{\"status\":{\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\",\"message\":\"0/3 nodes\"}]}}", "0/3 nodes", false },
-        { "{\"status\":{\"phase\":\"Running\"}}", NULL, false },
+    static const struct {
+        const char *pod, *words;
+        bool lasting;
+    } cases[] = {
+        {"{\"status\":{\"containerStatuses\":[{\"state\":{\"waiting\":{\"reason\":\"ImagePullBackOff\",\"message\":\"no such image\"}}}]}}",
+         "no such image", true},
+        {"{\"status\":{\"initContainerStatuses\":[{\"state\":{\"waiting\":{\"reason\":\"CreateContainerConfigError\"}}}]}}",
+         "CreateContainerConfigError", true},
+        {"{\"status\":{\"containerStatuses\":[{\"state\":{\"waiting\":{\"reason\":\"ContainerCreating\"}}}]}}", NULL, false},
+        {"{\"status\":{\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\",\"message\":\"0/3 nodes\"}]}}",
+         "0/3 nodes", false},
+        {"{\"status\":{\"phase\":\"Running\"}}", NULL, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool lasting = true;

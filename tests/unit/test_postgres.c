@@ -25,7 +25,8 @@ struct world {
 
 /* ---- small helpers ---- */
 
-static struct cm_pg_url url_of(const struct world *w, const char *user, const char *password, const char *database, const char *more)
+static struct cm_pg_url url_of(const struct world *w, const char *user, const char *password, const char *database,
+                               const char *more)
 {
     struct cm_pg_url u;
     cm_autofree char *text = cm_fmt("postgres://%s:%s@127.0.0.1:%s/%s%s", user, password, w->server.port, database, more);
@@ -37,7 +38,7 @@ static struct cm_pg_url url_of(const struct world *w, const char *user, const ch
 static struct cm_pg *open_as(const struct world *w, const char *user, const char *role, enum cm_pg_why *why, struct cm_err **err)
 {
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u = url_of(w, user, user, "connect", "");
-    struct cm_pg_target t = { .url = &u, .role = role, .timeout_ms = 5000 };
+    struct cm_pg_target t = {.url = &u, .role = role, .timeout_ms = 5000};
 
     return cm_pg_open(w->loop, &t, why, err);
 }
@@ -75,7 +76,7 @@ static void terminate(const struct world *w, int pid)
 {
     struct cm_pg *boss = must_open(w, "boss", "killer");
     cm_autofree char *number = cm_fmt("%d", pid);
-    const char *const params[] = { number, NULL };
+    const char *const params[] = {number, NULL};
 
     assert_int_equal(cm_pg_query(boss, "SELECT pg_terminate_backend($1::int)", params, NULL, NULL), 0);
     cm_pg_close(boss);
@@ -100,7 +101,7 @@ static void connects_and_reads_rows(void **state)
 {
     struct world *w = *state;
     struct cm_pg *p = must_open(w, "connect", "check");
-    const char *const params[] = { "two", NULL };
+    const char *const params[] = {"two", NULL};
     cm_autojson rows = NULL;
     cm_autojson want = json_pack("[{s:s, s:s, s:n}]", "a", "1", "b", "two", "c");
 
@@ -129,7 +130,7 @@ static void reached_by_another_address(void **state)
     struct world *w = *state;
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u;
     assert_int_equal(cm_pg_url_parse("postgres://connect:connect@db.invalid:1/connect", &u, NULL), 0);
-    struct cm_pg_target t = { .url = &u, .hostaddr = "127.0.0.1", .port = w->server.port, .role = "check", .timeout_ms = 5000 };
+    struct cm_pg_target t = {.url = &u, .hostaddr = "127.0.0.1", .port = w->server.port, .role = "check", .timeout_ms = 5000};
 
     struct cm_pg *p = cm_pg_open(w->loop, &t, NULL, NULL);
 
@@ -142,7 +143,7 @@ static void says_that_the_password_is_wrong(void **state)
     struct world *w = *state;
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u = url_of(w, "connect", "CANARY", "connect", "");
 
-    assert_why(w, (struct cm_pg_target){ .url = &u, .timeout_ms = 5000 }, CM_PG_PASSWORD, false);
+    assert_why(w, (struct cm_pg_target){.url = &u, .timeout_ms = 5000}, CM_PG_PASSWORD, false);
 }
 
 static void the_plans_password_goes_before_the_urls(void **state)
@@ -150,7 +151,7 @@ static void the_plans_password_goes_before_the_urls(void **state)
     struct world *w = *state;
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u = url_of(w, "connect", "CANARY", "connect", "");
     struct cm_secret *right = cm_secret_new("connect");
-    struct cm_pg_target t = { .url = &u, .password = right, .timeout_ms = 5000 };
+    struct cm_pg_target t = {.url = &u, .password = right, .timeout_ms = 5000};
 
     struct cm_pg *p = cm_pg_open(w->loop, &t, NULL, NULL);
 
@@ -164,7 +165,7 @@ static void says_that_the_database_does_not_exist(void **state)
     struct world *w = *state;
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u = url_of(w, "connect", "connect", "nowhere", "");
 
-    assert_why(w, (struct cm_pg_target){ .url = &u, .timeout_ms = 5000 }, CM_PG_NO_DATABASE, false);
+    assert_why(w, (struct cm_pg_target){.url = &u, .timeout_ms = 5000}, CM_PG_NO_DATABASE, false);
 }
 
 static void says_that_the_server_lets_nobody_in_from_here(void **state)
@@ -172,7 +173,7 @@ static void says_that_the_server_lets_nobody_in_from_here(void **state)
     struct world *w = *state;
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u = url_of(w, "rejected", "rejected", "connect", "");
 
-    assert_why(w, (struct cm_pg_target){ .url = &u, .timeout_ms = 5000 }, CM_PG_HBA, false);
+    assert_why(w, (struct cm_pg_target){.url = &u, .timeout_ms = 5000}, CM_PG_HBA, false);
 }
 
 static void says_that_tls_is_wanted_and_not_had(void **state)
@@ -180,7 +181,7 @@ static void says_that_tls_is_wanted_and_not_had(void **state)
     struct world *w = *state;
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u = url_of(w, "connect", "connect", "connect", "?sslmode=require");
 
-    assert_why(w, (struct cm_pg_target){ .url = &u, .timeout_ms = 5000 }, CM_PG_TLS, false);
+    assert_why(w, (struct cm_pg_target){.url = &u, .timeout_ms = 5000}, CM_PG_TLS, false);
 }
 
 static void says_that_nobody_listens(void **state)
@@ -188,14 +189,14 @@ static void says_that_nobody_listens(void **state)
     struct world *w = *state;
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u = url_of(w, "connect", "connect", "connect", "");
 
-    assert_why(w, (struct cm_pg_target){ .url = &u, .port = "1", .timeout_ms = 5000 }, CM_PG_UNREACHABLE, true);
+    assert_why(w, (struct cm_pg_target){.url = &u, .port = "1", .timeout_ms = 5000}, CM_PG_UNREACHABLE, true);
 }
 
 static void says_that_somebody_listens_and_is_silent(void **state)
 {
     struct world *w = *state;
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u = url_of(w, "connect", "connect", "connect", "");
-    struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t n = sizeof here;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&here, n), 0);
@@ -204,7 +205,7 @@ static void says_that_somebody_listens_and_is_silent(void **state)
     cm_autofree char *port = cm_fmt("%u", (unsigned)ntohs(here.sin_port));
     int64_t began = cm_loop_now_ms(w->loop);
 
-    assert_why(w, (struct cm_pg_target){ .url = &u, .port = port, .timeout_ms = 200 }, CM_PG_SILENT, true);
+    assert_why(w, (struct cm_pg_target){.url = &u, .port = port, .timeout_ms = 200}, CM_PG_SILENT, true);
 
     assert_in_range(cm_loop_now_ms(w->loop) - began, 190, 1500);
     close(fd);
@@ -216,7 +217,7 @@ static void a_query_over_its_limit_is_ended_by_the_server(void **state)
 {
     struct world *w = *state;
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u = url_of(w, "connect", "connect", "connect", "");
-    struct cm_pg_target t = { .url = &u, .timeout_ms = 300 };
+    struct cm_pg_target t = {.url = &u, .timeout_ms = 300};
     struct cm_pg *p = cm_pg_open(w->loop, &t, NULL, NULL);
     cm_autoerr err = NULL;
     int64_t began = cm_loop_now_ms(w->loop);
@@ -350,7 +351,8 @@ static void a_role_that_became_another_does_not_see_its_own_sessions(void **stat
 static void the_lock_is_one_runs_and_names_its_holder(void **state)
 {
     struct world *w = *state;
-    struct cm_pg *first = must_open(w, "connect", "lock RUN-1 ann@laptop 11"), *second = must_open(w, "weak", "lock RUN-2 bob@desk 12");
+    struct cm_pg *first = must_open(w, "connect", "lock RUN-1 ann@laptop 11"),
+                 *second = must_open(w, "weak", "lock RUN-2 bob@desk 12");
     bool got = false;
     cm_autofree char *holder = NULL;
 
@@ -404,7 +406,10 @@ static void a_lock_goes_with_its_session(void **state)
     cm_pg_close(second);
 }
 
-struct told { int times; bool held; };
+struct told {
+    int times;
+    bool held;
+};
 
 static void tell(void *ctx, bool held)
 {
@@ -414,14 +419,11 @@ static void tell(void *ctx, bool held)
     t->held = held;
 }
 
-static bool was_told(void *ctx)
-{
-    return ((struct told *)ctx)->times > 0;
-}
+static bool was_told(void *ctx) { return ((struct told *)ctx)->times > 0; }
 
 static bool ask_soon(struct world *w, struct cm_pg *p)
 {
-    struct told t = { 0, false };
+    struct told t = {0, false};
 
     cm_pg_lock_held_soon(p, tell, &t);
     assert_int_equal(t.times, 0);
@@ -451,7 +453,7 @@ static void a_question_and_a_query_do_not_disturb_each_other(void **state)
 {
     struct world *w = *state;
     struct cm_pg *p = must_open(w, "connect", "lock R");
-    struct told t = { 0, false };
+    struct told t = {0, false};
     bool got;
     char *holder;
     assert_int_equal(cm_pg_lock(p, &got, &holder, NULL), 0);
@@ -471,8 +473,11 @@ static int set_up(void **state)
 {
     static const char hba[] = "host all rejected 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 scram-sha-256\n";
     static const char *const sql[] = {
-        "CREATE ROLE connect LOGIN PASSWORD 'connect'", "CREATE ROLE weak LOGIN PASSWORD 'weak'",
-        "CREATE ROLE rejected LOGIN PASSWORD 'rejected'", "CREATE DATABASE connect OWNER connect", NULL,
+        "CREATE ROLE connect LOGIN PASSWORD 'connect'",
+        "CREATE ROLE weak LOGIN PASSWORD 'weak'",
+        "CREATE ROLE rejected LOGIN PASSWORD 'rejected'",
+        "CREATE DATABASE connect OWNER connect",
+        NULL,
     };
     struct world *w = calloc(1, sizeof *w);
     cm_autoerr err = NULL;
@@ -481,9 +486,9 @@ static int set_up(void **state)
         return -1;
     w->loop = cm_loop_new(&cm_clock_system);
     CM_CLEANUP(cm_pg_url_fini) struct cm_pg_url u = url_of(w, "boss", "boss", "postgres", "");
-    struct cm_pg_target t = { .url = &u, .timeout_ms = 10000 };
+    struct cm_pg_target t = {.url = &u, .timeout_ms = 10000};
     struct cm_pg *p = NULL;
-    for (int i = 0; i < 100 && p == NULL; i++) {           /* "the database system is starting up" */
+    for (int i = 0; i < 100 && p == NULL; i++) { /* "the database system is starting up" */
         cm_err_clear(&err);
         p = cm_pg_open(w->loop, &t, NULL, &err);
         if (p == NULL)
@@ -511,7 +516,7 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    struct private_postgres probe = { 0 };
+    struct private_postgres probe = {0};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connects_and_reads_rows),
         cmocka_unit_test(our_sessions_bear_our_name),

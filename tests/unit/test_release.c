@@ -9,15 +9,14 @@
 #include "base/json.h"
 
 /* Records lie in revs/N as "STATUS LABELS"; labels are handed down as helm does. */
-static const char helm[] =
-    "mkdir -p $DIR/revs; n=$(ls $DIR/revs | sort -n | tail -n 1); n=$((${n:-0} + 1)); labels=\n"
-    "while [ $# -gt 0 ]; do [ \"$1\" = --labels ] && labels=$2; shift; done\n"
-    "does=$(cat $DIR/helm-does 2>/dev/null || echo deploys)\n"
-    "case $does in nothing) echo 'Error: cannot render' >&2; exit 1;; esac\n"
-    "echo \"pending-upgrade $labels\" >$DIR/revs/$n\n"
-    "case $does in dies) rm $DIR/helm-does; kill -9 $$;; always-dies) kill -9 $$;;\n"
-    "fails) echo \"failed $labels\" >$DIR/revs/$n; echo 'Error: UPGRADE FAILED: quota' >&2; exit 1;; esac\n"
-    "echo \"deployed $labels\" >$DIR/revs/$n\n";
+static const char helm[] = "mkdir -p $DIR/revs; n=$(ls $DIR/revs | sort -n | tail -n 1); n=$((${n:-0} + 1)); labels=\n"
+                           "while [ $# -gt 0 ]; do [ \"$1\" = --labels ] && labels=$2; shift; done\n"
+                           "does=$(cat $DIR/helm-does 2>/dev/null || echo deploys)\n"
+                           "case $does in nothing) echo 'Error: cannot render' >&2; exit 1;; esac\n"
+                           "echo \"pending-upgrade $labels\" >$DIR/revs/$n\n"
+                           "case $does in dies) rm $DIR/helm-does; kill -9 $$;; always-dies) kill -9 $$;;\n"
+                           "fails) echo \"failed $labels\" >$DIR/revs/$n; echo 'Error: UPGRADE FAILED: quota' >&2; exit 1;; esac\n"
+                           "echo \"deployed $labels\" >$DIR/revs/$n\n";
 
 static const char kubectl[] =
     "case \"$*\" in\n"
@@ -48,10 +47,7 @@ static int end(void **state)
 
 static const struct cm_release_wish deploy = {.purpose = "deploy"};
 
-static int send(struct cm_step *st, struct cm_err **err)
-{
-    return cm_release_send(st, &deploy, err);
-}
+static int send(struct cm_step *st, struct cm_err **err) { return cm_release_send(st, &deploy, err); }
 
 static enum cm_answer probe(struct cm_step *st, struct cm_err **err)
 {
@@ -81,7 +77,7 @@ static void an_upgrade_that_ended_while_we_were_dead_is_recognised(void **state)
 {
     struct cm_step *st = *state;
     assert_int_equal(send(st, NULL), 0);
-    st->intents[0]->life = CM_NOTED;         /* killed between helm's end and its record */
+    st->intents[0]->life = CM_NOTED; /* killed between helm's end and its record */
 
     assert_int_equal(probe(st, NULL), CM_NEEDED);
     assert_int_equal(send(st, NULL), 0);
@@ -151,7 +147,7 @@ static void a_failed_revision_is_followed_by_the_next(void **state)
 
     assert_int_equal(cm_release_verify(st, &deploy, &revision, NULL), 0);
     assert_int_equal(revision, 2);
-    assert_int_equal(cm_json_int(cm_intent_original(st->intents[1]), "revision", -1), 0);      /* the first one */
+    assert_int_equal(cm_json_int(cm_intent_original(st->intents[1]), "revision", -1), 0); /* the first one */
 }
 
 static void a_chart_that_does_not_render_leaves_nothing_open(void **state)

@@ -16,15 +16,29 @@
 #include "report/csv.h"
 #include "report/report.h"
 
-struct run { char dir[64]; struct record r; };
+struct run {
+    char dir[64];
+    struct record r;
+};
 
 static int64_t fed_ms;
-static int64_t fed(void *ctx) { (void)ctx; return fed_ms; }
-static const struct cm_clock clock_fed = { fed, fed, NULL };
+static int64_t fed(void *ctx)
+{
+    (void)ctx;
+    return fed_ms;
+}
+static const struct cm_clock clock_fed = {fed, fed, NULL};
 
-static const char *const files[] = { "artifacts/priority.csv", "artifacts/baseline.json", "artifacts/validation.json",
-                                     "artifacts/config.account.json", "artifacts", "state.jsonl", "report.md", "report.json",
-                                     "report.html", "junit.xml" };
+static const char *const files[] = {"artifacts/priority.csv",
+                                    "artifacts/baseline.json",
+                                    "artifacts/validation.json",
+                                    "artifacts/config.account.json",
+                                    "artifacts",
+                                    "state.jsonl",
+                                    "report.md",
+                                    "report.json",
+                                    "report.html",
+                                    "junit.xml"};
 
 static int make_run(void **state)
 {
@@ -61,8 +75,7 @@ static void put_on_disk(struct run *run)
     assert_non_null(j);
     size_t i;
     json_t *e;
-    json_array_foreach(run->r.events, i, e)
-        cm_journal_add(j, json_incref(e));
+    json_array_foreach(run->r.events, i, e) cm_journal_add(j, json_incref(e));
     assert_int_equal(cm_journal_sync(j, NULL), 0);
     cm_journal_close(j);
 }
@@ -119,10 +132,12 @@ static void finish_run(struct run *run)
     close_intent(r, 7, "happened", "{'state':'failed','error':'no such R'}");
     say(r, "{'type':'fact','step':'content.build','name':'content.build','value':{'selected':2,'skipped':0}}");
     step_end(r, "content.build", "done");
-    artifact(run, "priority.csv", "guid,path,title,visits,why\ng-1,/one/,\"Sales, \"\"north\"\"\",12,visits\ng-2,/two/,<b>x</b>|y,3,named\n");
+    artifact(run, "priority.csv",
+             "guid,path,title,visits,why\ng-1,/one/,\"Sales, \"\"north\"\"\",12,visits\ng-2,/two/,<b>x</b>|y,3,named\n");
     artifact(run, "baseline.json", "{\"items\":[{\"guid\":\"g-1\",\"status\":200},{\"guid\":\"g-2\",\"status\":200}]}");
-    artifact(run, "validation.json", "{\"items\":[{\"guid\":\"g-1\",\"result\":\"same\",\"now\":200,\"job\":{\"cluster\":\"Kubernetes\"}},"
-                                     "{\"guid\":\"g-2\",\"result\":\"differs\",\"how\":\"200 before, 500 now\",\"now\":500,\"job\":null}]}");
+    artifact(run, "validation.json",
+             "{\"items\":[{\"guid\":\"g-1\",\"result\":\"same\",\"now\":200,\"job\":{\"cluster\":\"Kubernetes\"}},"
+             "{\"guid\":\"g-2\",\"result\":\"differs\",\"how\":\"200 before, 500 now\",\"now\":500,\"job\":null}]}");
     r->at = TEN_PM + MINUTES(30);
     step_begin(r, "temporary.revert");
     close_intent(r, 4, "back", "");
@@ -140,7 +155,8 @@ static void a_finished_run_is_told_whole(void **state)
     struct run *run = *state;
     finish_run(run);
     step_begin(&run->r, "report.write");
-    say(&run->r, "{'type':'gate.wait','gate':'gate.downtime','kind':'go','step':'gate.downtime','title':'Begin?','shown':'x','digest':'d'}");
+    say(&run->r,
+        "{'type':'gate.wait','gate':'gate.downtime','kind':'go','step':'gate.downtime','title':'Begin?','shown':'x','digest':'d'}");
     say(&run->r, "{'type':'gate.open','gate':'gate.downtime','digest':'d','who':'ann@laptop','how':'yes','note':'agreed'}");
 
     cm_autojson report = render_json(run, 34);
@@ -208,7 +224,8 @@ static void what_is_not_all_as_before_is_said(void **state)
 {
     struct run *run = *state;
     finish_run(run);
-    say(&run->r, "{'type':'fact','step':'content.build','name':'partly','value':{'step':'content.build','message':'1 of 2 failed'}}");
+    say(&run->r,
+        "{'type':'fact','step':'content.build','name':'partly','value':{'step':'content.build','message':'1 of 2 failed'}}");
     say(&run->r, "{'type':'finding','step':'s','id':'a.b','verdict':'warning','seen':'x'}");
     cm_autojson report = render_json(run, 34);
     assert_string_equal(cm_json_text(report, "verdict", ""), "Done, but not all content is as before: 1 of 2 failed.");
@@ -361,7 +378,7 @@ static void refuses_a_format_it_does_not_have(void **state)
 static void a_run_that_has_just_begun_has_a_report_too(void **state)
 {
     struct run *run = *state;
-    static const char *const formats[] = { "markdown", "json", "html", "junit" };
+    static const char *const formats[] = {"markdown", "json", "html", "junit"};
     begin_run(&run->r);
     for (size_t i = 0; i < 4; i++) {
         cm_autofree char *text = render(run, formats[i], 1);
@@ -373,8 +390,9 @@ static void the_account_of_the_configuration_is_shown(void **state)
 {
     struct run *run = *state;
     begin_forward(&run->r);
-    artifact(run, "config.account.json", "[{\"source\":\"connect.gcfg:3\",\"setting\":\"Server.Address\",\"target\":\"config.Server.Address\","
-                                         "\"disposition\":\"keep\",\"reason\":\"the same\"}]");
+    artifact(run, "config.account.json",
+             "[{\"source\":\"connect.gcfg:3\",\"setting\":\"Server.Address\",\"target\":\"config.Server.Address\","
+             "\"disposition\":\"keep\",\"reason\":\"the same\"}]");
     cm_autofree char *text = render(run, "markdown", 1);
     assert_has(text, "| connect.gcfg:3 | Server.Address | config.Server.Address | keep | the same |");
 }
@@ -384,7 +402,8 @@ static void the_account_of_the_configuration_is_shown(void **state)
 static void csv_is_read_as_people_and_spreadsheets_write_it(void **state)
 {
     (void)state;
-    cm_autojson rows = cm_csv_rows("\xEF\xBB\xBF" "a,b\r\n1,\"x\ny\"\r\n\"\"\"q\"\"\",\r\n3\r\n4,5,6");
+    cm_autojson rows = cm_csv_rows("\xEF\xBB\xBF"
+                                   "a,b\r\n1,\"x\ny\"\r\n\"\"\"q\"\"\",\r\n3\r\n4,5,6");
     assert_int_equal(json_array_size(rows), 4);
     assert_string_equal(cm_json_text(json_array_get(rows, 0), "a", ""), "1");
     assert_string_equal(cm_json_text(json_array_get(rows, 0), "b", ""), "x\ny");
@@ -397,7 +416,7 @@ static void csv_is_read_as_people_and_spreadsheets_write_it(void **state)
 static void csv_that_is_broken_still_ends(void **state)
 {
     (void)state;
-    static const char *const cases[] = { "", "a", "a,b\n\"open", "a\n\xff\xfe\n", ",,,\n,,,", "\n\n\n" };
+    static const char *const cases[] = {"", "a", "a,b\n\"open", "a\n\xff\xfe\n", ",,,\n,,,", "\n\n\n"};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cm_autojson rows = cm_csv_rows(cases[i]);
         assert_true(json_is_array(rows));

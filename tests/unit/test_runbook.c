@@ -14,11 +14,15 @@
 #include "base/mem.h"
 #include "plan/runbook.h"
 
-#define GOOD "runbook: 1\nid: r\nback: b\nstages:\n  - id: one\n    title: First\n    steps:\n" \
-             "      - {uses: gate.confirm, id: gate.go, with: {kind: go}}\n" \
-             "      - {uses: helm.deploy, timeout: 10m, retries: 1, by: hand}\n"
+#define GOOD                                                                                                                       \
+    "runbook: 1\nid: r\nback: b\nstages:\n  - id: one\n    title: First\n    steps:\n"                                             \
+    "      - {uses: gate.confirm, id: gate.go, with: {kind: go}}\n"                                                                \
+    "      - {uses: helm.deploy, timeout: 10m, retries: 1, by: hand}\n"
 
-static struct cm_runbook *parse(const char *text, struct cm_err **err) { return cm_runbook_parse(text, strlen(text), "r.yaml", err); }
+static struct cm_runbook *parse(const char *text, struct cm_err **err)
+{
+    return cm_runbook_parse(text, strlen(text), "r.yaml", err);
+}
 
 static void refuses(const char *text, const char *with)
 {
@@ -141,12 +145,9 @@ static void reads_the_runbooks_that_are_shipped(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_stages_and_steps_in_order),
-        cmocka_unit_test(refuses_two_steps_with_one_id),
-        cmocka_unit_test(an_unknown_key_names_the_nearest),
-        cmocka_unit_test(refuses_wrong_limits),
-        cmocka_unit_test(refuses_another_format_and_a_plan),
-        cmocka_unit_test(finds_a_runbook_by_id_or_by_path),
+        cmocka_unit_test(reads_stages_and_steps_in_order),     cmocka_unit_test(refuses_two_steps_with_one_id),
+        cmocka_unit_test(an_unknown_key_names_the_nearest),    cmocka_unit_test(refuses_wrong_limits),
+        cmocka_unit_test(refuses_another_format_and_a_plan),   cmocka_unit_test(finds_a_runbook_by_id_or_by_path),
         cmocka_unit_test(reads_the_runbooks_that_are_shipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

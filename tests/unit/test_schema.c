@@ -45,8 +45,7 @@ static size_t closed_maps(const json_t *schema)
     json_t *sub;
     if (json_object_get(schema, "properties") && !json_object_get(schema, "additionalProperties"))
         fail_msg("a map of the schema takes any key");
-    json_object_foreach (json_object_get(schema, "properties"), name, sub)
-        n += closed_maps(sub);
+    json_object_foreach(json_object_get(schema, "properties"), name, sub) n += closed_maps(sub);
     if (json_is_object(json_object_get(schema, "additionalProperties")))
         n += closed_maps(json_object_get(schema, "additionalProperties"));
     return n + (json_is_false(json_object_get(schema, "additionalProperties")) ? 1 : 0);

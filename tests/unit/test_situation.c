@@ -283,9 +283,12 @@ static void the_state_before_anything_is_new(void **state)
 static void the_state_of_a_run_that_stopped_is_told_by_its_status(void **state)
 {
     (void)state;
-    static const struct { int status; const char *word; } cases[] = {
-        { 0, "waiting" }, { 1, "failed" }, { 3, "waiting" }, { 5, "blocked" }, { 6, "failed" }, { 9, "failed" }, { 130, "interrupted" },
-        { 143, "interrupted" },
+    static const struct {
+        int status;
+        const char *word;
+    } cases[] = {
+        {0, "waiting"}, {1, "failed"}, {3, "waiting"},       {5, "blocked"},
+        {6, "failed"},  {9, "failed"}, {130, "interrupted"}, {143, "interrupted"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct record r = record_new();

@@ -93,7 +93,8 @@ static void plan(struct server *s, const char *hosts, const char *shell, const c
 {
     struct cm_err *err = NULL;
     char *text = cm_fmt("source: {hosts: %s, shell: %s, become: [], config: %s/rstudio-connect.gcfg}\n"
-                        "target: {context: c, namespace: ns, release: rel, values: [values.yaml]}\n%s", hosts, shell, s->dir, more);
+                        "target: {context: c, namespace: ns, release: rel, values: [values.yaml]}\n%s",
+                        hosts, shell, s->dir, more);
     put(s, "plan.yaml", text, 0600);
     free(text);
     char *path = cm_path_join(s->dir, "plan.yaml");
@@ -147,7 +148,8 @@ static void takes_connects_own_defaults_for_what_is_not_set(void **state)
 static void reads_the_migration_file_behind_the_main_one(void **state)
 {
     struct server *s = *state;
-    put(s, "rstudio-connect.gcfg", "[Server]\nDataDir = /data/connect/\nAddress = https://old\n[Database]\nProvider = Postgres\n", 0600);
+    put(s, "rstudio-connect.gcfg", "[Server]\nDataDir = /data/connect/\nAddress = https://old\n[Database]\nProvider = Postgres\n",
+        0600);
     put(s, "rstudio-connect-migration.gcfg", "[server]\naddress = https://connect.example.com\n", 0600);
     plan(s, "[a]", HERE, "");
 
@@ -163,7 +165,9 @@ static void reads_the_migration_file_behind_the_main_one(void **state)
 static void is_not_misled_by_what_stands_in_a_file_or_by_a_banner(void **state)
 {
     struct server *s = *state;
-    put(s, "rstudio-connect.gcfg", "#\n# a multi-line\n[Server]\nAddress = https://connect.example.com\nLoggedInWarning = \\\n@@ end 0\n[Database]\nProvider = Postgres", 0600);
+    put(s, "rstudio-connect.gcfg",
+        "#\n# a multi-line\n[Server]\nAddress = https://connect.example.com\nLoggedInWarning = \\\n@@ end 0\n[Database]\nProvider = Postgres",
+        0600);
     put(s, "noisy", "#!/bin/sh\necho 'Welcome to this server'\necho '@@ not a part'\nsh -c \"$1\"\n", 0700);
     plan(s, "[a]", "[noisy]", "");
 
@@ -176,10 +180,13 @@ static void is_not_misled_by_what_stands_in_a_file_or_by_a_banner(void **state)
 static void variables_of_the_unit_win_over_the_file(void **state)
 {
     struct server *s = *state;
-    put(s, "rstudio-connect.gcfg", "[Database]\nProvider = Postgres\n[Postgres]\nURL = postgres://connect@db.example.com/connect\n", 0600);
+    put(s, "rstudio-connect.gcfg", "[Database]\nProvider = Postgres\n[Postgres]\nURL = postgres://connect@db.example.com/connect\n",
+        0600);
     put(s, "environment", "# comment\nHTTPS_PROXY=\"http://proxy:3128\"\nCONNECT_POSTGRES_PASSWORD='from a file'\n", 0600);
-    char *script = cm_fmt("#!/bin/sh\necho \"Environment=CONNECT_POSTGRES_PASSWORD=plain \\\"NAME=with blank\\\" \\$'OTHER=it\\\\'s'\"\n"
-                          "echo 'EnvironmentFiles=%s/environment (ignore_errors=no)'\n", s->dir);
+    char *script =
+        cm_fmt("#!/bin/sh\necho \"Environment=CONNECT_POSTGRES_PASSWORD=plain \\\"NAME=with blank\\\" \\$'OTHER=it\\\\'s'\"\n"
+               "echo 'EnvironmentFiles=%s/environment (ignore_errors=no)'\n",
+               s->dir);
     put(s, "systemctl", script, 0700);
     free(script);
     plan(s, "[a]", HERE, "");
@@ -198,8 +205,10 @@ static void variables_of_the_unit_win_over_the_file(void **state)
 static void a_password_of_its_own_belongs_to_the_url(void **state)
 {
     struct server *s = *state;
-    put(s, "rstudio-connect.gcfg", "[Postgres]\nURL = postgres://connect@db.example.com/connect\nPassword = \"a;b\"\n"
-                                   "InstrumentationURL = postgres://connect@db.example.com/metrics\n", 0600);
+    put(s, "rstudio-connect.gcfg",
+        "[Postgres]\nURL = postgres://connect@db.example.com/connect\nPassword = \"a;b\"\n"
+        "InstrumentationURL = postgres://connect@db.example.com/metrics\n",
+        0600);
     plan(s, "[a]", HERE, "");
 
     const struct cm_source *source = read_it(s);
@@ -212,8 +221,10 @@ static void a_password_of_its_own_belongs_to_the_url(void **state)
 static void a_password_in_the_url_stays(void **state)
 {
     struct server *s = *state;
-    put(s, "rstudio-connect.gcfg", "[Postgres]\nURL = \"postgres://connect:in%20url@db.example.com/connect\"\nPassword = other\n"
-                                   "InstrumentationURL = postgres://metrics@db.example.com/metrics\n", 0600);
+    put(s, "rstudio-connect.gcfg",
+        "[Postgres]\nURL = \"postgres://connect:in%20url@db.example.com/connect\"\nPassword = other\n"
+        "InstrumentationURL = postgres://metrics@db.example.com/metrics\n",
+        0600);
     plan(s, "[a]", HERE, "");
 
     const struct cm_source *source = read_it(s);
@@ -318,8 +329,10 @@ static void the_plans_way_to_the_database_is_taken_for_its_own_server_only(void 
     struct cm_err *err = NULL;
     struct cm_pg_target core, metrics;
     bool none = true;
-    put(s, "rstudio-connect.gcfg", "[Postgres]\nURL = postgres://connect:a1b2c3d4@db.example.com/connect\n"
-                                   "InstrumentationURL = postgres://connect:a1b2c3d4@metrics.example.com/metrics\n", 0600);
+    put(s, "rstudio-connect.gcfg",
+        "[Postgres]\nURL = postgres://connect:a1b2c3d4@db.example.com/connect\n"
+        "InstrumentationURL = postgres://connect:a1b2c3d4@metrics.example.com/metrics\n",
+        0600);
     put(s, "password", "of the plan\n", 0600);
     plan(s, "[a]", HERE, "database: {hostaddr: 127.0.0.1, port: 6000, password: {file: password}}\n");
 
@@ -352,12 +365,14 @@ static void without_a_url_there_is_no_database(void **state)
 static void the_old_server_is_asked_where_it_listens(void **state)
 {
     struct server *s = *state;
-    static const struct { const char *file, *hosts, *want; } cases[] = {
-        { "[Server]\n", "[connect1]", "http://connect1:3939" },
-        { "[HTTP]\nListen = :80\n", "[ann@connect1]", "http://connect1:80" },
-        { "[HTTP]\nListen = \"[::]:8080\"\n", "[connect1]", "http://connect1:8080" },
-        { "[HTTPS]\nListen = :443\n", "[connect1]", "https://connect1:443" },
-        { "[HTTPS]\nListen = :443\n[HTTP]\nListen = 0.0.0.0:3939\n", "[connect1]", "http://connect1:3939" },
+    static const struct {
+        const char *file, *hosts, *want;
+    } cases[] = {
+        {"[Server]\n", "[connect1]", "http://connect1:3939"},
+        {"[HTTP]\nListen = :80\n", "[ann@connect1]", "http://connect1:80"},
+        {"[HTTP]\nListen = \"[::]:8080\"\n", "[connect1]", "http://connect1:8080"},
+        {"[HTTPS]\nListen = :443\n", "[connect1]", "https://connect1:443"},
+        {"[HTTPS]\nListen = :443\n[HTTP]\nListen = 0.0.0.0:3939\n", "[connect1]", "http://connect1:3939"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct cm_err *err = NULL;
@@ -393,7 +408,8 @@ static void parts_are_taken_by_their_length(void **state)
 {
     (void)state;
     static const char out[] = "motd\n@@ a 5\n1\n@@ \n@@ b 0\n\n@@ c 3\nxyz\n@@ d 99\nshort\n";
-    char *a = cm_part_text(out, sizeof out - 1, "a"), *b = cm_part_text(out, sizeof out - 1, "b"), *c = cm_part_text(out, sizeof out - 1, "c");
+    char *a = cm_part_text(out, sizeof out - 1, "a"), *b = cm_part_text(out, sizeof out - 1, "b"),
+         *c = cm_part_text(out, sizeof out - 1, "c");
 
     assert_string_equal(a, "1\n@@ ");
     assert_string_equal(b, "");
@@ -407,9 +423,14 @@ static void parts_are_taken_by_their_length(void **state)
 static void the_host_of_a_url_is_bare(void **state)
 {
     (void)state;
-    static const struct { const char *url, *want; } cases[] = {
-        { "https://Connect.Example.com:3939/path", "connect.example.com" }, { "postgres://a:b@db/x", "db" }, { "http://[fd00::1]:80/", "fd00::1" },
-        { "connect.example.com", "connect.example.com" }, { "https://user@host?x=@y", "host" },
+    static const struct {
+        const char *url, *want;
+    } cases[] = {
+        {"https://Connect.Example.com:3939/path", "connect.example.com"},
+        {"postgres://a:b@db/x", "db"},
+        {"http://[fd00::1]:80/", "fd00::1"},
+        {"connect.example.com", "connect.example.com"},
+        {"https://user@host?x=@y", "host"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *host = cm_look_url_host(cases[i].url);

@@ -28,14 +28,25 @@ static void assert_keys(const json_t *object, const char *const *names)
 static void has_exactly_the_members_of_the_contract(void **state)
 {
     (void)state;
-    static const char *const top[] = { "run_id", "plan", "state", "stages", "ledger", "gate", "findings", "next_steps", "content",
-                                       "downtime_seconds", "users_out_seconds", NULL };
-    static const char *const stage[] = { "id", "title", "state", "steps", NULL };
-    static const char *const step[] = { "id", "action", "kind", "by", "state", "started", "ended", "seconds", "attempts", "message", NULL };
-    static const char *const entry[] = { "effect", "key", "class", "state", NULL };
-    static const char *const finding[] = { "id", "verdict", "seen", "remedy", NULL };
-    static const char *const next[] = { "command", "does", NULL };
-    static const char *const content[] = { "selected", "built", "failed", "skipped", "gone", NULL };
+    static const char *const top[] = {"run_id",
+                                      "plan",
+                                      "state",
+                                      "stages",
+                                      "ledger",
+                                      "gate",
+                                      "findings",
+                                      "next_steps",
+                                      "content",
+                                      "downtime_seconds",
+                                      "users_out_seconds",
+                                      NULL};
+    static const char *const stage[] = {"id", "title", "state", "steps", NULL};
+    static const char *const step[] = {"id",    "action",  "kind",     "by",      "state", "started",
+                                       "ended", "seconds", "attempts", "message", NULL};
+    static const char *const entry[] = {"effect", "key", "class", "state", NULL};
+    static const char *const finding[] = {"id", "verdict", "seen", "remedy", NULL};
+    static const char *const next[] = {"command", "does", NULL};
+    static const char *const content[] = {"selected", "built", "failed", "skipped", "gone", NULL};
     struct record r = record_new();
     until_verified(&r);
     say(&r, "{'type':'finding','step':'storage.check','id':'storage.x','verdict':'warning','seen':'s'}");
@@ -127,13 +138,15 @@ static void a_waiting_gate_is_named_with_the_command_that_answers_it(void **stat
     (void)state;
     struct record r = record_new();
     begin_forward(&r);
-    say(&r, "{'type':'gate.wait','gate':'gate.downtime','kind':'go','step':'gate.downtime','title':'Begin?','shown':'x','digest':'d'}");
+    say(&r,
+        "{'type':'gate.wait','gate':'gate.downtime','kind':'go','step':'gate.downtime','title':'Begin?','shown':'x','digest':'d'}");
     end_run(&r, 3);
     cm_autojson s = status_of(&r, false, 1);
     assert_string_equal(cm_json_text(s, "state", ""), "waiting");
     assert_string_equal(cm_json_text(s, "gate", ""), "gate.downtime");
     const json_t *next = json_object_get(s, "next_steps");
-    assert_string_equal(cm_json_text(json_array_get(next, 0), "command", ""), "connect-migrate-run approve prod.yaml gate.downtime");
+    assert_string_equal(cm_json_text(json_array_get(next, 0), "command", ""),
+                        "connect-migrate-run approve prod.yaml gate.downtime");
     assert_string_equal(cm_json_text(json_array_get(next, 1), "command", ""), "connect-migrate-run prod.yaml");
     record_end(&r);
 }
@@ -158,7 +171,8 @@ static char *commands(const struct record *r, const char *plan)
     char *all = cm_strdup("");
     size_t i;
     json_t *n;
-    json_array_foreach(next, i, n) {
+    json_array_foreach(next, i, n)
+    {
         assert_true(strlen(cm_json_text(n, "does", "")) > 10);
         const char *command = cm_json_text(n, "command", "");
         assert_int_equal(strncmp(command, "connect-migrate-run ", 20), 0);

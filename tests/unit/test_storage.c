@@ -8,7 +8,7 @@
 #include "actions/volume.h"
 #include "adapters/storage.h"
 
-static const char *const kinds[] = { [CM_MOUNT_NETWORK] = "network", [CM_MOUNT_LOCAL] = "local", [CM_MOUNT_UNKNOWN] = "unknown" };
+static const char *const kinds[] = {[CM_MOUNT_NETWORK] = "network", [CM_MOUNT_LOCAL] = "local", [CM_MOUNT_UNKNOWN] = "unknown"};
 
 static void check_mount(const struct data_file *f, const struct cm_mount *m)
 {
@@ -68,8 +68,12 @@ static void judges_mountinfo_of_every_known_file_system(void **state)
 static void refuses_findmnt_that_is_no_json_or_names_nothing(void **state)
 {
     (void)state;
-    static const char *const texts[] = { "", "findmnt: not found", "{}", "{\"filesystems\":[]}", "{\"filesystems\":[{\"target\":\"/\"}]}",
-                                         "{\"filesystems\":[{\"target\":null,\"fstype\":\"ext4\"}]}" };
+    static const char *const texts[] = {"",
+                                        "findmnt: not found",
+                                        "{}",
+                                        "{\"filesystems\":[]}",
+                                        "{\"filesystems\":[{\"target\":\"/\"}]}",
+                                        "{\"filesystems\":[{\"target\":null,\"fstype\":\"ext4\"}]}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct cm_mount m;
         struct cm_err *err = NULL;
@@ -97,7 +101,7 @@ static void refuses_mountinfo_without_a_line_for_the_path(void **state)
 static void finds_an_option_by_its_whole_name(void **state)
 {
     (void)state;
-    struct cm_mount m = { .options = cm_strdup("rw,softreval,vers=4.2,nosoft") };
+    struct cm_mount m = {.options = cm_strdup("rw,softreval,vers=4.2,nosoft")};
     char *vers = cm_mount_option(&m, "vers");
 
     assert_string_equal(vers, "4.2");
@@ -115,32 +119,53 @@ struct volume_case {
 };
 
 #define NFS_PV(server, path) "{\"spec\":{\"nfs\":{\"server\":\"" server "\",\"path\":\"" path "\"}}}"
-#define CSI_PV(driver, handle, attributes) \
+#define CSI_PV(driver, handle, attributes)                                                                                         \
     "{\"spec\":{\"csi\":{\"driver\":\"" driver "\",\"volumeHandle\":\"" handle "\",\"volumeAttributes\":{" attributes "}}}}"
 
 static const struct volume_case cases[] = {
-    { "the same export", "nfs.example.com:/export/connect", "nfs4", NFS_PV("nfs.example.com", "/export/connect"), "", NULL, CM_VOLUME_SAME },
-    { "case, dots and slashes", "NFS.example.com.:/export//connect/", "nfs4", NFS_PV("nfs.example.com", "/export/connect"), "", NULL, CM_VOLUME_SAME },
-    { "DataDir below the mount", "nfs.example.com:/export", "nfs4", NFS_PV("nfs.example.com", "/export/connect"), "connect", NULL, CM_VOLUME_SAME },
-    { "subPath of the values", "nfs.example.com:/export/connect", "nfs4", NFS_PV("nfs.example.com", "/export"), "", "connect", CM_VOLUME_SAME },
-    { "another folder", "nfs.example.com:/export/connect", "nfs4", NFS_PV("nfs.example.com", "/export/other"), "", NULL, CM_VOLUME_UNSURE },
-    { "a parent without subPath", "nfs.example.com:/export/connect", "nfs4", NFS_PV("nfs.example.com", "/export"), "", NULL, CM_VOLUME_UNSURE },
-    { "an alias of the server", "nfs.example.com:/export/connect", "nfs4", NFS_PV("10.0.0.20", "/export/connect"), "", NULL, CM_VOLUME_UNSURE },
-    { "nfs.csi", "nfs.example.com:/export/connect", "nfs4", CSI_PV("nfs.csi.k8s.io", "h", "\"server\":\"nfs.example.com\",\"share\":\"/export\",\"subDir\":\"connect\""), "", NULL, CM_VOLUME_SAME },
-    { "EFS by its id", "fs-0abc.efs.eu-west-1.amazonaws.com:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc", ""), "", NULL, CM_VOLUME_SAME },
-    { "EFS in a zone", "eu-west-1a.fs-0abc.efs.eu-west-1.amazonaws.com:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc", ""), "", NULL, CM_VOLUME_SAME },
-    { "EFS folder", "fs-0abc.efs.eu-west-1.amazonaws.com:/connect", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc:/connect", ""), "", NULL, CM_VOLUME_SAME },
-    { "another EFS", "fs-0abc.efs.eu-west-1.amazonaws.com:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abd", ""), "", NULL, CM_VOLUME_UNSURE },
-    { "EFS with a longer id", "fs-0abcd.efs.eu-west-1.amazonaws.com:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc", ""), "", NULL, CM_VOLUME_UNSURE },
-    { "EFS over TLS", "127.0.0.1:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc", ""), "", NULL, CM_VOLUME_UNSURE },
-    { "EFS access point", "fs-0abc.efs.eu-west-1.amazonaws.com:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc::fsap-0123", ""), "", NULL, CM_VOLUME_UNSURE },
-    { "SMB", "//files.example.com/share/connect", "cifs", CSI_PV("smb.csi.k8s.io", "h", "\"source\":\"//files.example.com/share/connect\""), "", NULL, CM_VOLUME_SAME },
-    { "FSx for Lustre", "fs-01.fsx.eu-west-1.amazonaws.com@tcp:/abcd", "lustre", CSI_PV("fsx.csi.aws.com", "fs-01", "\"dnsname\":\"fs-01.fsx.eu-west-1.amazonaws.com\",\"mountname\":\"abcd\""), "", NULL, CM_VOLUME_SAME },
-    { "a CSI driver that says nothing", "nfs.example.com:/export", "nfs4", CSI_PV("new.example.com", "vol-1", ""), "", NULL, CM_VOLUME_UNSURE },
-    { "a folder of the cluster's machine", "nfs.example.com:/export", "nfs4", "{\"spec\":{\"hostPath\":{\"path\":\"/mnt/connect\"}}}", "", NULL, CM_VOLUME_UNSURE },
-    { "an EBS disk", "nfs.example.com:/export", "nfs4", CSI_PV("ebs.csi.aws.com", "vol-1", ""), "", NULL, CM_VOLUME_OTHER },
-    { "an in-tree disk", "nfs.example.com:/export", "nfs4", "{\"spec\":{\"gcePersistentDisk\":{\"pdName\":\"d\"}}}", "", NULL, CM_VOLUME_OTHER },
-    { "a volume without a source", "nfs.example.com:/export", "nfs4", "{\"spec\":{}}", "", NULL, CM_VOLUME_UNSURE },
+    {"the same export", "nfs.example.com:/export/connect", "nfs4", NFS_PV("nfs.example.com", "/export/connect"), "", NULL,
+     CM_VOLUME_SAME},
+    {"case, dots and slashes", "NFS.example.com.:/export//connect/", "nfs4", NFS_PV("nfs.example.com", "/export/connect"), "", NULL,
+     CM_VOLUME_SAME},
+    {"DataDir below the mount", "nfs.example.com:/export", "nfs4", NFS_PV("nfs.example.com", "/export/connect"), "connect", NULL,
+     CM_VOLUME_SAME},
+    {"subPath of the values", "nfs.example.com:/export/connect", "nfs4", NFS_PV("nfs.example.com", "/export"), "", "connect",
+     CM_VOLUME_SAME},
+    {"another folder", "nfs.example.com:/export/connect", "nfs4", NFS_PV("nfs.example.com", "/export/other"), "", NULL,
+     CM_VOLUME_UNSURE},
+    {"a parent without subPath", "nfs.example.com:/export/connect", "nfs4", NFS_PV("nfs.example.com", "/export"), "", NULL,
+     CM_VOLUME_UNSURE},
+    {"an alias of the server", "nfs.example.com:/export/connect", "nfs4", NFS_PV("10.0.0.20", "/export/connect"), "", NULL,
+     CM_VOLUME_UNSURE},
+    {"nfs.csi", "nfs.example.com:/export/connect", "nfs4",
+     CSI_PV("nfs.csi.k8s.io", "h", "\"server\":\"nfs.example.com\",\"share\":\"/export\",\"subDir\":\"connect\""), "", NULL,
+     CM_VOLUME_SAME},
+    {"EFS by its id", "fs-0abc.efs.eu-west-1.amazonaws.com:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc", ""), "", NULL,
+     CM_VOLUME_SAME},
+    {"EFS in a zone", "eu-west-1a.fs-0abc.efs.eu-west-1.amazonaws.com:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc", ""), "",
+     NULL, CM_VOLUME_SAME},
+    {"EFS folder", "fs-0abc.efs.eu-west-1.amazonaws.com:/connect", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc:/connect", ""), "",
+     NULL, CM_VOLUME_SAME},
+    {"another EFS", "fs-0abc.efs.eu-west-1.amazonaws.com:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abd", ""), "", NULL,
+     CM_VOLUME_UNSURE},
+    {"EFS with a longer id", "fs-0abcd.efs.eu-west-1.amazonaws.com:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc", ""), "", NULL,
+     CM_VOLUME_UNSURE},
+    {"EFS over TLS", "127.0.0.1:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc", ""), "", NULL, CM_VOLUME_UNSURE},
+    {"EFS access point", "fs-0abc.efs.eu-west-1.amazonaws.com:/", "nfs4", CSI_PV("efs.csi.aws.com", "fs-0abc::fsap-0123", ""), "",
+     NULL, CM_VOLUME_UNSURE},
+    {"SMB", "//files.example.com/share/connect", "cifs",
+     CSI_PV("smb.csi.k8s.io", "h", "\"source\":\"//files.example.com/share/connect\""), "", NULL, CM_VOLUME_SAME},
+    {"FSx for Lustre", "fs-01.fsx.eu-west-1.amazonaws.com@tcp:/abcd", "lustre",
+     CSI_PV("fsx.csi.aws.com", "fs-01", "\"dnsname\":\"fs-01.fsx.eu-west-1.amazonaws.com\",\"mountname\":\"abcd\""), "", NULL,
+     CM_VOLUME_SAME},
+    {"a CSI driver that says nothing", "nfs.example.com:/export", "nfs4", CSI_PV("new.example.com", "vol-1", ""), "", NULL,
+     CM_VOLUME_UNSURE},
+    {"a folder of the cluster's machine", "nfs.example.com:/export", "nfs4",
+     "{\"spec\":{\"hostPath\":{\"path\":\"/mnt/connect\"}}}", "", NULL, CM_VOLUME_UNSURE},
+    {"an EBS disk", "nfs.example.com:/export", "nfs4", CSI_PV("ebs.csi.aws.com", "vol-1", ""), "", NULL, CM_VOLUME_OTHER},
+    {"an in-tree disk", "nfs.example.com:/export", "nfs4", "{\"spec\":{\"gcePersistentDisk\":{\"pdName\":\"d\"}}}", "", NULL,
+     CM_VOLUME_OTHER},
+    {"a volume without a source", "nfs.example.com:/export", "nfs4", "{\"spec\":{}}", "", NULL, CM_VOLUME_UNSURE},
 };
 
 static void tells_a_volume_that_is_the_same_folder(void **state)
@@ -151,7 +176,8 @@ static void tells_a_volume_that_is_the_same_folder(void **state)
         struct cm_mount m;
         struct cm_volume_view v;
         struct cm_err *err = NULL;
-        char *text = cm_fmt("{\"filesystems\":[{\"target\":\"/d\",\"source\":\"%s\",\"fstype\":\"%s\",\"options\":\"rw\"}]}", c->mount_source, c->fstype);
+        char *text = cm_fmt("{\"filesystems\":[{\"target\":\"/d\",\"source\":\"%s\",\"fstype\":\"%s\",\"options\":\"rw\"}]}",
+                            c->mount_source, c->fstype);
         json_t *pv = json_loads(c->pv, 0, NULL);
         assert_non_null(pv);
         assert_int_equal(cm_mount_from_findmnt(text, strlen(text), &m, &err), 0);

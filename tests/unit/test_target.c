@@ -21,7 +21,9 @@ static int end(void **state)
 static void the_name_follows_the_charts_rule(void **state)
 {
     (void)state;
-    static const struct { const char *release, *full, *name, *want; } rows[] = {
+    static const struct {
+        const char *release, *full, *name, *want;
+    } rows[] = {
         {"rstudio-connect-prod", NULL, NULL, "rstudio-connect-prod"},
         {"connect", NULL, NULL, "connect-rstudio-connect"},
         {"connect", "", "", "connect-rstudio-connect"},
@@ -29,10 +31,12 @@ static void the_name_follows_the_charts_rule(void **state)
         {"connect", NULL, "pct", "connect-pct"},
         {"my-pct-x", NULL, "pct", "my-pct-x"},
         {"connect", "given-", "pct", "given"},
-        {"a23456789-b23456789-c23456789-d23456789-e234", NULL, NULL, "a23456789-b23456789-c23456789-d23456789-e234-rstudio-connect"},
-        {"a23456789-b23456789-c23456789-d23456789-e23456789-f2", NULL, NULL, "a23456789-b23456789-c23456789-d23456789-e23456789-f2-rstudio-co"},
-        {"a23456789-b23456789-c23456789-d23456789-e23456789-", "a23456789-b23456789-c23456789-d23456789-e23456789-f2345678901-3-x", NULL,
-         "a23456789-b23456789-c23456789-d23456789-e23456789-f2345678901-3"},
+        {"a23456789-b23456789-c23456789-d23456789-e234", NULL, NULL,
+         "a23456789-b23456789-c23456789-d23456789-e234-rstudio-connect"},
+        {"a23456789-b23456789-c23456789-d23456789-e23456789-f2", NULL, NULL,
+         "a23456789-b23456789-c23456789-d23456789-e23456789-f2-rstudio-co"},
+        {"a23456789-b23456789-c23456789-d23456789-e23456789-", "a23456789-b23456789-c23456789-d23456789-e23456789-f2345678901-3-x",
+         NULL, "a23456789-b23456789-c23456789-d23456789-e23456789-f2345678901-3"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         cm_autofree char *is = cm_target_name(rows[i].release, rows[i].full, rows[i].name);
@@ -91,9 +95,11 @@ static void the_oldest_living_pod_counts(void **state)
     int64_t at = 0;
     scene_plan(st, "{hosts: [a]}", "");
     scene_tool(st, "kubectl", "cat $DIR/pods");
-    scene_put(st, "pods", "{\"items\":[{\"metadata\":{\"creationTimestamp\":\"2026-01-01T00:00:00Z\"},\"status\":{\"phase\":\"Failed\"}},"
-                          "{\"metadata\":{\"creationTimestamp\":\"1970-01-01T00:00:09Z\"},\"status\":{\"phase\":\"Running\"}},"
-                          "{\"metadata\":{\"creationTimestamp\":\"1970-01-01T00:00:05Z\"},\"status\":{\"phase\":\"Pending\"}}]}", 0600);
+    scene_put(st, "pods",
+              "{\"items\":[{\"metadata\":{\"creationTimestamp\":\"2026-01-01T00:00:00Z\"},\"status\":{\"phase\":\"Failed\"}},"
+              "{\"metadata\":{\"creationTimestamp\":\"1970-01-01T00:00:09Z\"},\"status\":{\"phase\":\"Running\"}},"
+              "{\"metadata\":{\"creationTimestamp\":\"1970-01-01T00:00:05Z\"},\"status\":{\"phase\":\"Pending\"}}]}",
+              0600);
 
     assert_int_equal(cm_target_first_pod(st, &at, NULL), 0);
 
@@ -103,10 +109,14 @@ static void the_oldest_living_pod_counts(void **state)
 static void a_container_is_stuck_only_when_it_lasts(void **state)
 {
     (void)state;
-    cm_autojson pods = json_loads("[{\"metadata\":{\"name\":\"p\"},\"status\":{\"containerStatuses\":[{\"name\":\"connect\",\"state\":{\"waiting\":"
-                                  "{\"reason\":\"ImagePullBackOff\"}}}]}}]", 0, NULL);
-    cm_autojson fine = json_loads("[{\"metadata\":{\"name\":\"p\"},\"status\":{\"containerStatuses\":[{\"name\":\"connect\",\"state\":{\"waiting\":"
-                                  "{\"reason\":\"ContainerCreating\"}}}]}}]", 0, NULL);
+    cm_autojson pods = json_loads(
+        "[{\"metadata\":{\"name\":\"p\"},\"status\":{\"containerStatuses\":[{\"name\":\"connect\",\"state\":{\"waiting\":"
+        "{\"reason\":\"ImagePullBackOff\"}}}]}}]",
+        0, NULL);
+    cm_autojson fine = json_loads(
+        "[{\"metadata\":{\"name\":\"p\"},\"status\":{\"containerStatuses\":[{\"name\":\"connect\",\"state\":{\"waiting\":"
+        "{\"reason\":\"ContainerCreating\"}}}]}}]",
+        0, NULL);
     int64_t since = 0;
 
     assert_null(cm_target_stuck(pods, 1000, 500, &since));
@@ -121,10 +131,14 @@ static void the_diagnosis_names_the_likely_cause_first(void **state)
 {
     struct cm_step *st = *state;
     scene_plan(st, "{hosts: [a]}", "");
-    scene_put(st, "pods", "{\"items\":[{\"metadata\":{\"name\":\"connect-x\"},\"status\":{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":"
-                          "\"connect\",\"restartCount\":3,\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\"}}}]}}]}", 0600);
-    scene_tool(st, "kubectl", "case \"$*\" in *'get pods'*) cat $DIR/pods;; *logs*) echo 'Error: Secret key mismatch between database and file';; "
-                              "*) echo '{\"items\":[]}';; esac");
+    scene_put(
+        st, "pods",
+        "{\"items\":[{\"metadata\":{\"name\":\"connect-x\"},\"status\":{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":"
+        "\"connect\",\"restartCount\":3,\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\"}}}]}}]}",
+        0600);
+    scene_tool(st, "kubectl",
+               "case \"$*\" in *'get pods'*) cat $DIR/pods;; *logs*) echo 'Error: Secret key mismatch between database and file';; "
+               "*) echo '{\"items\":[]}';; esac");
 
     cm_autofree char *text = cm_target_diagnosis(st);
 
@@ -173,16 +187,11 @@ static int begin_planned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        P(the_name_follows_the_charts_rule),
-        P(a_cut_name_does_not_end_in_a_dash),
-        P(maps_merge_and_the_rest_replaces),
-        T(names_come_from_the_merged_files),
-        T(without_a_name_the_claim_is_the_charts),
-        T(the_oldest_living_pod_counts),
-        P(a_container_is_stuck_only_when_it_lasts),
-        T(the_diagnosis_names_the_likely_cause_first),
-        T(a_diagnosis_without_a_cluster_says_so),
-        T(the_configuration_in_force_is_the_config_maps),
+        P(the_name_follows_the_charts_rule),        P(a_cut_name_does_not_end_in_a_dash),
+        P(maps_merge_and_the_rest_replaces),        T(names_come_from_the_merged_files),
+        T(without_a_name_the_claim_is_the_charts),  T(the_oldest_living_pod_counts),
+        P(a_container_is_stuck_only_when_it_lasts), T(the_diagnosis_names_the_likely_cause_first),
+        T(a_diagnosis_without_a_cluster_says_so),   T(the_configuration_in_force_is_the_config_maps),
     };
     cm_mem_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,8 +20,7 @@
 
 /* ---- errors ---- */
 
-static void
-keeps_the_first_cause_and_wraps_it(void **state)
+static void keeps_the_first_cause_and_wraps_it(void **state)
 {
     (void)state;
     cm_autoerr err = NULL;
@@ -33,8 +32,7 @@ keeps_the_first_cause_and_wraps_it(void **state)
     assert_false(cm_err_is_passing(err));
 }
 
-static void
-only_a_passing_error_is_passing(void **state)
+static void only_a_passing_error_is_passing(void **state)
 {
     (void)state;
     cm_autoerr err = NULL;
@@ -43,8 +41,7 @@ only_a_passing_error_is_passing(void **state)
     assert_int_equal(cm_err_code(err), CM_E_FAILED);
 }
 
-static void
-keeps_the_first_hint_and_collects_evidence(void **state)
+static void keeps_the_first_hint_and_collects_evidence(void **state)
 {
     (void)state;
     cm_autoerr err = NULL;
@@ -59,8 +56,7 @@ keeps_the_first_hint_and_collects_evidence(void **state)
     assert_string_equal(cm_err_evidence(err), "one\ntwo\nthree");
 }
 
-static void
-moves_an_error_only_where_none_is(void **state)
+static void moves_an_error_only_where_none_is(void **state)
 {
     (void)state;
     cm_autoerr to = NULL;
@@ -72,8 +68,7 @@ moves_an_error_only_where_none_is(void **state)
     assert_string_equal(cm_err_message(to), "a");
 }
 
-static void
-an_error_may_be_of_no_interest(void **state)
+static void an_error_may_be_of_no_interest(void **state)
 {
     (void)state;
     assert_int_equal(cm_fail(NULL, CM_E_FAILED, "x"), -1);
@@ -86,8 +81,7 @@ an_error_may_be_of_no_interest(void **state)
 
 /* ---- strings and memory ---- */
 
-static void
-a_string_stops_at_its_bound_and_says_so(void **state)
+static void a_string_stops_at_its_bound_and_says_so(void **state)
 {
     (void)state;
     cm_autostr s = CM_STR(5);
@@ -100,8 +94,7 @@ a_string_stops_at_its_bound_and_says_so(void **state)
     assert_string_equal(cm_str_text(&s), "");
 }
 
-static void
-formats_longer_than_its_first_try(void **state)
+static void formats_longer_than_its_first_try(void **state)
 {
     (void)state;
     char word[2001];
@@ -112,8 +105,7 @@ formats_longer_than_its_first_try(void **state)
     assert_int_equal(text[2001], '>');
 }
 
-static void
-takes_an_empty_string_never_null(void **state)
+static void takes_an_empty_string_never_null(void **state)
 {
     (void)state;
     struct cm_str s = CM_STR(10);
@@ -122,8 +114,7 @@ takes_an_empty_string_never_null(void **state)
     free(text);
 }
 
-static void
-grows_with_zeroed_room(void **state)
+static void grows_with_zeroed_room(void **state)
 {
     (void)state;
     size_t cap = 0;
@@ -139,8 +130,7 @@ grows_with_zeroed_room(void **state)
     free(a);
 }
 
-static void
-an_arena_gives_aligned_zeroed_memory_of_any_size(void **state)
+static void an_arena_gives_aligned_zeroed_memory_of_any_size(void **state)
 {
     (void)state;
     cm_autoarena a = cm_arena_new();
@@ -161,11 +151,10 @@ an_arena_gives_aligned_zeroed_memory_of_any_size(void **state)
 
 /* ---- text ---- */
 
-static void
-names_the_nearest_known_word_and_nothing_far(void **state)
+static void names_the_nearest_known_word_and_nothing_far(void **state)
 {
     (void)state;
-    const char *const known[] = { "namespace", "release", "values", "chart_version", NULL };
+    const char *const known[] = {"namespace", "release", "values", "chart_version", NULL};
     assert_string_equal(cm_nearest("namspace", known), "namespace");
     assert_string_equal(cm_nearest("NAMESAPCE", known), "namespace");
     assert_string_equal(cm_nearest("relaese", known), "release");
@@ -174,17 +163,15 @@ names_the_nearest_known_word_and_nothing_far(void **state)
     assert_null(cm_nearest("x", known));
 }
 
-static void
-quotes_for_a_posix_shell(void **state)
+static void quotes_for_a_posix_shell(void **state)
 {
     (void)state;
-    const char *const argv[] = { "echo", "a b", "it's", "", "$HOME;`x`", "plain-1.2/x@y", "~", NULL };
+    const char *const argv[] = {"echo", "a b", "it's", "", "$HOME;`x`", "plain-1.2/x@y", "~", NULL};
     cm_autofree char *line = cm_shell_join(argv);
     assert_string_equal(line, "echo 'a b' 'it'\\''s' '' '$HOME;`x`' plain-1.2/x@y '~'");
 }
 
-static void
-gives_the_last_lines_that_say_something(void **state)
+static void gives_the_last_lines_that_say_something(void **state)
 {
     (void)state;
     cm_autofree char *two = cm_last_lines("one\n\ntwo\r\n   \nthree\n\n", 2);
@@ -195,8 +182,7 @@ gives_the_last_lines_that_say_something(void **state)
     assert_string_equal(none, "");
 }
 
-static void
-compares_versions_by_their_numbers(void **state)
+static void compares_versions_by_their_numbers(void **state)
 {
     (void)state;
     assert_int_equal(cm_version_compare("2026.04.0", "2026.4.0"), 0);
@@ -207,8 +193,7 @@ compares_versions_by_their_numbers(void **state)
     assert_int_equal(cm_version_compare("2026.04.0-dev+123", "2026.04.0"), 0);
 }
 
-static void
-finds_a_connect_version_in_a_line(void **state)
+static void finds_a_connect_version_in_a_line(void **state)
 {
     (void)state;
     cm_autofree char *v = cm_version_find("Posit Connect v2026.04.1-17 (built 2026-04-02)");
@@ -216,21 +201,19 @@ finds_a_connect_version_in_a_line(void **state)
     assert_null(cm_version_find("10.2026.04 12345.04.1 2026.4.1"));
 }
 
-static void
-knows_valid_utf8(void **state)
+static void knows_valid_utf8(void **state)
 {
     (void)state;
     assert_true(cm_utf8_valid("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 10));
-    assert_int_equal(cm_utf8_span("ab\xc0\xaf", 4), 2);              /* overlong */
-    assert_int_equal(cm_utf8_span("\xed\xa0\x80", 3), 0);            /* a surrogate */
-    assert_int_equal(cm_utf8_span("x\xf4\x90\x80\x80", 5), 1);       /* above U+10FFFF */
-    assert_int_equal(cm_utf8_span("x\xe2\x82", 3), 1);               /* cut */
+    assert_int_equal(cm_utf8_span("ab\xc0\xaf", 4), 2);        /* overlong */
+    assert_int_equal(cm_utf8_span("\xed\xa0\x80", 3), 0);      /* a surrogate */
+    assert_int_equal(cm_utf8_span("x\xf4\x90\x80\x80", 5), 1); /* above U+10FFFF */
+    assert_int_equal(cm_utf8_span("x\xe2\x82", 3), 1);         /* cut */
 }
 
 /* ---- JSON, digests ---- */
 
-static void
-reads_json_by_dotted_path(void **state)
+static void reads_json_by_dotted_path(void **state)
 {
     (void)state;
     cm_autoerr err = NULL;
@@ -248,8 +231,7 @@ reads_json_by_dotted_path(void **state)
     assert_true(cm_json_bool(NULL, "a", true));
 }
 
-static void
-says_where_json_is_wrong(void **state)
+static void says_where_json_is_wrong(void **state)
 {
     (void)state;
     cm_autoerr err = NULL;
@@ -257,8 +239,7 @@ says_where_json_is_wrong(void **state)
     assert_true(cm_starts(cm_err_message(err), "answer:2:"));
 }
 
-static void
-canonical_json_does_not_depend_on_order(void **state)
+static void canonical_json_does_not_depend_on_order(void **state)
 {
     (void)state;
     cm_autojson a = json_pack("{s:i, s:{s:i, s:i}}", "b", 1, "a", "y", 2, "x", 3);
@@ -271,26 +252,24 @@ canonical_json_does_not_depend_on_order(void **state)
     assert_memory_equal(x, y, 32);
 }
 
-static void
-digests_are_the_known_ones(void **state)
+static void digests_are_the_known_ones(void **state)
 {
     (void)state;
     unsigned char one[32], parts[32];
     char hex[65];
     cm_sha256("abc", 3, one);
     cm_hex(one, 32, hex);
-    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");      /* FIPS 180 */
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); /* FIPS 180 */
     struct cm_sha *s = cm_sha_new();
     cm_sha_add(s, "a", 1);
     cm_sha_add(s, "bc", 2);
     cm_sha_end(s, parts);
     assert_memory_equal(one, parts, 32);
-    assert_int_equal(cm_crc32(0, "123456789", 9), 0xcbf43926);      /* the check value of CRC-32 */
+    assert_int_equal(cm_crc32(0, "123456789", 9), 0xcbf43926); /* the check value of CRC-32 */
     assert_int_equal(cm_crc32(cm_crc32(0, "1234", 4), "56789", 5), 0xcbf43926);
 }
 
-int
-main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_the_first_cause_and_wraps_it),

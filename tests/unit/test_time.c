@@ -17,8 +17,7 @@
 #include "base/time.h"
 #include "base/zone.h"
 
-static void
-assert_duration(const char *text, int64_t expected)
+static void assert_duration(const char *text, int64_t expected)
 {
     int64_t ms = -1;
     if (!cm_duration_parse(text, &ms))
@@ -26,8 +25,7 @@ assert_duration(const char *text, int64_t expected)
     assert_int_equal(ms, expected);
 }
 
-static void
-reads_durations(void **state)
+static void reads_durations(void **state)
 {
     (void)state;
     assert_duration("90s", 90000);
@@ -40,12 +38,11 @@ reads_durations(void **state)
     assert_duration("1m500ms", 60500);
 }
 
-static void
-refuses_what_is_no_duration(void **state)
+static void refuses_what_is_no_duration(void **state)
 {
     (void)state;
-    static const char *const wrong[] = { "", "-5s", "5x", "s", "5m2h", "5m5m", "5m 2s", "1.5h", "4000d", "99999999999999999999s",
-                                         "5m3", " 5s", "10mm" };
+    static const char *const wrong[] = {"",    "-5s", "5x",  "s", "5m2h", "5m5m", "5m 2s", "1.5h", "4000d", "99999999999999999999s",
+                                        "5m3", " 5s", "10mm"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         int64_t ms = 77;
         if (cm_duration_parse(wrong[i], &ms))
@@ -54,21 +51,23 @@ refuses_what_is_no_duration(void **state)
     }
 }
 
-static void
-says_durations_for_people(void **state)
+static void says_durations_for_people(void **state)
 {
     (void)state;
-    static const struct { int64_t ms; const char *text; } table[] = {
-        { 80, "80 ms" }, { 4250, "4.2 s" }, { 59990, "59.9 s" }, { 123000, "2m 03s" }, { 3723000, "1h 02m 03s" },
-        { INT64_C(93600000), "1d 02h 00m" }, { -80, "-80 ms" }, { 0, "0 ms" } };
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } table[] = {{80, "80 ms"},           {4250, "4.2 s"},
+                 {59990, "59.9 s"},       {123000, "2m 03s"},
+                 {3723000, "1h 02m 03s"}, {INT64_C(93600000), "1d 02h 00m"},
+                 {-80, "-80 ms"},         {0, "0 ms"}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         cm_autofree char *text = cm_duration_text(table[i].ms);
         assert_string_equal(text, table[i].text);
     }
 }
 
-static void
-writes_and_reads_rfc3339(void **state)
+static void writes_and_reads_rfc3339(void **state)
 {
     (void)state;
     int64_t ms;
@@ -88,8 +87,7 @@ writes_and_reads_rfc3339(void **state)
     assert_false(cm_time_parse("2026-12-05T24:00:00Z", &ms));
 }
 
-static int64_t
-in_zone(const char *text, const char *zone)
+static int64_t in_zone(const char *text, const char *zone)
 {
     int64_t ms = 0;
     struct cm_err *err = NULL;
@@ -98,16 +96,14 @@ in_zone(const char *text, const char *zone)
     return ms;
 }
 
-static int64_t
-utc(const char *text)
+static int64_t utc(const char *text)
 {
     int64_t ms = 0;
     assert_true(cm_time_parse(text, &ms));
     return ms;
 }
 
-static void
-skip_without_zones(void)
+static void skip_without_zones(void)
 {
     if (!cm_file_exists("/usr/share/zoneinfo/Europe/Berlin")) {
         print_message("no zone files here\n");
@@ -115,8 +111,7 @@ skip_without_zones(void)
     }
 }
 
-static void
-reads_a_time_in_a_zone_in_winter_and_in_summer(void **state)
+static void reads_a_time_in_a_zone_in_winter_and_in_summer(void **state)
 {
     (void)state;
     skip_without_zones();
@@ -132,8 +127,7 @@ reads_a_time_in_a_zone_in_winter_and_in_summer(void **state)
     assert_int_equal(in_zone("1985-07-05 22:00", "Europe/Berlin"), utc("1985-07-05T20:00:00Z"));
 }
 
-static void
-refuses_a_time_that_the_clocks_jump_over_and_takes_the_first_of_two(void **state)
+static void refuses_a_time_that_the_clocks_jump_over_and_takes_the_first_of_two(void **state)
 {
     (void)state;
     skip_without_zones();
@@ -145,8 +139,7 @@ refuses_a_time_that_the_clocks_jump_over_and_takes_the_first_of_two(void **state
     assert_int_equal(in_zone("2026-10-25 03:00", "Europe/Berlin"), utc("2026-10-25T02:00:00Z"));
 }
 
-static void
-names_an_unknown_zone_and_a_wrong_time(void **state)
+static void names_an_unknown_zone_and_a_wrong_time(void **state)
 {
     (void)state;
     int64_t ms;
@@ -160,8 +153,7 @@ names_an_unknown_zone_and_a_wrong_time(void **state)
     assert_int_equal(cm_time_in_zone("2026-12-05 22:00", "../../etc/passwd", &ms, NULL), -1);
 }
 
-static void
-says_a_time_for_people_with_its_zone(void **state)
+static void says_a_time_for_people_with_its_zone(void **state)
 {
     (void)state;
     skip_without_zones();
@@ -172,13 +164,13 @@ says_a_time_for_people_with_its_zone(void **state)
 }
 
 /* The C library reads the same files: it is the oracle. */
-static void
-agrees_with_the_c_library(void **state)
+static void agrees_with_the_c_library(void **state)
 {
     (void)state;
     skip_without_zones();
-    static const char *const zones[] = { "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu",
-                                         "America/Sao_Paulo", "Africa/Casablanca", "Pacific/Apia", "Europe/Dublin", "UTC" };
+    static const char *const zones[] = {"Europe/Berlin",  "America/New_York",  "Australia/Lord_Howe",
+                                        "Asia/Kathmandu", "America/Sao_Paulo", "Africa/Casablanca",
+                                        "Pacific/Apia",   "Europe/Dublin",     "UTC"};
     for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
         setenv("TZ", zones[i], 1);
         tzset();
@@ -201,8 +193,7 @@ agrees_with_the_c_library(void **state)
     tzset();
 }
 
-static void
-takes_a_posix_rule_as_the_local_zone(void **state)
+static void takes_a_posix_rule_as_the_local_zone(void **state)
 {
     (void)state;
     setenv("TZ", "XST-2XDT,M3.5.0/3,M10.5.0/4", 1);
@@ -212,8 +203,7 @@ takes_a_posix_rule_as_the_local_zone(void **state)
     assert_int_equal(summer, utc("2026-06-10T09:00:00Z"));
 }
 
-int
-main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_durations),

@@ -55,7 +55,7 @@ static char *rendered_gcfg(const char *yaml)
 
 static void prints_booleans_of_yaml_1_1_as_words(void **state)
 {
-    static const char *const yes[] = { "true", "yes", "on", "y", "True" }, *const no[] = { "false", "no", "off", "n", "False" };
+    static const char *const yes[] = {"true", "yes", "on", "y", "True"}, *const no[] = {"false", "no", "off", "n", "False"};
     (void)state;
     for (size_t i = 0; i < 5; i++) {
         assert_prints(yes[i], "true");
@@ -68,11 +68,34 @@ static void prints_booleans_of_yaml_1_1_as_words(void **state)
 static void prints_numbers_as_go_prints_doubles(void **state)
 {
     static const char *const table[][2] = {
-        { "0", "0" }, { "5", "5" }, { "123456", "123456" }, { "100000", "100000" }, { "999999", "999999" }, { "1000000", "1e+06" },
-        { "1234567", "1.234567e+06" }, { "10485760", "1.048576e+07" }, { "20971520", "2.097152e+07" }, { "21474836480", "2.147483648e+10" },
-        { "12345678901234567890", "1.2345678901234567e+19" }, { "-1000000", "-1e+06" }, { "-12", "-12" }, { "999999.5", "999999.5" },
-        { "1234567.5", "1.2345675e+06" }, { "5.0", "5" }, { "3.10", "3.1" }, { "100.0", "100" }, { "0.00001", "1e-05" }, { "0.00012", "0.00012" },
-        { "0.5", "0.5" }, { "0644", "420" }, { "0o17", "15" }, { "0x1F", "31" }, { "0b11", "3" }, { "1_000", "1000" }, { "+5", "5" }, { "08", "8" },
+        {"0", "0"},
+        {"5", "5"},
+        {"123456", "123456"},
+        {"100000", "100000"},
+        {"999999", "999999"},
+        {"1000000", "1e+06"},
+        {"1234567", "1.234567e+06"},
+        {"10485760", "1.048576e+07"},
+        {"20971520", "2.097152e+07"},
+        {"21474836480", "2.147483648e+10"},
+        {"12345678901234567890", "1.2345678901234567e+19"},
+        {"-1000000", "-1e+06"},
+        {"-12", "-12"},
+        {"999999.5", "999999.5"},
+        {"1234567.5", "1.2345675e+06"},
+        {"5.0", "5"},
+        {"3.10", "3.1"},
+        {"100.0", "100"},
+        {"0.00001", "1e-05"},
+        {"0.00012", "0.00012"},
+        {"0.5", "0.5"},
+        {"0644", "420"},
+        {"0o17", "15"},
+        {"0x1F", "31"},
+        {"0b11", "3"},
+        {"1_000", "1000"},
+        {"+5", "5"},
+        {"08", "8"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -81,7 +104,7 @@ static void prints_numbers_as_go_prints_doubles(void **state)
 
 static void leaves_what_looks_like_times_and_quoted_numbers_alone(void **state)
 {
-    static const char *const same[] = { "5m", "1:30", "12:30:45", "2024-01-02", "2024-01-02T03:04:05Z" };
+    static const char *const same[] = {"5m", "1:30", "12:30:45", "2024-01-02", "2024-01-02T03:04:05Z"};
     (void)state;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         assert_prints(same[i], same[i]);
@@ -131,7 +154,8 @@ static void refuses_a_section_that_is_no_map(void **state)
 static void a_null_takes_away_only_what_the_chart_has(void **state)
 {
     cm_autojson chart = parse("config: {Scheduler: {InitTimeout: 5m}, HTTP: {Listen: ':3939'}}\n");
-    cm_autojson merged = values_coalesce(parse("config: {Scheduler: {InitTimeout: null, MinProcessesLimit: null}, HTTP: null, New: null}\n"), chart);
+    cm_autojson merged =
+        values_coalesce(parse("config: {Scheduler: {InitTimeout: null, MinProcessesLimit: null}, HTTP: null, New: null}\n"), chart);
     cm_autofree char *text = gcfg_print(json_object_get(merged, "config"), NULL);
     (void)state;
     assert_string_equal(text, "[New]\n\n[Scheduler]\nMinProcessesLimit = \n\n");
@@ -151,10 +175,13 @@ static void a_list_replaces_and_a_map_merges(void **state)
 static void the_chart_adds_its_own_settings_under_the_users(void **state)
 {
     (void)state;
-    cm_autofree char *text = rendered_gcfg(STORAGE "executionEnvironments: [{name: img}]\nconfig: {Kubernetes: {DataDirPVCName: other}}\n");
-    assert_non_null(strstr(text, "[Kubernetes]\nConnectRuntimeDir = /opt/rstudio-connect-runtime\nDataDirPVCName = other\n"
-                                 "DefaultResourceJobBase = /etc/rstudio-connect/job.yaml\nEnabled = true\nNamespace = posit-connect\n"));
-    assert_non_null(strstr(text, "[ExecutionEnvironments]\nConfigFilePath = /etc/rstudio-connect/execution-environments/environments.yaml\n"));
+    cm_autofree char *text =
+        rendered_gcfg(STORAGE "executionEnvironments: [{name: img}]\nconfig: {Kubernetes: {DataDirPVCName: other}}\n");
+    assert_non_null(strstr(text,
+                           "[Kubernetes]\nConnectRuntimeDir = /opt/rstudio-connect-runtime\nDataDirPVCName = other\n"
+                           "DefaultResourceJobBase = /etc/rstudio-connect/job.yaml\nEnabled = true\nNamespace = posit-connect\n"));
+    assert_non_null(
+        strstr(text, "[ExecutionEnvironments]\nConfigFilePath = /etc/rstudio-connect/execution-environments/environments.yaml\n"));
     assert_non_null(strstr(text, "[Metrics]\nPrometheusListen = :3232\n"));
     assert_non_null(strstr(text, "[Authentication]\nProvider = password\n"));
 }
@@ -183,21 +210,21 @@ static void a_changed_setting_changes_the_pod_template(void **state)
 static void refuses_what_the_chart_refuses(void **state)
 {
     static const char *const table[][2] = {
-        { "config: {}\n", "persistent storage" },
-        { STORAGE "launcher: {enabled: true}\n", "cannot both be true" },
-        { STORAGE "config: {Kubernetes: {Enabled: false}}\n", "must not be false" },
-        { STORAGE "config: {Kubernetes: {Enabled: 'false'}}\n", "must not be false" },
-        { STORAGE "config: {Kubernetes: {Namespace: other}}\n", "conflicts" },
-        { STORAGE "config: {Launcher: {DataDir: 'a:b'}}\n", "must not contain ':'" },
-        { STORAGE "launcher: {customRuntimeYaml: base}\n", "executionEnvironments" },
-        { STORAGE "image: {tagPrefix: x}\n", "image.os" },
-        { STORAGE "pod: {serviceAccountName: x}\n", "rbac.serviceAccount.name" },
-        { STORAGE "pod: {nodeSelector: {a: b}}\n", "nodeSelector" },
-        { STORAGE "executionEnvironments: [{title: x}]\n", "`executionEnvironments[].name` is required" },
-        { STORAGE "backends: {kubernetes: {defaultResourceJobBase: {kind: Pod}}}\n", "must be Job" },
-        { "sharedStorage: {mount: true, name: p, subPath: a, mountContent: false}\n", "mountContent" },
-        { "sharedStorage: {mount: true, name: p, subPath: a}\nversionOverride: 2026.07.0\n", "2026.08.0" },
-        { "sharedStorage: {mount: true, name: p, subPath: ../a}\n", "relative path" },
+        {"config: {}\n", "persistent storage"},
+        {STORAGE "launcher: {enabled: true}\n", "cannot both be true"},
+        {STORAGE "config: {Kubernetes: {Enabled: false}}\n", "must not be false"},
+        {STORAGE "config: {Kubernetes: {Enabled: 'false'}}\n", "must not be false"},
+        {STORAGE "config: {Kubernetes: {Namespace: other}}\n", "conflicts"},
+        {STORAGE "config: {Launcher: {DataDir: 'a:b'}}\n", "must not contain ':'"},
+        {STORAGE "launcher: {customRuntimeYaml: base}\n", "executionEnvironments"},
+        {STORAGE "image: {tagPrefix: x}\n", "image.os"},
+        {STORAGE "pod: {serviceAccountName: x}\n", "rbac.serviceAccount.name"},
+        {STORAGE "pod: {nodeSelector: {a: b}}\n", "nodeSelector"},
+        {STORAGE "executionEnvironments: [{title: x}]\n", "`executionEnvironments[].name` is required"},
+        {STORAGE "backends: {kubernetes: {defaultResourceJobBase: {kind: Pod}}}\n", "must be Job"},
+        {"sharedStorage: {mount: true, name: p, subPath: a, mountContent: false}\n", "mountContent"},
+        {"sharedStorage: {mount: true, name: p, subPath: a}\nversionOverride: 2026.07.0\n", "2026.08.0"},
+        {"sharedStorage: {mount: true, name: p, subPath: ../a}\n", "relative path"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -227,8 +254,10 @@ static void names_the_release_as_the_chart_does(void **state)
 
 static void printed_yaml_reads_back_equal(void **state)
 {
-    cm_autojson before = json_loads("{\"a\":[1,\"yes\",\"0644\",\"a: b\",\"x\\ny\\n\",\"x\\n y\",\"\",null,{},[]],\"b\":{\"c\":[{\"d\":1,\"e\":[2]}],\"on\":true},"
-                                    "\"t\":\"tab\\there\",\"q\":\"it's \\\"quoted\\\" # no\",\"l\":\" lead\\nx\",\"e\":\"x\\n\\n\"}", 0, NULL);
+    cm_autojson before = json_loads(
+        "{\"a\":[1,\"yes\",\"0644\",\"a: b\",\"x\\ny\\n\",\"x\\n y\",\"\",null,{},[]],\"b\":{\"c\":[{\"d\":1,\"e\":[2]}],\"on\":true},"
+        "\"t\":\"tab\\there\",\"q\":\"it's \\\"quoted\\\" # no\",\"l\":\" lead\\nx\",\"e\":\"x\\n\\n\"}",
+        0, NULL);
     cm_autostr text = CM_STR(CM_STR_PAGE);
     (void)state;
     yaml_print(&text, before, 0);
@@ -240,7 +269,9 @@ static void printed_yaml_reads_back_equal(void **state)
 static void reads_gcfg_as_connect_does(void **state)
 {
     char *problem = NULL;
-    cm_autojson read = gcfg_read("; c\n[A]\nX = down; back\nY = \"a;b \" # c\n x = 2\nL = 1\n[a]\nL = 2\nB\n[S \"Sub;x\"]\nv = pre\"; x\"post\nc = ab\\\n  cd\n", &problem);
+    cm_autojson read = gcfg_read(
+        "; c\n[A]\nX = down; back\nY = \"a;b \" # c\n x = 2\nL = 1\n[a]\nL = 2\nB\n[S \"Sub;x\"]\nv = pre\"; x\"post\nc = ab\\\n  cd\n",
+        &problem);
     (void)state;
     assert_null(problem);
     assert_string_equal(gcfg_last(read, "a.x"), "2");
@@ -253,7 +284,8 @@ static void reads_gcfg_as_connect_does(void **state)
 
 static void refuses_gcfg_that_connect_refuses(void **state)
 {
-    static const char *const bad[] = { "[A]\nX = \"open\n", "[A]\nX = a\\b\n", "[A] X = 1\n", "X = 1\n", "[A]\nFoo_Bar = 1\n", "[A.b]\n" };
+    static const char *const bad[] = {"[A]\nX = \"open\n", "[A]\nX = a\\b\n",    "[A] X = 1\n",
+                                      "X = 1\n",           "[A]\nFoo_Bar = 1\n", "[A.b]\n"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *problem = NULL;
@@ -268,15 +300,24 @@ static void refuses_gcfg_that_connect_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(prints_booleans_of_yaml_1_1_as_words), cmocka_unit_test(prints_numbers_as_go_prints_doubles),
-        cmocka_unit_test(leaves_what_looks_like_times_and_quoted_numbers_alone), cmocka_unit_test(prints_null_and_empty_text_as_an_empty_value),
-        cmocka_unit_test(prints_text_verbatim_and_maps_as_go_does), cmocka_unit_test(sorts_by_bytes_and_prints_a_line_for_each_list_item),
-        cmocka_unit_test(types_the_keys_as_well), cmocka_unit_test(refuses_a_section_that_is_no_map),
-        cmocka_unit_test(a_null_takes_away_only_what_the_chart_has), cmocka_unit_test(a_list_replaces_and_a_map_merges),
-        cmocka_unit_test(the_chart_adds_its_own_settings_under_the_users), cmocka_unit_test(a_section_in_other_case_is_rendered_beside_the_charts),
-        cmocka_unit_test(a_changed_setting_changes_the_pod_template), cmocka_unit_test(refuses_what_the_chart_refuses),
-        cmocka_unit_test(names_the_release_as_the_chart_does), cmocka_unit_test(printed_yaml_reads_back_equal),
-        cmocka_unit_test(reads_gcfg_as_connect_does), cmocka_unit_test(refuses_gcfg_that_connect_refuses),
+        cmocka_unit_test(prints_booleans_of_yaml_1_1_as_words),
+        cmocka_unit_test(prints_numbers_as_go_prints_doubles),
+        cmocka_unit_test(leaves_what_looks_like_times_and_quoted_numbers_alone),
+        cmocka_unit_test(prints_null_and_empty_text_as_an_empty_value),
+        cmocka_unit_test(prints_text_verbatim_and_maps_as_go_does),
+        cmocka_unit_test(sorts_by_bytes_and_prints_a_line_for_each_list_item),
+        cmocka_unit_test(types_the_keys_as_well),
+        cmocka_unit_test(refuses_a_section_that_is_no_map),
+        cmocka_unit_test(a_null_takes_away_only_what_the_chart_has),
+        cmocka_unit_test(a_list_replaces_and_a_map_merges),
+        cmocka_unit_test(the_chart_adds_its_own_settings_under_the_users),
+        cmocka_unit_test(a_section_in_other_case_is_rendered_beside_the_charts),
+        cmocka_unit_test(a_changed_setting_changes_the_pod_template),
+        cmocka_unit_test(refuses_what_the_chart_refuses),
+        cmocka_unit_test(names_the_release_as_the_chart_does),
+        cmocka_unit_test(printed_yaml_reads_back_equal),
+        cmocka_unit_test(reads_gcfg_as_connect_does),
+        cmocka_unit_test(refuses_gcfg_that_connect_refuses),
     };
     cm_mem_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

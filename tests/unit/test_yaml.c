@@ -15,8 +15,7 @@
 #include "base/text.h"
 #include "base/yaml.h"
 
-static struct cm_yaml_doc *
-parse(const char *text)
+static struct cm_yaml_doc *parse(const char *text)
 {
     struct cm_err *err = NULL;
     struct cm_yaml_doc *doc = cm_yaml_parse(text, strlen(text), "f.yaml", &err);
@@ -25,8 +24,7 @@ parse(const char *text)
     return doc;
 }
 
-static void
-assert_refused(const char *text, size_t bytes, const char *message)
+static void assert_refused(const char *text, size_t bytes, const char *message)
 {
     cm_autoerr err = NULL;
     struct cm_yaml_doc *doc = cm_yaml_parse(text, bytes, "f.yaml", &err);
@@ -37,8 +35,7 @@ assert_refused(const char *text, size_t bytes, const char *message)
         fail_msg("\"%s\" is not \"%s\"", cm_err_message(err), message);
 }
 
-static void
-assert_slice(const struct cm_yaml_doc *doc, const struct cm_yaml *y, const char *expected)
+static void assert_slice(const struct cm_yaml_doc *doc, const struct cm_yaml *y, const char *expected)
 {
     size_t n;
     const char *source = cm_yaml_source(doc, &n);
@@ -48,8 +45,7 @@ assert_slice(const struct cm_yaml_doc *doc, const struct cm_yaml *y, const char 
     assert_string_equal(slice, expected);
 }
 
-static struct cm_yaml *
-at(const struct cm_yaml_doc *doc, const char *key)
+static struct cm_yaml *at(const struct cm_yaml_doc *doc, const char *key)
 {
     struct cm_yaml *y = cm_yaml_get(cm_yaml_root(doc), key);
     if (y == NULL)
@@ -57,8 +53,7 @@ at(const struct cm_yaml_doc *doc, const char *key)
     return y;
 }
 
-static void
-knows_line_column_and_bytes_of_every_node(void **state)
+static void knows_line_column_and_bytes_of_every_node(void **state)
 {
     (void)state;
     cm_autoyaml doc = parse("# a comment\na: one\nb:\n  - x\n  - \"y z\"\nc: {d: 1, e: [2, 3]}\n");
@@ -79,11 +74,11 @@ knows_line_column_and_bytes_of_every_node(void **state)
     assert_slice(doc, cm_yaml_root(doc), "a: one\nb:\n  - x\n  - \"y z\"\nc: {d: 1, e: [2, 3]}");
 }
 
-static void
-bytes_are_right_behind_other_letters_a_mark_and_crlf(void **state)
+static void bytes_are_right_behind_other_letters_a_mark_and_crlf(void **state)
 {
     (void)state;
-    cm_autoyaml doc = parse("\xef\xbb\xbf" "\xc3\xa4: \xe2\x82\xac\r\nb: \"\xf0\x9f\x98\x80 x\" # \xc3\xbc\r\nc: [\xc3\xb6, z]\r\n");
+    cm_autoyaml doc = parse("\xef\xbb\xbf"
+                            "\xc3\xa4: \xe2\x82\xac\r\nb: \"\xf0\x9f\x98\x80 x\" # \xc3\xbc\r\nc: [\xc3\xb6, z]\r\n");
     assert_slice(doc, at(doc, "\xc3\xa4"), "\xe2\x82\xac");
     assert_slice(doc, at(doc, "b"), "\"\xf0\x9f\x98\x80 x\"");
     assert_slice(doc, at(doc, "c")->items[1], "z");
@@ -92,8 +87,7 @@ bytes_are_right_behind_other_letters_a_mark_and_crlf(void **state)
 }
 
 /* Enough letters of two bytes to pass several steps of the index. */
-static void
-bytes_are_right_far_into_a_file(void **state)
+static void bytes_are_right_far_into_a_file(void **state)
 {
     (void)state;
     cm_autostr s = CM_STR(CM_STR_PAGE);
@@ -109,8 +103,7 @@ bytes_are_right_far_into_a_file(void **state)
     }
 }
 
-static void
-empty_values_have_no_width_and_stand_behind_the_colon(void **state)
+static void empty_values_have_no_width_and_stand_behind_the_colon(void **state)
 {
     (void)state;
     cm_autoyaml doc = parse("a:   # nothing\nb:\n  c:\n# x\nd:\n-\n- y\n");
@@ -122,8 +115,7 @@ empty_values_have_no_width_and_stand_behind_the_colon(void **state)
     assert_true(json_is_null(j));
 }
 
-static void
-a_block_ends_before_the_comments_behind_it(void **state)
+static void a_block_ends_before_the_comments_behind_it(void **state)
 {
     (void)state;
     cm_autoyaml doc = parse("a:\n  b: 1  # one\n  # of a?\n\n# of c\nc:\n  - d\n  # end\n");
@@ -131,8 +123,7 @@ a_block_ends_before_the_comments_behind_it(void **state)
     assert_slice(doc, at(doc, "c"), "- d");
 }
 
-static void
-a_block_scalar_ends_behind_its_last_line(void **state)
+static void a_block_scalar_ends_behind_its_last_line(void **state)
 {
     (void)state;
     cm_autoyaml doc = parse("a: |\n  one\n  two\n# c\nb: >-\n  x\n  y\nc: z\n");
@@ -142,8 +133,7 @@ a_block_scalar_ends_behind_its_last_line(void **state)
     assert_slice(doc, at(doc, "c"), "z");
 }
 
-static void
-tells_anchor_and_tag_from_the_value(void **state)
+static void tells_anchor_and_tag_from_the_value(void **state)
 {
     (void)state;
     cm_autoyaml doc = parse("a: &x !!str 5\nb: *x\nc: &m\n  k: v\nd: !t [1]\ne: !<tag:x,y> z\n");
@@ -165,8 +155,7 @@ tells_anchor_and_tag_from_the_value(void **state)
     assert_string_equal(cm_json_text(j, "b", NULL), "5");
 }
 
-static void
-a_pair_in_a_flow_list_ends_with_its_value(void **state)
+static void a_pair_in_a_flow_list_ends_with_its_value(void **state)
 {
     (void)state;
     cm_autoyaml doc = parse("a: [b: c , d]\n");
@@ -175,11 +164,10 @@ a_pair_in_a_flow_list_ends_with_its_value(void **state)
     assert_slice(doc, at(doc, "a"), "[b: c , d]");
 }
 
-static void
-an_empty_document_has_no_root(void **state)
+static void an_empty_document_has_no_root(void **state)
 {
     (void)state;
-    static const char *const texts[] = { "", "# only this\n", "---\n", "\xef\xbb\xbf" };
+    static const char *const texts[] = {"", "# only this\n", "---\n", "\xef\xbb\xbf"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         cm_autoyaml doc = parse(texts[i]);
         assert_null(cm_yaml_root(doc));
@@ -188,19 +176,20 @@ an_empty_document_has_no_root(void **state)
     }
 }
 
-static void
-refuses_what_is_ambiguous_with_its_place(void **state)
+static void refuses_what_is_ambiguous_with_its_place(void **state)
 {
     (void)state;
-    static const struct { const char *text, *message; } table[] = {
-        { "a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n", "f.yaml:5:3: the key \"c\" stands here a second time; the first is at line 3" },
-        { "a: 1\n---\nb: 2\n", "f.yaml:2:1: a second document begins here" },
-        { "? [a, b]\n: c\n", "f.yaml:1:3: a key must be" },
-        { "a: *b\n", "f.yaml:1:4: the alias *b has no anchor before it" },
-        { "a: &a [*a]\n", "f.yaml:1:8: the alias *a stands inside what it stands for" },
-        { "a: b: c\n", "f.yaml:1:5: mapping values are not allowed in this context" },
-        { "a:\n  - [b\nc: d\n", "f.yaml:3:2: did not find expected" },
-        { "a: \"b\n", "f.yaml:2:1: found unexpected end of stream" },
+    static const struct {
+        const char *text, *message;
+    } table[] = {
+        {"a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n", "f.yaml:5:3: the key \"c\" stands here a second time; the first is at line 3"},
+        {"a: 1\n---\nb: 2\n", "f.yaml:2:1: a second document begins here"},
+        {"? [a, b]\n: c\n", "f.yaml:1:3: a key must be"},
+        {"a: *b\n", "f.yaml:1:4: the alias *b has no anchor before it"},
+        {"a: &a [*a]\n", "f.yaml:1:8: the alias *a stands inside what it stands for"},
+        {"a: b: c\n", "f.yaml:1:5: mapping values are not allowed in this context"},
+        {"a:\n  - [b\nc: d\n", "f.yaml:3:2: did not find expected"},
+        {"a: \"b\n", "f.yaml:2:1: found unexpected end of stream"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         assert_refused(table[i].text, strlen(table[i].text), table[i].message);
@@ -209,8 +198,7 @@ refuses_what_is_ambiguous_with_its_place(void **state)
     assert_refused("a: 1\0b: 2", 9, "f.yaml:1:5: control characters");
 }
 
-static void
-names_a_tab_as_the_cause(void **state)
+static void names_a_tab_as_the_cause(void **state)
 {
     (void)state;
     cm_autoerr err = NULL;
@@ -219,8 +207,7 @@ names_a_tab_as_the_cause(void **state)
     assert_non_null(strstr(cm_err_hint(err), "tab"));
 }
 
-static char *
-nested(size_t levels)
+static char *nested(size_t levels)
 {
     char *text = cm_alloc(levels * 2 + 1);
     memset(text, '[', levels);
@@ -228,8 +215,7 @@ nested(size_t levels)
     return text;
 }
 
-static void
-takes_64_levels_and_no_more(void **state)
+static void takes_64_levels_and_no_more(void **state)
 {
     (void)state;
     cm_autofree char *deep = nested(64), *deeper = nested(65), *deepest = nested(100000);
@@ -239,8 +225,7 @@ takes_64_levels_and_no_more(void **state)
     assert_refused(deepest, 200000, "f.yaml:1:65: nested deeper than 64 levels");
 }
 
-static void
-refuses_aliases_that_grow_without_end(void **state)
+static void refuses_aliases_that_grow_without_end(void **state)
 {
     (void)state;
     cm_autostr laughs = CM_STR(CM_STR_PAGE), chain = CM_STR(CM_STR_PAGE);
@@ -255,8 +240,7 @@ refuses_aliases_that_grow_without_end(void **state)
     assert_refused(cm_str_text(&chain), chain.len, "f.yaml:64:");
 }
 
-static void
-assert_typed(const char *yaml, const char *json)
+static void assert_typed(const char *yaml, const char *json)
 {
     cm_autofree char *text = cm_fmt("v: %s\n", yaml);
     cm_autoyaml doc = parse(text);
@@ -266,26 +250,60 @@ assert_typed(const char *yaml, const char *json)
         fail_msg("%s is %s, not %s", yaml, got, json);
 }
 
-static void
-types_plain_scalars_as_helms_reader_does(void **state)
+static void types_plain_scalars_as_helms_reader_does(void **state)
 {
     (void)state;
-    static const struct { const char *yaml, *json; } table[] = {
-        { "true", "true" }, { "yes", "true" }, { "on", "true" }, { "y", "true" }, { "no", "false" }, { "off", "false" },
-        { "n", "false" }, { "False", "false" }, { "null", "null" }, { "~", "null" }, { "", "null" }, { "tRUE", "\"tRUE\"" },
-        { "0644", "420" }, { "0o17", "15" }, { "0x1F", "31" }, { "0b11", "3" }, { "1_000", "1000" }, { "+5", "5" }, { "-5", "-5" },
-        { "08", "8.0" }, { "5.0", "5.0" }, { "1.10", "1.1" }, { "1e3", "1000.0" }, { ".5", "0.5" }, { "5m", "\"5m\"" },
-        { "1:30", "\"1:30\"" }, { "2024-01-02", "\"2024-01-02\"" }, { "1.2.3", "\"1.2.3\"" }, { "1000000", "1000000" },
-        { "9007199254740993", "\"9007199254740993\"" }, { "12345678901234567890", "\"12345678901234567890\"" },
-        { ".inf", "\".inf\"" }, { "\"5\"", "\"5\"" }, { "'true'", "\"true\"" }, { "!!str true", "\"true\"" }, { "!!int \"5\"", "5" },
-        { "'-'", "\"-\"" }, { "1e999", "\"1e999\"" }, { "0", "0" }, { "-0", "0" }, { "{}", "{}" }, { "[]", "[]" },
+    static const struct {
+        const char *yaml, *json;
+    } table[] = {
+        {"true", "true"},
+        {"yes", "true"},
+        {"on", "true"},
+        {"y", "true"},
+        {"no", "false"},
+        {"off", "false"},
+        {"n", "false"},
+        {"False", "false"},
+        {"null", "null"},
+        {"~", "null"},
+        {"", "null"},
+        {"tRUE", "\"tRUE\""},
+        {"0644", "420"},
+        {"0o17", "15"},
+        {"0x1F", "31"},
+        {"0b11", "3"},
+        {"1_000", "1000"},
+        {"+5", "5"},
+        {"-5", "-5"},
+        {"08", "8.0"},
+        {"5.0", "5.0"},
+        {"1.10", "1.1"},
+        {"1e3", "1000.0"},
+        {".5", "0.5"},
+        {"5m", "\"5m\""},
+        {"1:30", "\"1:30\""},
+        {"2024-01-02", "\"2024-01-02\""},
+        {"1.2.3", "\"1.2.3\""},
+        {"1000000", "1000000"},
+        {"9007199254740993", "\"9007199254740993\""},
+        {"12345678901234567890", "\"12345678901234567890\""},
+        {".inf", "\".inf\""},
+        {"\"5\"", "\"5\""},
+        {"'true'", "\"true\""},
+        {"!!str true", "\"true\""},
+        {"!!int \"5\"", "5"},
+        {"'-'", "\"-\""},
+        {"1e999", "\"1e999\""},
+        {"0", "0"},
+        {"-0", "0"},
+        {"{}", "{}"},
+        {"[]", "[]"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         assert_typed(table[i].yaml, table[i].json);
 }
 
-static void
-keys_become_the_text_of_what_they_are_typed_as(void **state)
+static void keys_become_the_text_of_what_they_are_typed_as(void **state)
 {
     (void)state;
     cm_autoyaml doc = parse("on: 1\n0x10: 2\n1.50: 3\n\"yes\": 4\nplain: 5\n");
@@ -294,8 +312,7 @@ keys_become_the_text_of_what_they_are_typed_as(void **state)
     assert_string_equal(text, "{\"1.5\":3,\"16\":2,\"plain\":5,\"true\":1,\"yes\":4}");
 }
 
-static void
-follows_merges_as_yaml_1_1_does(void **state)
+static void follows_merges_as_yaml_1_1_does(void **state)
 {
     (void)state;
     cm_autoyaml doc = parse("x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nz: {<<: [*x, *y], c: 3}\nw:\n  <<: *x\n");
@@ -305,8 +322,7 @@ follows_merges_as_yaml_1_1_does(void **state)
     assert_string_equal(w, "{\"a\":1,\"b\":1}");
 }
 
-static void
-collects_problems_and_says_all_at_once(void **state)
+static void collects_problems_and_says_all_at_once(void **state)
 {
     (void)state;
     cm_autoyaml doc = parse("a: 1\nb: 2\n");
@@ -319,8 +335,7 @@ collects_problems_and_says_all_at_once(void **state)
     assert_int_equal(cm_problems_end(&none, NULL), 0);
 }
 
-int
-main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_line_column_and_bytes_of_every_node),
