@@ -67,8 +67,7 @@ static int add_revision(struct cm_step *step, struct cm_str *out, struct cm_err 
     if (n == 0)
         cm_str_add(out, "release       none yet: it is installed\n");
     else
-        cm_str_addf(out, "release       revision %d, %s; it is upgraded to %d\n", list[n - 1].revision, list[n - 1].status,
-                    list[n - 1].revision + 1);
+        cm_str_addf(out, "release       revision %d, %s; it is upgraded\n", list[n - 1].revision, list[n - 1].status);
     free(list);
     return 0;
 }

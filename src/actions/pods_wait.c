@@ -20,6 +20,7 @@ struct waiting {
     struct cm_step *step;
     int64_t hopeless_since;
     int64_t patience_ms;
+    int64_t look_at_events;
 };
 
 static bool rolled_out(const json_t *d)
@@ -31,17 +32,70 @@ static bool rolled_out(const json_t *d)
 }
 
 /* A state that does not mend itself: an image that cannot be had, a container that keeps crashing, a configuration error. */
-static bool hopeless(const json_t *pods)
+static bool does_not_pass(const char *reason)
 {
     static const char *const reasons[] = {
         "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CrashLoopBackOff", "CreateContainerConfigError", NULL};
+    for (size_t r = 0; reasons[r]; r++)
+        if (strcmp(reason, reasons[r]) == 0)
+            return true;
+    return false;
+}
+
+static bool hopeless(const json_t *pods)
+{
     size_t i, k;
     json_t *pod, *state;
     json_array_foreach(cm_json_loose(pods), i, pod)
-        json_array_foreach(cm_json_loose(cm_json_at(pod, "status.containerStatuses")), k,
-                           state) for (size_t r = 0; reasons[r]; r++) if (strcmp(cm_json_text(state, "state.waiting.reason", ""),
-                                                                                 reasons[r]) == 0) return true;
+    {
+        json_array_foreach(cm_json_loose(cm_json_at(pod, "status.containerStatuses")), k, state)
+        {
+            if (does_not_pass(cm_json_text(state, "state.waiting.reason", "")))
+                return true;
+        }
+    }
     return false;
+}
+
+static bool names_one_of(const json_t *pods, const char *name)
+{
+    size_t i;
+    json_t *pod;
+    json_array_foreach(cm_json_loose(pods), i, pod)
+    {
+        if (strcmp(cm_json_text(pod, "metadata.name", ""), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Connect answers 402 to everything, its readiness probe too, while it has no license that it accepts: waiting does not mend that. */
+static bool without_license(struct cm_step *step, const json_t *pods)
+{
+    cm_autojson events = NULL;
+    enum cm_seen seen;
+    size_t i;
+    json_t *e;
+    if (cm_kube_get(step, "events", NULL, NULL, &events, &seen, NULL) < 0)
+        return false;
+    json_array_foreach(json_object_get(events, "items"), i, e)
+    {
+        if (strstr(cm_json_text(e, "message", ""), "statuscode: 402") &&
+            names_one_of(pods, cm_json_text(e, "involvedObject.name", "")))
+            return true;
+    }
+    return false;
+}
+
+/* Events are many: they are asked for no oftener than the patience says. */
+static bool license_refused(struct waiting *w, const json_t *pods, int64_t now)
+{
+    if (w->look_at_events == 0)
+        w->look_at_events = now + w->patience_ms;
+    if (now < w->look_at_events)
+        return false;
+    w->look_at_events = now + w->patience_ms;
+    return without_license(w->step, pods);
 }
 
 static int failed(struct cm_step *step, const char *what, struct cm_err **err)
@@ -67,6 +121,8 @@ static int ready(void *ctx, struct cm_err **err)
         return -1;
     cm_autojson list = pods;
     int64_t now = cm_loop_now_ms(cm_step_loop(w->step));
+    if (license_refused(w, list, now))
+        return failed(w->step, "Connect in the pod has no license that it accepts (it answers 402)", err);
     if (!hopeless(list))
         w->hopeless_since = 0;
     else if (!w->hopeless_since)

@@ -66,6 +66,19 @@ static bool compute_stands(struct cm_engine *e, const struct cm_rstep *r)
     return rc == 0 && answer == CM_DONE;
 }
 
+/* A blocker, or a question that nobody has answered: a trial that found one is tried again. */
+static bool found_something(const struct cm_engine *e, const struct cm_rstep *r)
+{
+    const struct cm_model *m = CM_MODEL(e);
+    for (size_t i = 0; i < m->finding_count; i++) {
+        const struct cm_m_finding *f = &m->findings[i];
+        bool open = f->verdict == CM_BLOCKER || (f->verdict == CM_UNKNOWN && !cm_model_said(m->answers, m->answer_count, f->id));
+        if (open && strcmp(f->step, r->id) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool stands(struct cm_engine *e, const struct cm_rstep *r, const struct cm_m_step *m, struct cm_err **err)
 {
     if (m->state == CM_S_SKIPPED)
@@ -76,6 +89,8 @@ static bool stands(struct cm_engine *e, const struct cm_rstep *r, const struct c
     case CM_CHECK: return cm_frozen(e) && before_gate(e, r);
     case CM_COMPUTE: return compute_stands(e, r);
     case CM_HOLD: return hold_stands(e, r, err);
+    case CM_TRIAL:
+        return cm_frozen(e) || !found_something(e, r);
     case CM_GATE: return cm_frozen(e) || !before_gate(e, r);
     default: return true;
     }

@@ -46,8 +46,16 @@ struct cm_step {
 
 /* ---- what the adapters and actions call ---- */
 
-const char *cm_step_id(const struct cm_step *st) { (void)st; return "step"; }
-const char *cm_run_id(const struct cm_step *st) { (void)st; return "run-1"; }
+const char *cm_step_id(const struct cm_step *st)
+{
+    (void)st;
+    return "step";
+}
+const char *cm_run_id(const struct cm_step *st)
+{
+    (void)st;
+    return "run-1";
+}
 const struct cm_plan *cm_step_plan(const struct cm_step *st) { return st->plan; }
 struct cm_outside *cm_step_outside(struct cm_step *st) { return st->outside; }
 struct cm_loop *cm_step_loop(struct cm_step *st) { return st->loop; }
@@ -57,7 +65,12 @@ bool cm_reading(const struct cm_step *st) { return st->reading; }
 bool cm_cancelled(const struct cm_step *st) { return cm_loop_cancelled(st->loop); }
 const json_t *cm_fact(const struct cm_step *st, const char *name) { return json_object_get(st->facts, name); }
 const json_t *cm_step_param(const struct cm_step *st, const char *name) { return json_object_get(st->params, name); }
-const char *cm_artifact_path(struct cm_step *st, const char *name) { (void)st; (void)name; return NULL; }
+const char *cm_artifact_path(struct cm_step *st, const char *name)
+{
+    (void)st;
+    (void)name;
+    return NULL;
+}
 
 int cm_fact_set(struct cm_step *st, const char *name, json_t *taken, struct cm_err **err)
 {
@@ -90,18 +103,72 @@ void cm_say(struct cm_step *st, const char *fmt, ...)
 
 /* ---- what a test of these adapters and actions does not look at ---- */
 
-const char *cm_step_action(const struct cm_step *st) { (void)st; return "action"; }
-int cm_attempt(const struct cm_step *st) { (void)st; return 1; }
-const char *cm_step_log_dir(const struct cm_step *st) { (void)st; return NULL; }
-const struct cm_reporter *cm_step_reporter(const struct cm_step *st) { (void)st; return NULL; }
-void cm_input(struct cm_step *st, const char *label, const unsigned char sum[32]) { (void)st; (void)label; (void)sum; }
-bool cm_inputs_stand(struct cm_step *st) { (void)st; return false; }
-void cm_artifact_drop(struct cm_step *st, FILE *taken) { (void)st; fclose(taken); }
-int cm_artifact_keep(struct cm_step *st, FILE *taken, struct cm_err **err) { (void)st; (void)err; return fclose(taken); }
-const json_t *cm_finding_answer(const struct cm_step *st, const char *id) { (void)st; (void)id; return NULL; }
-void cm_progress(struct cm_step *st, uint64_t done, uint64_t total, const char *unit) { (void)st; (void)done; (void)total; (void)unit; }
-void cm_partly(struct cm_step *st, const char *fmt, ...) { (void)st; (void)fmt; }
-void cm_will(struct cm_step *st, const char *kind, const char *fmt, ...) { (void)st; (void)kind; (void)fmt; }
+const char *cm_step_action(const struct cm_step *st)
+{
+    (void)st;
+    return "action";
+}
+int cm_attempt(const struct cm_step *st)
+{
+    (void)st;
+    return 1;
+}
+const char *cm_step_log_dir(const struct cm_step *st)
+{
+    (void)st;
+    return NULL;
+}
+const struct cm_reporter *cm_step_reporter(const struct cm_step *st)
+{
+    (void)st;
+    return NULL;
+}
+void cm_input(struct cm_step *st, const char *label, const unsigned char sum[32])
+{
+    (void)st;
+    (void)label;
+    (void)sum;
+}
+bool cm_inputs_stand(struct cm_step *st)
+{
+    (void)st;
+    return false;
+}
+void cm_artifact_drop(struct cm_step *st, FILE *taken)
+{
+    (void)st;
+    fclose(taken);
+}
+int cm_artifact_keep(struct cm_step *st, FILE *taken, struct cm_err **err)
+{
+    (void)st;
+    (void)err;
+    return fclose(taken);
+}
+const json_t *cm_finding_answer(const struct cm_step *st, const char *id)
+{
+    (void)st;
+    (void)id;
+    return NULL;
+}
+void cm_progress(struct cm_step *st, uint64_t done, uint64_t total, const char *unit)
+{
+    (void)st;
+    (void)done;
+    (void)total;
+    (void)unit;
+}
+void cm_partly(struct cm_step *st, const char *fmt, ...)
+{
+    (void)st;
+    (void)fmt;
+}
+void cm_will(struct cm_step *st, const char *kind, const char *fmt, ...)
+{
+    (void)st;
+    (void)kind;
+    (void)fmt;
+}
 
 void cm_finding(struct cm_step *st, enum cm_verdict verdict, const char *id, const char *remedy, const char *fmt, ...)
 {
@@ -149,8 +216,12 @@ int cm_intend(struct cm_step *st, const struct cm_intent_spec *spec, struct cm_i
     }
     struct cm_intent *i = cm_alloc(sizeof *i);
     assert_true(st->count < sizeof st->intents / sizeof *st->intents);
-    *i = (struct cm_intent){.step = st, .id = st->count + 1, .effect = cm_strdup(spec->effect), .key = cm_strdup(spec->key),
-                            .detail = json_deep_copy(spec->detail), .settle = spec->settle};
+    *i = (struct cm_intent){.step = st,
+                            .id = st->count + 1,
+                            .effect = cm_strdup(spec->effect),
+                            .key = cm_strdup(spec->key),
+                            .detail = json_deep_copy(spec->detail),
+                            .settle = spec->settle};
     i->original = json_deep_copy(old && old->original ? old->original : spec->original);
     st->intents[st->count++] = i;
     *out = i;
@@ -172,7 +243,11 @@ const json_t *cm_intent_detail(const struct cm_intent *i) { return i->detail; }
 const json_t *cm_intent_original(const struct cm_intent *i) { return i->original; }
 const json_t *cm_intent_result(const struct cm_intent *i) { return i->result; }
 const json_t *cm_intent_noted(const struct cm_intent *i) { return i->note; }
-int64_t cm_intent_at_ms(const struct cm_intent *i) { (void)i; return 0; }
+int64_t cm_intent_at_ms(const struct cm_intent *i)
+{
+    (void)i;
+    return 0;
+}
 struct cm_step *cm_intent_step(struct cm_intent *i) { return i->step; }
 
 int cm_intent_note(struct cm_intent *i, json_t *taken, struct cm_err **err)
@@ -288,8 +363,14 @@ static CM_UNUSED struct cm_step *scene_new(void)
     struct cm_step *st = cm_alloc(sizeof *st);
     char folder[] = "/tmp/cm-scene-XXXXXX";
     assert_non_null(mkdtemp(folder));
-    *st = (struct cm_step){.dir = cm_strdup(folder), .loop = cm_loop_new(&cm_clock_system), .arena = cm_arena_new(), .facts = json_object(),
-                           .params = json_object(), .gates = json_object(), .log = CM_STR(CM_STR_PAGE), .said = CM_STR(CM_STR_PAGE)};
+    *st = (struct cm_step){.dir = cm_strdup(folder),
+                           .loop = cm_loop_new(&cm_clock_system),
+                           .arena = cm_arena_new(),
+                           .facts = json_object(),
+                           .params = json_object(),
+                           .gates = json_object(),
+                           .log = CM_STR(CM_STR_PAGE),
+                           .said = CM_STR(CM_STR_PAGE)};
     st->deadline = cm_loop_now_ms(st->loop) + 20000;
     scene_put(st, "values.yaml", "{}\n", 0600);
     return st;
@@ -301,7 +382,8 @@ static CM_UNUSED void scene_plan(struct cm_step *st, const char *source, const c
     struct cm_err *err = NULL;
     cm_autofree char *text = cm_fmt("source: %s\ntools: {helm: %s/helm, kubectl: %s/kubectl}\n"
                                     "target: {context: prod, namespace: posit, release: connect, values: [values.yaml]}\n"
-                                    "connect: {url: \"http://127.0.0.1:9\", doubt: [10ms]}\n%s", source, st->dir, st->dir, more);
+                                    "connect: {url: \"http://127.0.0.1:9\", doubt: [10ms]}\n%s",
+                                    source, st->dir, st->dir, more);
     scene_put(st, "plan.yaml", text, 0600);
     cm_autofree char *path = cm_path_join(st->dir, "plan.yaml");
     st->plan = cm_plan_load(path, &err);
