@@ -92,7 +92,7 @@ def orphan_waited_for(fault):
         p.stderr.close()
         w.end_accident()
         r = run_until_done(w, env={"CM_FAULT": fault} if fault else None)
-        waited = "which an earlier run started" in r.err
+        waited = "which an earlier run started" in " ".join(r.err.split())
         return r.status != 0 or not waited or w.count("helm.upgrade", purpose="deploy") != 1
 
 
