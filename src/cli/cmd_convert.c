@@ -42,6 +42,19 @@ static void print_row(const json_t *row)
         cm_print_entry(stderr, 2, "", TEXT_COLUMN, reason);
 }
 
+static void print_findings(const json_t *findings)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(cm_json_loose(findings), i, row)
+    {
+        fprintf(stderr, "\n%s: %s\n", cm_json_text(row, "verdict", ""), cm_json_text(row, "id", ""));
+        cm_print_entry(stderr, 2, "", 2, cm_json_text(row, "seen", ""));
+        if (*cm_json_text(row, "remedy", ""))
+            cm_print_entry(stderr, 2, "→", 4, cm_json_text(row, "remedy", ""));
+    }
+}
+
 /* What is kept as it was is counted; `-v` names it too. */
 static void print_account(const json_t *account, const json_t *findings, bool whole)
 {
@@ -56,13 +69,7 @@ static void print_account(const json_t *account, const json_t *findings, bool wh
     }
     if (kept && !whole)
         fprintf(stderr, "  keep        %zu more settings, as they are (-v names them)\n", kept);
-    json_array_foreach(cm_json_loose(findings), i, row)
-    {
-        fprintf(stderr, "\n%s: %s\n", cm_json_text(row, "verdict", ""), cm_json_text(row, "id", ""));
-        cm_print_entry(stderr, 2, "", 2, cm_json_text(row, "seen", ""));
-        if (*cm_json_text(row, "remedy", ""))
-            cm_print_entry(stderr, 2, "→", 4, cm_json_text(row, "remedy", ""));
-    }
+    print_findings(findings);
 }
 
 static bool needs_a_person(const json_t *account, const json_t *findings)
@@ -157,6 +164,38 @@ static void merge_fini(struct merge *m)
     cm_yaml_free(m->doc);
 }
 
+/* Row by row: a file of a hundred thousand settings must not stand in memory once more as JSON. */
+static void print_rows(const struct cm_config_result *r, bool whole)
+{
+    struct cm_config_row one;
+    size_t kept = 0;
+    for (size_t i = 0; cm_config_row(r, i, &one); i++) {
+        bool plain = !one.from_chart && one.fate == CM_KEEP && !one.reason;
+        kept += plain;
+        cm_autojson row = !plain || whole ? cm_config_row_json(&one) : NULL;
+        if (row)
+            print_row(row);
+    }
+    if (kept && !whole)
+        fprintf(stderr, "  keep        %zu more settings, as they are (-v names them)\n", kept);
+    print_findings(r->findings);
+}
+
+static void print_json(const struct cm_config_result *r, const char *result)
+{
+    struct cm_config_row one;
+    cm_autojson text = json_string(result);
+    cm_autofree char *quoted = json_dumps(text, JSON_ENCODE_ANY);
+    printf("{\n  \"result\": %s,\n  \"account\": [", quoted);
+    for (size_t i = 0; cm_config_row(r, i, &one); i++) {
+        cm_autojson row = cm_config_row_json(&one);
+        cm_autofree char *line = json_dumps(row, 0);
+        printf("%s\n    %s", i ? "," : "", line);
+    }
+    cm_autofree char *findings = json_dumps(r->findings, JSON_INDENT(2));
+    printf("\n  ],\n  \"findings\": %s,\n  \"commands\": []\n}\n", findings);
+}
+
 static int write_config(const struct cm_invocation *in, const struct cm_config_result *r, const struct merge *m,
                         struct cm_err **err)
 {
@@ -169,11 +208,13 @@ static int write_config(const struct cm_invocation *in, const struct cm_config_r
         return -1;
     if (put(in, merged ? merged : r->values, err) < 0)
         return -1;
-    cm_autojson no_commands = json_array();
-    int status = end(in, merged ? merged : r->values, r->account, r->findings, no_commands);
+    if (cm_given_times(in, CM_O_JSON))
+        print_json(r, merged ? merged : r->values);
+    else
+        print_rows(r, cm_given_times(in, CM_O_VERBOSE) > 0);
     if (r->secrets && !secrets && !cm_given_times(in, CM_O_JSON))
         fprintf(stderr, "%zu settings are secrets and must come from a Secret: --secrets FILE writes its template\n", r->secret);
-    return cm_given_times(in, CM_O_STRICT) && cm_config_needs_a_person(r) ? CM_E_FAILED : status;
+    return cm_given_times(in, CM_O_STRICT) && cm_config_needs_a_person(r) ? CM_E_FAILED : CM_E_OK;
 }
 
 int cm_cmd_convert_config(const struct cm_invocation *in, struct cm_err **err)
@@ -190,8 +231,12 @@ int cm_cmd_convert_config(const struct cm_invocation *in, struct cm_err **err)
         (!list || cm_gcfg_add_environment(g, list, err) == 0)) {
         const struct cm_yaml_doc *bases[] = {m.doc, NULL};
         const char *names[] = {m.name, NULL};
-        struct cm_config_wish w = {
-            .gcfg = g, .base = bases, .base_names = names, .release = "rstudio-connect", .unit_environment = list};
+        struct cm_config_wish w = {.gcfg = g,
+                                   .base = bases,
+                                   .base_names = names,
+                                   .release = "rstudio-connect",
+                                   .unit_environment = list,
+                                   .rows_only = true};
         rc = cm_config_convert(&w, &r, err);
     }
     if (rc == 0)

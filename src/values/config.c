@@ -129,12 +129,26 @@ static const char *source_place(struct cm_config_work *w, const struct cm_gcfg_s
     return s->line ? cm_arena_fmt(w->m->arena, "%s:%zu", s->file, s->line) : s->file;
 }
 
+static bool same_url(const char *a, const char *b)
+{
+    struct cm_url_seen x, y;
+    bool urls = cm_url_look(a, &x), both = cm_url_look(b, &y) && urls;
+    bool same = both ? strcmp(x.stripped, y.stripped) == 0 : strcmp(a, b) == 0;
+    cm_url_seen_fini(&x);
+    cm_url_seen_fini(&y);
+    return same;
+}
+
 static bool same_text(const struct cm_config_group *g, const char *a, const char *b)
 {
     bool x, y;
-    if (g->exact && g->known->type == CM_V_BOOL && cm_gcfg_bool_word(a, &x) && cm_gcfg_bool_word(b, &y))
+    if (!g->exact)
+        return strcmp(a, b) == 0;
+    if (g->known->type == CM_V_BOOL && cm_gcfg_bool_word(a, &x) && cm_gcfg_bool_word(b, &y))
         return x == y;
-    bool word = g->exact && (g->known->rule == CM_RULE_DATABASE_PROVIDER || g->known->rule == CM_RULE_AUTHENTICATION);
+    if (g->known->rule == CM_RULE_DATABASE_URL)
+        return same_url(a, b); /* a password in one of them is told elsewhere */
+    bool word = g->known->rule == CM_RULE_DATABASE_PROVIDER || g->known->rule == CM_RULE_AUTHENTICATION;
     return word ? strcasecmp(a, b) == 0 : strcmp(a, b) == 0;
 }
 
@@ -392,6 +406,14 @@ void cm_config_result_fini(struct cm_config_result *r)
     *r = (struct cm_config_result){0};
 }
 
-bool cm_config_needs_a_person(const struct cm_config_result *r) { return json_array_size(r->findings) > 0; }
+/* A value that the chart gives by itself is decided and said; everything else that was found is somebody's to look at. */
+bool cm_config_needs_a_person(const struct cm_config_result *r)
+{
+    static const char said[] = "config.chart-repository.";
+    for (size_t i = 0; i < json_array_size(r->findings); i++)
+        if (strncmp(json_string_value(json_object_get(json_array_get(r->findings, i), "id")), said, sizeof said - 1) != 0)
+            return true;
+    return r->asked > 0 || r->blocked > 0;
+}
 
 const json_t *cm_config_secrets(const struct cm_config_result *r) { return r->more->secrets; }

@@ -59,17 +59,24 @@ static int room_below(struct merge *g, const struct cm_yaml *key, const struct c
     return 0;
 }
 
-/* The value that lines of ours read as, merged into what is expected. */
-static int expect(struct merge *g, json_t *into, const char *lines, const char *below)
+/* The value that lines of ours read as, joined to what is expected. */
+static int expect(struct merge *g, json_t *into, const char *lines)
 {
-    cm_autofree char *text = cm_fmt("%s%s", below, lines);
-    cm_autoyaml doc = cm_yaml_parse(text, strlen(text), "converted settings", g->err);
+    cm_autoyaml doc = cm_yaml_parse(lines, strlen(lines), "converted settings", g->err);
     if (!doc)
         return -1;
     cm_autojson value = cm_yaml_json(doc, cm_yaml_root(doc));
-    if (json_is_array(into) && json_is_array(value))
-        return json_array_extend(into, value);
-    return json_object_update_recursive(into, value);
+    return json_is_array(into) ? json_array_extend(into, value) : json_object_update_recursive(into, value);
+}
+
+/* What is expected of a key of the file, opened; a map or list where there is nothing yet. */
+static json_t *expected_at(struct merge *g, json_t *in, const char *key, const struct cm_yaml *value, bool list)
+{
+    if (value && (value->type == CM_YAML_MAP || value->type == CM_YAML_LIST))
+        return cm_edit_open_key(g->edits, in, key, value);
+    if (!json_object_get(in, key) || cm_edit_placeheld(g->edits, json_object_get(in, key)))
+        json_object_set_new(in, key, list ? json_array() : json_object());
+    return json_object_get(in, key);
 }
 
 static int add_section(struct merge *g, const struct cm_config_section *s, const struct cm_yaml *config,
@@ -86,16 +93,12 @@ static int add_section(struct merge *g, const struct cm_config_section *s, const
     cm_config_write_section(g->m, s, &lines, 0, false);
     if (lines.len) {
         struct cm_yaml *value = cm_yaml_get(config, s->title);
-        json_t *there = json_object_get(json_object_get(g->expected, "config"), s->title);
+        json_t *all = expected_at(g, g->expected, "config", config, false);
         cm_str_reset(&lines);
         rc = room_below(g, key, value, &at, &indent);
-        if (rc == 0 && !json_is_object(there)) {
-            there = json_object();
-            json_object_set_new(json_object_get(g->expected, "config"), s->title, there);
-        }
         if (rc == 0) {
             cm_config_write_section(g->m, s, &lines, indent - 2, false);
-            rc = expect(g, there, cm_str_text(&lines), "");
+            rc = expect(g, expected_at(g, all, s->title, value, false), cm_str_text(&lines));
         }
         if (rc == 0)
             rc = insert(g, at, indent, cm_str_text(&lines));
@@ -122,11 +125,7 @@ static int add_below_root(struct merge *g, const char *name, const char *lines)
     struct cm_yaml *key = g->root ? cm_yaml_key(g->root, name) : NULL;
     size_t at = 0;
     int indent = 2;
-    json_t *there = json_object_get(g->expected, name);
-    if (!json_is_object(there)) {
-        there = json_object();
-        json_object_set_new(g->expected, name, there);
-    }
+    json_t *there = expected_at(g, g->expected, name, key ? cm_yaml_get(g->root, name) : NULL, false);
     if (key && room_below(g, key, cm_yaml_get(g->root, name), &at, &indent) != 0)
         return -1;
     if (!key && g->root && cm_edit_end(g->doc, g->root, &at, g->err) != 0)
@@ -135,7 +134,7 @@ static int add_below_root(struct merge *g, const char *name, const char *lines)
         cm_yaml_source(g->doc, &at);
     cm_autofree char *below = indented(lines, indent);
     cm_autofree char *whole = key ? cm_strdup(below) : cm_fmt("%s%s:\n%s", g->root ? "\n" : "", name, below);
-    return expect(g, there, below, "") != 0 ? -1 : insert(g, at, key ? indent : 0, whole);
+    return expect(g, there, below) != 0 ? -1 : insert(g, at, key ? indent : 0, whole);
 }
 
 static int merge_config(struct merge *g)
@@ -162,15 +161,11 @@ static int merge_env(struct merge *g)
     if (!g->m->env_count)
         return 0;
     if (env && (env->type == CM_YAML_LIST || !env->text_bytes)) {
-        json_t *list = json_object_get(json_object_get(g->expected, "pod"), "env");
+        json_t *list = expected_at(g, expected_at(g, g->expected, "pod", pod, false), "env", env, true);
         rc = room_below(g, cm_yaml_key(pod, "env"), env, &at, &indent);
-        if (rc == 0 && !json_is_array(list)) {
-            list = json_array();
-            json_object_set_new(json_object_get(g->expected, "pod"), "env", list);
-        }
         cm_config_write_env(g->m, &lines, rc == 0 ? indent : 0);
         if (rc == 0)
-            rc = expect(g, list, cm_str_text(&lines), "");
+            rc = expect(g, list, cm_str_text(&lines));
         if (rc == 0)
             rc = insert(g, at, indent, cm_str_text(&lines));
     } else {
@@ -197,7 +192,7 @@ int cm_config_merge(const struct cm_config_result *r, const char *text, size_t b
         return -1;
     }
     g.edits = cm_edits_new(doc);
-    g.expected = g.root ? cm_yaml_json(doc, g.root) : json_object();
+    g.expected = json_object();
     int rc = merge_config(&g);
     if (rc == 0)
         rc = merge_env(&g);

@@ -93,10 +93,10 @@ bool cm_url_look(const char *text, struct cm_url_seen *u)
     const char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL, *host = at ? at + 1 : authority;
     struct cm_str s = CM_STR(CM_STR_BIG);
     cm_str_add_bytes(&s, text, (size_t)(authority - text));
+    u->had_password = colon && colon + 1 < at;
     if (at) {
-        cm_str_add_bytes(&s, authority, (size_t)((colon ? colon : at) - authority));
+        cm_str_add_bytes(&s, authority, (size_t)((u->had_password ? colon : at) - authority));
         cm_str_add(&s, "@");
-        u->had_password = colon && colon + 1 < at;
     }
     const char *query = host + strcspn(host, "?");
     cm_str_add_bytes(&s, host, (size_t)(query - host));

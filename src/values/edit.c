@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "values/config.h"
 #include "values/edit.h"
+#include "values/edit_work.h"
 #include "values/quote.h"
 
 struct edit {
@@ -19,6 +20,7 @@ struct cm_edits {
     const struct cm_yaml_doc *doc;
     struct edit *list;
     size_t count, cap;
+    struct cm_edit_placeholders placeholders;
 };
 
 struct cm_edits *cm_edits_new(const struct cm_yaml_doc *doc)
@@ -35,6 +37,7 @@ void cm_edits_free(struct cm_edits *e)
     for (size_t i = 0; i < e->count; i++)
         free(e->list[i].text);
     free(e->list);
+    free(e->placeholders.nodes);
     free(e);
 }
 
@@ -110,27 +113,74 @@ static bool others_stand(const struct cm_edits *e, const char *old, size_t old_b
     return at == new_bytes;
 }
 
-static int prove(const struct cm_edits *e, const json_t *expected, const char *text, size_t bytes, struct cm_err **err)
+static int prove(const struct cm_edits *e, const json_t *changed, const char *text, size_t bytes, struct cm_err **err)
 {
     size_t old_bytes;
     const char *old = cm_yaml_source(e->doc, &old_bytes);
-    cm_autoerr why = NULL;
-    cm_autoyaml doc = cm_yaml_parse(text, bytes, cm_yaml_name(e->doc), &why);
-    bool good = doc && others_stand(e, old, old_bytes, text, bytes);
-    if (good) {
-        cm_autojson was = expected ? json_incref((json_t *)(uintptr_t)expected) : cm_yaml_json(e->doc, cm_yaml_root(e->doc));
-        cm_autojson is = cm_yaml_json(doc, cm_yaml_root(doc));
-        good = json_equal(was, is);
-    }
-    if (good)
+    const struct cm_edits_prover with = {e->doc, &e->placeholders};
+    cm_autofree char *problem = NULL;
+    if (others_stand(e, old, old_bytes, text, bytes) && cm_edits_prove(&with, changed, text, bytes, &problem))
         return 0;
     cm_fail(err, CM_E_USAGE, "%s cannot be edited safely: the changed text does not read as it should%s%s", cm_yaml_name(e->doc),
-            why ? ": " : "", cm_err_message(why));
+            problem ? ": " : "", problem ? problem : "");
     cm_hint(err, "Nothing was written. Make this change by hand.");
     return -1;
 }
 
-int cm_edits_apply(struct cm_edits *e, const json_t *expected, char **text, size_t *bytes, struct cm_err **err)
+/* ---- place holders ---- */
+
+static const char holder[] = "\x01 a node of the old tree";
+
+json_t *cm_edit_placeholder(struct cm_edits *e, const struct cm_yaml *node)
+{
+    struct cm_edit_placeholders *h = &e->placeholders;
+    h->nodes = cm_grow(h->nodes, &h->cap, h->count + 1, sizeof *h->nodes);
+    h->nodes[h->count] = node;
+    return json_pack("[s, I]", holder, (json_int_t)h->count++);
+}
+
+const struct cm_yaml *cm_edit_placeheld(const struct cm_edits *e, const json_t *value)
+{
+    return cm_edit_placeholder_node(&e->placeholders, value);
+}
+
+const struct cm_yaml *cm_edit_placeholder_node(const struct cm_edit_placeholders *h, const json_t *value)
+{
+    const char *word = json_array_size(value) == 2 ? json_string_value(json_array_get(value, 0)) : NULL;
+    json_int_t at = word && strcmp(word, holder) == 0 ? json_integer_value(json_array_get(value, 1)) : -1;
+    return at >= 0 && (size_t)at < h->count ? h->nodes[at] : NULL;
+}
+
+json_t *cm_edit_opened(struct cm_edits *e, const struct cm_yaml *node)
+{
+    if (node->type != CM_YAML_MAP && node->type != CM_YAML_LIST)
+        return cm_edit_placeholder(e, node);
+    json_t *j = node->type == CM_YAML_MAP ? json_object() : json_array();
+    for (size_t i = 0; i < node->count; i++) {
+        if (node->type == CM_YAML_MAP)
+            json_object_set_new(j, node->keys[i]->text, cm_edit_placeholder(e, node->items[i]));
+        else
+            json_array_append_new(j, cm_edit_placeholder(e, node->items[i]));
+    }
+    return j;
+}
+
+json_t *cm_edit_open_key(struct cm_edits *e, json_t *in, const char *key, const struct cm_yaml *node)
+{
+    json_t *value = json_object_get(in, key);
+    if (!value || cm_edit_placeheld(e, value))
+        json_object_set_new(in, key, cm_edit_opened(e, node));
+    return json_object_get(in, key);
+}
+
+json_t *cm_edit_open_item(struct cm_edits *e, json_t *in, size_t i, const struct cm_yaml *node)
+{
+    if (cm_edit_placeheld(e, json_array_get(in, i)))
+        json_array_set_new(in, i, cm_edit_opened(e, node));
+    return json_array_get(in, i);
+}
+
+int cm_edits_apply(struct cm_edits *e, const json_t *changed, char **text, size_t *bytes, struct cm_err **err)
 {
     size_t old_bytes, from = 0, room = 1;
     const char *old = cm_yaml_source(e->doc, &old_bytes);
@@ -153,7 +203,7 @@ int cm_edits_apply(struct cm_edits *e, const json_t *expected, char **text, size
             from = e->list[i].end;
         }
     }
-    if (prove(e, expected, out, n, err) != 0)
+    if (prove(e, changed, out, n, err) != 0)
         return -1;
     *text = out;
     *bytes = n;

@@ -27,9 +27,18 @@ void cm_edit_insert(struct cm_edits *e, size_t at, long depth, const char *lines
 /* A scalar gets this decoded text: its own bytes stay when it has it already, else it is written in the style it had, where that
  * can hold the text. */
 void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *text);
-/* Put it together and prove it: the result must parse to `expected` (borrowed; NULL: to the old value). Overlapping changes and a
+/* Put it together and prove it. `changed` (borrowed; NULL: nothing) has the keys of the root whose values are to be other ones, with
+ * these values, null for keys that are to be gone; all other keys must read as before, and all other bytes stay. Overlapping changes and a
  * failed proof are errors. Caller frees *text. */
-int cm_edits_apply(struct cm_edits *e, const json_t *expected, char **text, size_t *bytes, struct cm_err **err);
+int cm_edits_apply(struct cm_edits *e, const json_t *changed, char **text, size_t *bytes, struct cm_err **err);
+/* For `changed`: stands for a node of the old tree that the new text has somewhere, whatever it holds. New reference. */
+json_t *cm_edit_placeholder(struct cm_edits *e, const struct cm_yaml *node);
+const struct cm_yaml *cm_edit_placeheld(const struct cm_edits *e, const json_t *value);      /* its node; NULL: it is none */
+/* A map or list as a value whose members are place holders, to be changed one by one. New reference. */
+json_t *cm_edit_opened(struct cm_edits *e, const struct cm_yaml *node);
+/* The member of an opened map, opened as well; taken from the node where there is none yet. Borrowed. */
+json_t *cm_edit_open_key(struct cm_edits *e, json_t *in, const char *key, const struct cm_yaml *node);
+json_t *cm_edit_open_item(struct cm_edits *e, json_t *in, size_t i, const struct cm_yaml *node);
 bool cm_edits_none(const struct cm_edits *e);
 
 /* Where a pair of a block map lies, in whole lines. */

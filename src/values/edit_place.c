@@ -78,14 +78,15 @@ static bool is_blank(const char *s, size_t from, size_t end)
     return true;
 }
 
-/* Comment lines right above, as far indented as the key. */
-static size_t with_comments_above(const struct cm_yaml_doc *doc, size_t line, long indent)
+/* Comment lines right above, as far indented as the key; not above `floor`, where what stands before ends (a line of a quoted text may
+ * look like a comment). */
+static size_t with_comments_above(const struct cm_yaml_doc *doc, size_t line, size_t floor, long indent)
 {
     size_t bytes;
     const char *s = cm_yaml_source(doc, &bytes);
-    while (line > 0) {
+    while (line > floor) {
         size_t above = cm_edit_line_begin(doc, line - 1);
-        if (above >= line || comment_indent(s, above, line) != indent)
+        if (above >= line || above < floor || comment_indent(s, above, line) != indent)
             break;
         line = above;
     }
@@ -115,11 +116,11 @@ static size_t last_line_end(const struct cm_yaml_doc *doc, const struct cm_yaml 
     return end > 0 && end <= bytes && s[end - 1] == '\n' ? end : cm_edit_line_end(doc, end);
 }
 
-static int extent(const struct cm_yaml_doc *doc, const struct cm_yaml *head, const struct cm_yaml *value, long indent,
-                  struct cm_extent *out)
+static int extent(const struct cm_yaml_doc *doc, const struct cm_yaml *head, const struct cm_yaml *value,
+                  const struct cm_yaml *before, long indent, struct cm_extent *out)
 {
     out->line = cm_edit_line_begin(doc, head->begin);
-    out->begin = with_comments_above(doc, out->line, indent);
+    out->begin = with_comments_above(doc, out->line, before ? before->end : 0, indent);
     out->end = with_comments_below(doc, last_line_end(doc, head, value), indent);
     return 0;
 }
@@ -134,7 +135,7 @@ int cm_edit_pair(const struct cm_yaml_doc *doc, const struct cm_yaml *map, size_
         return refuse(doc, key, "a map in flow style ({…})", err);
     if (!only_indent(s, line, key->begin, i == 0))
         return refuse(doc, key, "a key that does not begin its line", err);
-    return extent(doc, key, map->items[i], (long)(key->begin - line), out);
+    return extent(doc, key, map->items[i], i ? map->items[i - 1] : NULL, (long)(key->begin - line), out);
 }
 
 int cm_edit_item(const struct cm_yaml_doc *doc, const struct cm_yaml *list, size_t i, struct cm_extent *out, struct cm_err **err)
@@ -149,7 +150,7 @@ int cm_edit_item(const struct cm_yaml_doc *doc, const struct cm_yaml *list, size
     if (list->flow || s[dash] != '-' || !only_indent(s, line, item->begin, true) ||
         memchr(s + dash + 1, '-', item->begin - dash - 1))
         return refuse(doc, item, "an item that does not stand behind a dash of its own line", err);
-    return extent(doc, item, item, (long)(dash - line), out);
+    return extent(doc, item, item, i ? list->items[i - 1] : NULL, (long)(dash - line), out);
 }
 
 int cm_edit_end(const struct cm_yaml_doc *doc, const struct cm_yaml *collection, size_t *at, struct cm_err **err)
@@ -169,6 +170,8 @@ void cm_edit_shifted(const struct cm_yaml_doc *doc, size_t begin, size_t end, lo
     size_t bytes;
     const char *s = cm_yaml_source(doc, &bytes);
     bool crlf = cm_edit_crlf(doc);
+    if (end > bytes)
+        end = bytes;
     while (begin < end) {
         size_t next = cm_edit_line_end(doc, begin), from = begin;
         if (next > end)

@@ -332,25 +332,26 @@ static void explain_absent_enabled(struct cm_launcher_work *w, const struct cm_y
 static int set_enabled(struct cm_launcher_work *w, struct cm_yaml *launcher, const struct cm_yaml *key)
 {
     struct cm_yaml *enabled = cm_yaml_get(launcher, "enabled");
-    json_t *json = json_object_get(w->expected, "launcher");
-    json_object_set_new(json, "enabled", json_false());
     if (enabled)
         cm_launcher_row(w, cm_yaml_key(launcher, "enabled"), "launcher.enabled", "backends.kubernetes.enabled", CM_CHANGE,
                         "the Launcher is off, the direct runner on");
     else
         explain_absent_enabled(w, key);
     if (launcher->flow) {
-        cm_prune(w, launcher, json);
-        cm_autofree char *rest = json_dumps(json, JSON_ENCODE_ANY);
+        json_t *stays = cm_pruned(w, launcher);
+        json_object_set_new(stays, "enabled", json_false());
+        json_object_set_new(w->expected, "launcher", stays);
+        cm_autofree char *rest = json_dumps(stays, JSON_ENCODE_ANY);
         cm_edit_replace(w->edits, launcher->body, launcher->end, rest);
         return 0;
     }
+    json_object_set_new(cm_edit_open_key(w->edits, w->expected, "launcher", launcher), "enabled", json_false());
     if (enabled) {
         cm_edit_replace(w->edits, enabled->begin, enabled->end, "false");
         return 0;
     }
-    size_t at = cm_edit_line_end(w->doc, key->end),
-           indent = launcher->keys[0]->begin - cm_edit_line_begin(w->doc, launcher->keys[0]->begin);
+    size_t at = cm_edit_line_end(w->doc, key->end);
+    size_t indent = launcher->keys[0]->begin - cm_edit_line_begin(w->doc, launcher->keys[0]->begin);
     cm_autofree char *line = cm_fmt("%*senabled: false\n", (int)indent, "");
     return cm_insert_lines(w, at, (long)indent * 2, line);
 }
@@ -374,7 +375,7 @@ static int add_to_root(struct cm_launcher_work *w, size_t launcher)
         cm_piece_write(w, p, (long)w->root->keys[0]->column - 1, &lines);
         int rc = cm_insert_lines(w, at.end, 0, cm_str_text(&lines));
         cm_str_fini(&lines);
-        json_object_set_new(w->expected, p->key, cm_piece_json(p));
+        json_object_set_new(w->expected, p->key, cm_piece_expected(w, p));
         if (rc != 0)
             return -1;
     }
@@ -420,34 +421,39 @@ static void rename_section(const struct cm_launcher_work *w, json_t *config)
     json_object_del(config, w->renamed);
 }
 
+/* A config in flow style is written anew, the section renamed in it. */
+static void rewrite_config(struct cm_launcher_work *w, const struct cm_yaml *config)
+{
+    json_t *stays = cm_pruned(w, config);
+    json_object_set_new(w->expected, "config", stays);
+    rename_section(w, stays);
+    cm_autofree char *rest = json_dumps(stays, JSON_ENCODE_ANY);
+    cm_edit_replace(w->edits, config->body, config->end, rest);
+}
+
 /* All that was noted to leave; a map that nothing stays of goes whole (`config:` with nothing below would be null to helm). */
 static int take_out_all(struct cm_launcher_work *w)
 {
     for (size_t i = 0; i < w->root->count; i++) {
         const char *key = w->root->keys[i]->text;
         struct cm_yaml *value = w->root->items[i];
-        bool launcher = strcmp(key, "launcher") == 0, other = !strcmp(key, "config") || !strcmp(key, "image");
-        if (value->type != CM_YAML_MAP || !value->count || !(other || (launcher && !value->flow)))
-            continue;
+        bool launcher = strcmp(key, "launcher") == 0, config = strcmp(key, "config") == 0, image = strcmp(key, "image") == 0;
         struct cm_extent at;
-        json_t *json = json_object_get(w->expected, key);
-        if (w->renamed && value->flow && strcmp(key, "config") == 0) {
-            cm_prune(w, value, json);
-            rename_section(w, json);
-            cm_autofree char *rest = json_dumps(json, JSON_ENCODE_ANY);
-            cm_edit_replace(w->edits, value->body, value->end, rest);
-            w->renamed = NULL;
-        } else if (other && !w->renamed && cm_all_gone(w, value)) {
+        if (value->type != CM_YAML_MAP || !value->count || !(config || image || (launcher && !value->flow)))
+            continue;
+        if (config && w->renamed && value->flow) {
+            rewrite_config(w, value);
+        } else if (!launcher && !(config && w->renamed) && cm_all_gone(w, value)) {
             if (cm_edit_pair(w->doc, w->root, i, &at, w->err) != 0)
                 return -1;
             cm_edit_replace(w->edits, at.begin, at.end, "");
-            json_object_del(w->expected, key);
-        } else if (cm_remove(w, value, json) != 0) {
+            json_object_set_new(w->expected, key, json_null());
+        } else if (cm_remove(w, value, w->expected, key) != 0) {
             return -1;
+        } else if (config && w->renamed) {
+            rename_section(w, cm_edit_open_key(w->edits, w->expected, key, value));
         }
     }
-    if (w->renamed)
-        rename_section(w, json_object_get(w->expected, "config"));
     return 0;
 }
 
@@ -457,7 +463,7 @@ static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t 
     struct cm_yaml *settings = config ? config->items[settings_at] : NULL;
     if (check_safe(w, launcher, settings) != 0)
         return -1;
-    w->expected = cm_yaml_json(w->doc, w->root);
+    w->expected = json_object();
     w->edits = cm_edits_new(w->doc);
     if (on) {
         struct cm_piece *enabled = cm_piece_value(w, cm_launcher_backend(w), "enabled", json_true());

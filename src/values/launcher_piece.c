@@ -61,7 +61,7 @@ struct cm_piece *cm_piece_path(struct cm_launcher_work *w, struct cm_piece *in, 
 
 struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in, const char *key, json_t *taken)
 {
-    struct cm_piece *p = kid(in, key ? key : "");
+    struct cm_piece *p = key ? kid(in, key) : NULL;
     if (!p)
         p = add(w, in, CM_PIECE_VALUE, key);
     p->kind = CM_PIECE_VALUE;
@@ -72,27 +72,30 @@ struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in,
 struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map,
                                size_t i)
 {
-    struct cm_piece *p = add(w, in, CM_PIECE_VALUE, key);
-    p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, map->items[i]));
+    struct cm_piece *p = add(w, in, CM_PIECE_LINES, key);
     p->node = map->items[i];
     if (!map->flow && cm_edit_pair(w->doc, map, i, &p->at, NULL) == 0) {
-        p->kind = CM_PIECE_LINES;
         p->head = map->keys[i]->end;
         p->indent = (long)(map->keys[i]->begin - p->at.line);
+    } else {
+        p->kind = CM_PIECE_VALUE;
+        p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, p->node));
     }
     return p;
 }
 
 struct cm_piece *cm_piece_item(struct cm_launcher_work *w, struct cm_piece *in, const struct cm_yaml *list, size_t i)
 {
-    struct cm_piece *p = add(w, in, CM_PIECE_VALUE, NULL);
+    struct cm_piece *p = add(w, in, CM_PIECE_LINES, NULL);
     size_t bytes;
     const char *s = cm_yaml_source(w->doc, &bytes);
-    p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, list->items[i]));
+    p->node = list->items[i];
     if (!list->flow && cm_edit_item(w->doc, list, i, &p->at, NULL) == 0) {
-        p->kind = CM_PIECE_LINES;
         while (s[p->at.line + (size_t)p->indent] == ' ')
             p->indent++;
+    } else {
+        p->kind = CM_PIECE_VALUE;
+        p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, p->node));
     }
     return p;
 }
@@ -154,19 +157,25 @@ struct cm_piece *cm_piece_open_list(struct cm_launcher_work *w, struct cm_piece 
     return cm_piece_open(w, p) && p->kind == CM_PIECE_LIST ? p : NULL;
 }
 
-json_t *cm_piece_json(const struct cm_piece *p)
+/* real: as a value through and through; else moved lines are place holders, which cost nothing. */
+static json_t *as_value(struct cm_launcher_work *w, const struct cm_piece *p, bool real)
 {
-    if (p->kind == CM_PIECE_LINES || p->kind == CM_PIECE_VALUE)
+    if (p->kind == CM_PIECE_LINES)
+        return real ? cm_yaml_json(w->doc, p->node) : cm_edit_placeholder(w->edits, p->node);
+    if (p->kind == CM_PIECE_VALUE)
         return json_incref(p->value);
     json_t *j = p->kind == CM_PIECE_MAP ? json_object() : json_array();
     for (size_t i = 0; i < p->count; i++) {
         if (p->kind == CM_PIECE_MAP)
-            json_object_set_new(j, p->kids[i]->key, cm_piece_json(p->kids[i]));
+            json_object_set_new(j, p->kids[i]->key, as_value(w, p->kids[i], real));
         else
-            json_array_append_new(j, cm_piece_json(p->kids[i]));
+            json_array_append_new(j, as_value(w, p->kids[i], real));
     }
     return j;
 }
+
+json_t *cm_piece_json(struct cm_launcher_work *w, const struct cm_piece *p) { return as_value(w, p, true); }
+json_t *cm_piece_expected(struct cm_launcher_work *w, const struct cm_piece *p) { return as_value(w, p, false); }
 
 /* ---- as lines ---- */
 

@@ -25,9 +25,9 @@ int cm_insert_lines(struct cm_launcher_work *w, size_t at, long depth, const cha
     size_t bytes;
     const char *s = cm_yaml_source(w->doc, &bytes);
     bool open = at > 0 && s[at - 1] != '\n' && !(at == 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0);
-    cm_autofree char *whole = cm_fmt("%s%s", open ? "\n" : "", lines);
-    cm_autofree char *text = cm_edit_crlf(w->doc) ? with_crlf(whole) : cm_strdup(whole);
-    cm_edit_insert(w->edits, at, depth, text);
+    cm_autofree char *whole = open ? cm_fmt("\n%s", lines) : NULL;
+    cm_autofree char *text = cm_edit_crlf(w->doc) ? with_crlf(whole ? whole : lines) : NULL;
+    cm_edit_insert(w->edits, at, depth, text ? text : whole ? whole : lines);
     return 0;
 }
 
@@ -89,12 +89,12 @@ static struct cm_yaml *item_named(const struct cm_yaml *list, const char *name, 
 static int place_in_list(struct cm_launcher_work *w, struct cm_piece *p, struct cm_yaml *list, json_t *json, const char *path)
 {
     for (size_t i = 0; i < p->count; i++) {
-        cm_autojson value = cm_piece_json(p->kids[i]);
+        cm_autojson value = cm_piece_json(w, p->kids[i]);
         const char *name = json_string_value(json_object_get(value, "name"));
         size_t at;
         struct cm_yaml *there = name ? item_named(list, name, &at) : NULL;
         if (there && p->kids[i]->kind == CM_PIECE_MAP) {
-            if (cm_place(w, p->kids[i], there, json_array_get(json, at), path) != 0)
+            if (cm_place(w, p->kids[i], there, cm_edit_open_item(w->edits, json, at, there), path) != 0)
                 return -1;
         } else if (there) {
             cm_launcher_finding(
@@ -104,7 +104,7 @@ static int place_in_list(struct cm_launcher_work *w, struct cm_piece *p, struct 
         } else {
             if (append_to(w, p->kids[i], list) != 0)
                 return -1;
-            json_array_append(json, value);
+            json_array_append_new(json, cm_piece_expected(w, p->kids[i]));
         }
     }
     return 0;
@@ -125,34 +125,42 @@ static void merge_value(json_t *into, const json_t *from)
     }
 }
 
+/* What was written in flow style, with ours merged in, is written anew. */
+static int rewrite_flow(struct cm_launcher_work *w, struct cm_piece *p, const struct cm_yaml *map, size_t i, json_t *json)
+{
+    cm_autojson ours = cm_piece_json(w, p);
+    json_t *whole = cm_yaml_json(w->doc, map->items[i]);
+    if (json_is_object(whole))
+        merge_value(whole, ours);
+    else
+        json_array_extend(whole, ours);
+    json_object_set_new(json, p->key, whole);
+    return rewrite_value(w, p, map->keys[i], map->items[i], whole);
+}
+
 static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_yaml *map, size_t i, json_t *json, const char *path)
 {
     struct cm_yaml *there = map->items[i];
-    json_t *value = json_object_get(json, p->key);
-    cm_autojson ours = cm_piece_json(p);
-    if (json_equal(value, ours))
-        return 0;
-    if (there->type == CM_YAML_MAP || there->type == CM_YAML_LIST)
-        cm_piece_open(w, p);
-    bool both_maps = p->kind == CM_PIECE_MAP && there->type == CM_YAML_MAP,
-         both_lists = p->kind == CM_PIECE_LIST && there->type == CM_YAML_LIST;
     if (cm_edit_safe(w->doc, there, w->err) != 0)
         return -1;
+    if (there->type != CM_YAML_SCALAR)
+        cm_piece_open(w, p);
+    bool both_maps = p->kind == CM_PIECE_MAP && there->type == CM_YAML_MAP;
+    bool both_lists = p->kind == CM_PIECE_LIST && there->type == CM_YAML_LIST;
     if (cm_yaml_is_empty(there) && (p->kind == CM_PIECE_MAP || p->kind == CM_PIECE_LIST)) {
-        json_object_set_new(json, p->key, cm_piece_json(p));
+        json_object_set_new(json, p->key, cm_piece_expected(w, p));
         return rewrite_value(w, p, map->keys[i], there, NULL);
     }
-    if ((both_maps || both_lists) && there->flow) {
-        if (both_maps)
-            merge_value(value, ours);
-        else
-            json_array_extend(value, ours);
-        return rewrite_value(w, p, map->keys[i], there, value);
-    }
+    if ((both_maps || both_lists) && there->flow)
+        return rewrite_flow(w, p, map, i, json);
     if (both_maps)
-        return cm_place(w, p, there, value, path);
+        return cm_place(w, p, there, cm_edit_open_key(w->edits, json, p->key, there), path);
     if (both_lists)
-        return place_in_list(w, p, there, value, path);
+        return place_in_list(w, p, there, cm_edit_open_key(w->edits, json, p->key, there), path);
+    cm_autojson ours = cm_piece_json(w, p);
+    cm_autojson theirs = cm_yaml_json(w->doc, there);
+    if (json_equal(theirs, ours))
+        return 0;
     if (p->wins && there->type == CM_YAML_SCALAR) {
         cm_autofree char *text = json_dumps(ours, JSON_ENCODE_ANY);
         cm_edit_replace(w->edits, there->begin, there->end, text);
@@ -180,7 +188,7 @@ int cm_place(struct cm_launcher_work *w, struct cm_piece *kids_of, struct cm_yam
         } else {
             if (append_to(w, p, map) != 0)
                 return -1;
-            json_object_set_new(json, p->key, cm_piece_json(p));
+            json_object_set_new(json, p->key, cm_piece_expected(w, p));
         }
     }
     return 0;
@@ -219,38 +227,49 @@ static bool something_gone(const struct cm_launcher_work *w, const struct cm_yam
     return false;
 }
 
-void cm_prune(struct cm_launcher_work *w, const struct cm_yaml *map, json_t *json)
+static bool goes(const struct cm_launcher_work *w, const struct cm_yaml *map, size_t i)
 {
-    for (size_t i = 0; i < map->count; i++) {
-        const struct cm_yaml *value = map->items[i];
-        if (is_gone(w, map->keys[i]) || (value->type == CM_YAML_MAP && value->count && cm_all_gone(w, value)))
-            json_object_del(json, map->keys[i]->text);
-        else if (value->type == CM_YAML_MAP)
-            cm_prune(w, value, json_object_get(json, map->keys[i]->text));
-    }
+    const struct cm_yaml *value = map->items[i];
+    return is_gone(w, map->keys[i]) || (value->type == CM_YAML_MAP && value->count && cm_all_gone(w, value));
 }
 
-int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *json)
+json_t *cm_pruned(struct cm_launcher_work *w, const struct cm_yaml *map)
+{
+    json_t *stays = json_object();
+    for (size_t i = 0; i < map->count; i++) {
+        const struct cm_yaml *value = map->items[i];
+        if (!goes(w, map, i))
+            json_object_set_new(stays, map->keys[i]->text,
+                                value->type == CM_YAML_MAP ? cm_pruned(w, value) : cm_yaml_json(w->doc, value));
+    }
+    return stays;
+}
+
+int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *in, const char *key)
 {
     if (!something_gone(w, map))
         return 0;
     if (map->flow) {
-        cm_prune(w, map, json);
-        cm_autofree char *rest = json_dumps(json, JSON_ENCODE_ANY);
+        json_t *stays = cm_pruned(w, map);
+        cm_autofree char *rest = json_dumps(stays, JSON_ENCODE_ANY);
         cm_edit_replace(w->edits, map->body, map->end, rest);
+        json_object_set_new(in, key, stays);
         return 0;
     }
+    json_t *json = cm_edit_open_key(w->edits, in, key, map);
     for (size_t i = 0; i < map->count; i++) {
+        const char *name = map->keys[i]->text;
         struct cm_yaml *value = map->items[i];
-        if (is_gone(w, map->keys[i]) || (value->type == CM_YAML_MAP && value->count && cm_all_gone(w, value))) {
-            struct cm_extent at;
-            if (cm_edit_pair(w->doc, map, i, &at, w->err) != 0)
+        struct cm_extent at;
+        if (!goes(w, map, i)) {
+            if (value->type == CM_YAML_MAP && cm_remove(w, value, json, name) != 0)
                 return -1;
-            cm_edit_replace(w->edits, at.begin, at.end, "");
-            json_object_del(json, map->keys[i]->text);
-        } else if (value->type == CM_YAML_MAP && cm_remove(w, value, json_object_get(json, map->keys[i]->text)) != 0) {
-            return -1;
+            continue;
         }
+        if (cm_edit_pair(w->doc, map, i, &at, w->err) != 0)
+            return -1;
+        cm_edit_replace(w->edits, at.begin, at.end, "");
+        json_object_del(json, name);
     }
     return 0;
 }

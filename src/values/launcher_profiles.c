@@ -95,7 +95,7 @@ static bool put(struct cm_launcher_work *w, struct cm_piece *in, const char *poi
         cm_piece_value(w, list, NULL, json_deep_copy(value));
         return true;
     }
-    cm_autojson there = kid ? cm_piece_json(kid) : NULL;
+    cm_autojson there = kid ? cm_piece_json(w, kid) : NULL;
     json_t *made = put_at(there, rest, value);
     if (!made)
         return false;

@@ -22,8 +22,8 @@ struct cm_piece {
     struct cm_extent at;                 /* lines: where they stand in the source */
     size_t head;                         /* lines of a pair: the byte behind its key */
     long indent;                         /* lines: column of the key or the dash, from 0 */
-    json_t *value;                       /* lines, value: what they say; owned by the arena */
-    const struct cm_yaml *node;          /* lines of a pair: its value in the source */
+    json_t *value;                       /* value: what it says; owned by the arena */
+    const struct cm_yaml *node;          /* lines: the value in the source */
     const char *comment;                 /* lines to stand above it, newline-ended, without indent; NULL */
     const char *behind;                  /* a comment behind the key of a map; NULL */
     bool wins;                           /* over what stands there already */
@@ -35,7 +35,7 @@ struct cm_launcher_work {
     struct cm_arena *arena;
     struct cm_yaml_doc *doc;
     struct cm_yaml *root;
-    json_t *expected;
+    json_t *expected;                    /* changed keys of the root: values of place holders (values/edit.h) */
     struct cm_edits *edits;
     const struct cm_yaml **gone;         /* keys of pairs that leave */
     size_t gone_count, gone_cap;
@@ -60,16 +60,17 @@ struct cm_piece *cm_piece_content(struct cm_launcher_work *w, struct cm_piece *p
 bool cm_piece_open(struct cm_launcher_work *w, struct cm_piece *p);
 /* A list of that key to append to: a new one, or a user's list item by item; NULL: what is there cannot be opened. */
 struct cm_piece *cm_piece_open_list(struct cm_launcher_work *w, struct cm_piece *in, const char *key);
-json_t *cm_piece_json(const struct cm_piece *p);                                       /* new reference */
+json_t *cm_piece_json(struct cm_launcher_work *w, const struct cm_piece *p);          /* new reference */
+json_t *cm_piece_expected(struct cm_launcher_work *w, const struct cm_piece *p);      /* for the proof; new reference */
 void cm_piece_write(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out);
 
 /* launcher_place.c: putting pieces into the file, taking pairs out of it. */
 int cm_place(struct cm_launcher_work *w, struct cm_piece *kids_of, struct cm_yaml *map, json_t *json, const char *path);
 void cm_take_out(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i);     /* only noted; cm_remove does it */
 /* Remove what was noted below this map; a map of which nothing stays goes with its key. */
-int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *json);
-/* The same in the value alone. */
-void cm_prune(struct cm_launcher_work *w, const struct cm_yaml *map, json_t *json);
+int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *in, const char *key);      /* the map is in[key] */
+/* What stays of a map, as a value. New reference. */
+json_t *cm_pruned(struct cm_launcher_work *w, const struct cm_yaml *map);
 bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map);
 int cm_insert_lines(struct cm_launcher_work *w, size_t at, long depth, const char *lines);     /* depth: as for cm_edit_insert */
 

@@ -1,0 +1,222 @@
+/* values/edit_prove.c: the proof of an edit: the new text, read event by event, is the old tree with the changed parts as they should be.
+ *
+ * Nothing is built from the new text, so that a large file costs no second tree. What base/yaml.h refuses is refused here as well: a
+ * result that our own reader would not take is no result. Does not: edit. */
+#include <config.h>
+
+#include <stdint.h>
+#include <string.h>
+
+#include <yaml.h>
+
+#include "base/mem.h"
+#include "values/edit.h"
+#include "values/edit_work.h"
+
+enum { DEEPEST = 64 };
+
+struct proof {
+    yaml_parser_t parser;
+    yaml_event_t event;
+    bool have; /* `event` holds one */
+    const struct cm_edits_prover *with;
+    size_t depth;
+    char *problem; /* why it failed, where libyaml says it; NULL */
+};
+
+static bool next(struct proof *p)
+{
+    if (p->have)
+        yaml_event_delete(&p->event);
+    p->have = yaml_parser_parse(&p->parser, &p->event) != 0;
+    if (!p->have && !p->problem)
+        p->problem = cm_fmt("line %zu, column %zu: %s", p->parser.problem_mark.line + 1, p->parser.problem_mark.column + 1,
+                            p->parser.problem ? p->parser.problem : "no YAML");
+    return p->have;
+}
+
+static bool same_name(const char *a, const yaml_char_t *b) { return a && b ? strcmp(a, (const char *)b) == 0 : !a && !b; }
+
+/* ---- against the old tree ---- */
+
+static bool same_node(struct proof *p, const struct cm_yaml *n);
+
+static bool same_collection(struct proof *p, const struct cm_yaml *n, yaml_event_type_t end)
+{
+    if (++p->depth > DEEPEST)
+        return false;
+    for (size_t i = 0; i < n->count; i++)
+        if (!next(p) || (n->keys && (!same_node(p, n->keys[i]) || !next(p))) || !same_node(p, n->items[i]))
+            return false;
+    p->depth--;
+    return next(p) && p->event.type == end;
+}
+
+/* The event at hand begins what this node is. */
+static bool same_node(struct proof *p, const struct cm_yaml *n)
+{
+    const yaml_event_t *e = &p->event;
+    switch (n->type) {
+    case CM_YAML_SCALAR:
+        return e->type == YAML_SCALAR_EVENT && e->data.scalar.length == n->text_bytes &&
+               memcmp(e->data.scalar.value, n->text, n->text_bytes) == 0 &&
+               (e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) == n->plain && same_name(n->anchor, e->data.scalar.anchor) &&
+               same_name(n->tag, e->data.scalar.tag);
+    case CM_YAML_MAP:
+        return e->type == YAML_MAPPING_START_EVENT && same_name(n->anchor, e->data.mapping_start.anchor) &&
+               same_name(n->tag, e->data.mapping_start.tag) && same_collection(p, n, YAML_MAPPING_END_EVENT);
+    case CM_YAML_LIST:
+        return e->type == YAML_SEQUENCE_START_EVENT && same_name(n->anchor, e->data.sequence_start.anchor) &&
+               same_name(n->tag, e->data.sequence_start.tag) && same_collection(p, n, YAML_SEQUENCE_END_EVENT);
+    case CM_YAML_ALIAS: return e->type == YAML_ALIAS_EVENT && same_name(n->text, e->data.alias.anchor);
+    }
+    return false;
+}
+
+/* ---- against a value ---- */
+
+static bool same_value(struct proof *p, const json_t *want);
+
+static bool same_scalar(struct proof *p, const json_t *want)
+{
+    const yaml_event_t *e = &p->event;
+    struct cm_yaml n = {.type = CM_YAML_SCALAR,
+                        .text = (char *)e->data.scalar.value,
+                        .text_bytes = e->data.scalar.length,
+                        .plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE,
+                        .tag = (const char *)e->data.scalar.tag};
+    cm_autojson is = cm_yaml_json(p->with->doc, &n);
+    return json_equal(is, want);
+}
+
+static bool same_list(struct proof *p, const json_t *want)
+{
+    size_t n = 0;
+    if (!json_is_array(want))
+        return false;
+    for (; next(p) && p->event.type != YAML_SEQUENCE_END_EVENT; n++)
+        if (n >= json_array_size(want) || !same_value(p, json_array_get(want, n)))
+            return false;
+    return p->have && n == json_array_size(want);
+}
+
+static bool same_map(struct proof *p, const json_t *want)
+{
+    cm_autojson seen = json_object();
+    if (!json_is_object(want))
+        return false;
+    while (next(p) && p->event.type != YAML_MAPPING_END_EVENT) {
+        if (p->event.type != YAML_SCALAR_EVENT)
+            return false;
+        cm_autofree char *key = cm_strdup((const char *)p->event.data.scalar.value);
+        const json_t *value = json_object_get(want, key);
+        if (!value || json_object_get(seen, key) || !next(p) || !same_value(p, value))
+            return false;
+        json_object_set_new(seen, key, json_true());
+    }
+    return p->have && json_object_size(seen) == json_object_size(want);
+}
+
+/* The event at hand begins this value; a place holder stands for a node of the old tree. */
+static bool same_value(struct proof *p, const json_t *want)
+{
+    const struct cm_yaml *moved = cm_edit_placeholder_node(p->with->placeholders, want);
+    bool same = false;
+    if (moved)
+        return same_node(p, moved);
+    if (p->event.type == YAML_SCALAR_EVENT)
+        return same_scalar(p, want);
+    if (++p->depth > DEEPEST)
+        return false;
+    if (p->event.type == YAML_MAPPING_START_EVENT)
+        same = same_map(p, want);
+    else if (p->event.type == YAML_SEQUENCE_START_EVENT)
+        same = same_list(p, want);
+    p->depth--;
+    return same;
+}
+
+/* ---- the root ---- */
+
+/* Keys that were not changed come in their old order. */
+static const struct cm_yaml *old_value(const struct cm_yaml *root, const char *key, size_t *from)
+{
+    for (size_t i = *from; i < root->count; i++)
+        if (strcmp(root->keys[i]->text, key) == 0) {
+            *from = i + 1;
+            return root->items[i];
+        }
+    return NULL;
+}
+
+static size_t unchanged_keys(const struct cm_yaml *root, const json_t *changed)
+{
+    size_t n = 0;
+    for (size_t i = 0; root && i < root->count; i++)
+        n += json_object_get(changed, root->keys[i]->text) == NULL;
+    return n;
+}
+
+static bool same_root_map(struct proof *p, const struct cm_yaml *root, const json_t *changed)
+{
+    size_t from = 0, unchanged = 0, wanted = 0;
+    cm_autojson seen = json_object();
+    const char *key;
+    json_t *value;
+    p->depth++;
+    while (next(p) && p->event.type != YAML_MAPPING_END_EVENT) {
+        if (p->event.type != YAML_SCALAR_EVENT)
+            return false;
+        cm_autofree char *name = cm_strdup((const char *)p->event.data.scalar.value);
+        const json_t *want = json_object_get(changed, name);
+        const struct cm_yaml *old = want || !root ? NULL : old_value(root, name, &from);
+        if ((!want && !old) || json_object_get(seen, name) || !next(p))
+            return false;
+        if (want ? !same_value(p, want) : !same_node(p, old))
+            return false;
+        unchanged += old != NULL;
+        json_object_set_new(seen, name, json_true());
+    }
+    json_object_foreach(cm_edit_loose(changed), key, value) wanted += !json_is_null(value);
+    return p->have && unchanged == unchanged_keys(root, changed) && json_object_size(seen) == unchanged + wanted;
+}
+
+static bool same_root(struct proof *p, const json_t *changed)
+{
+    const struct cm_yaml *root = cm_yaml_root(p->with->doc);
+    bool map = p->event.type == YAML_MAPPING_START_EVENT && (!root || root->type == CM_YAML_MAP || !root->text_bytes);
+    if (map && json_object_size(changed))
+        return same_root_map(p, root && root->type == CM_YAML_MAP ? root : NULL, changed);
+    return root && same_node(p, root);
+}
+
+static bool read_all(struct proof *p, const json_t *changed)
+{
+    const struct cm_yaml *root = cm_yaml_root(p->with->doc);
+    if (!next(p) || p->event.type != YAML_STREAM_START_EVENT || !next(p))
+        return false;
+    if (p->event.type == YAML_STREAM_END_EVENT)
+        return !root;
+    if (p->event.type != YAML_DOCUMENT_START_EVENT || !next(p) || !same_root(p, changed))
+        return false;
+    return next(p) && p->event.type == YAML_DOCUMENT_END_EVENT && next(p) && p->event.type == YAML_STREAM_END_EVENT;
+}
+
+bool cm_edits_prove(const struct cm_edits_prover *with, const json_t *changed, const char *text, size_t bytes, char **problem)
+{
+    struct proof p = {.with = with};
+    if (!yaml_parser_initialize(&p.parser))
+        return false;
+    if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark is no part of the text */
+        text += 3;
+        bytes -= 3;
+    }
+    yaml_parser_set_input_string(&p.parser, (const unsigned char *)text, bytes);
+    yaml_parser_set_encoding(&p.parser, YAML_UTF8_ENCODING);
+    bool good = read_all(&p, changed);
+    if (p.have)
+        yaml_event_delete(&p.event);
+    yaml_parser_delete(&p.parser);
+    *problem = p.problem;
+    return good;
+}
