@@ -17,7 +17,7 @@ static const struct {
 } drills[] = {
     {"helm-fails", "an admission webhook refuses what helm applies; the revision is failed"},
     {"helm-killed", "helm is killed between its two phases; the release stays pending"},
-    {"helm-slow", "helm takes 1.5 s between its two phases"},
+    {"helm-slow", "helm takes 5 s between its two phases"},
     {"foreign-helm", "somebody else upgrades the release right after us; at its end their revision is withdrawn"},
     {"pod-never-ready", "the pod's image cannot be pulled"},
     {"pod-crashes", "Connect in the pod ends with a secret key mismatch"},

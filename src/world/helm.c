@@ -396,7 +396,7 @@ static int helm_upgrade(struct call *c, const struct args *a)
         cm_str_addf(&c->out, "Release \"%s\" does not exist. Installing it now.\n", a->words[1]);
     if (drill_is(w, "helm-killed"))
         kill(c->pid, SIGKILL);
-    const char *pause = drill_is(w, "helm-slow") ? "1500" : PAUSE_MS;
+    const char *pause = drill_is(w, "helm-slow") ? "5000" : PAUSE_MS;
     call_frame(c, 'P', pause, strlen(pause) + 1);
     return 0;
 }
