@@ -280,6 +280,14 @@ static int put_values(const struct cm_invocation *in, const char *old, size_t ol
     return put(in, diff, err);
 }
 
+/* Every rule by which the chart would fail, on the result. Values may be spread over several files: what one file lacks is told, no more. */
+static void check_result(const struct cm_launcher_result *r, const char *name)
+{
+    const char *const names[] = {name, NULL}, *const texts[] = {r->text, NULL};
+    cm_autojson found = cm_values_check(names, texts, NULL, NULL);
+    json_array_extend(r->findings, found);
+}
+
 int cm_cmd_convert_values(const struct cm_invocation *in, struct cm_err **err)
 {
     cm_autofree char *text = NULL;
@@ -295,6 +303,8 @@ int cm_cmd_convert_values(const struct cm_invocation *in, struct cm_err **err)
     int rc = cm_launcher_convert(&w, &r, err);
     if (rc == 0)
         rc = put_values(in, text, n, &r, err);
+    if (rc == 0)
+        check_result(&r, in->args[0]);
     if (rc == 0)
         rc = end(in, r.text, r.account, r.findings, r.commands);
     if (rc >= 0 && !cm_given_times(in, CM_O_JSON))

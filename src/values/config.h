@@ -39,7 +39,7 @@ struct cm_config_more;
 struct cm_config_result {
     char *values;            /* YAML text: only what is to be added to the base; owned */
     char *secrets;           /* YAML text: Secret manifest template without values; NULL: no secret; owned */
-    json_t *account;         /* [{"source": "file:line", "setting", "target", "disposition", "reason"}]; owned */
+    json_t *account;         /* [{"source": "file:line", "line", "setting", "target", "disposition", "reason"}]; owned */
     json_t *findings;        /* [{"id","verdict","seen","remedy"}]: differences with the base, asks, blocks; owned */
     size_t kept, dropped, changed, secret, asked, blocked;      /* rows of the source by fate */
     struct cm_config_more *more;
@@ -51,7 +51,7 @@ void cm_config_result_fini(struct cm_config_result *r);
 bool cm_config_row(const struct cm_config_result *r, size_t i, struct cm_config_row *out);
 /* "keep" … or "chart" for a row that is the chart's own. */
 const char *cm_config_row_word(const struct cm_config_row *row);
-/* {"source", "setting", "target", "disposition", "reason"}; new reference. */
+/* {"source", "line", "setting", "target", "disposition", "reason"}; new reference. */
 json_t *cm_config_row_json(const struct cm_config_row *row);
 /* Does anything need a person (asks, blocks, secrets that nothing provides yet, differences with the base)? For --strict. */
 bool cm_config_needs_a_person(const struct cm_config_result *r);

@@ -19,8 +19,9 @@ const char *cm_config_row_word(const struct cm_config_row *row) { return row->fr
 json_t *cm_config_row_json(const struct cm_config_row *row)
 {
     cm_autofree char *source = row->line ? cm_fmt("%s:%zu", row->file, row->line) : cm_strdup(row->file);
-    return json_pack("{s:s, s:s, s:s?, s:s, s:s}", "source", source, "setting", row->setting, "target", row->target, "disposition",
-                     cm_config_row_word(row), "reason", row->reason ? row->reason : "");
+    return json_pack("{s:s, s:o, s:s, s:s?, s:s, s:s}", "source", source, "line",
+                     row->line ? json_integer((json_int_t)row->line) : json_null(), "setting", row->setting, "target", row->target,
+                     "disposition", cm_config_row_word(row), "reason", row->reason ? row->reason : "");
 }
 
 enum { FINDINGS_TOLD = 1000 }; /* nobody reads more; a file of a hundred thousand lines must not fill the memory */

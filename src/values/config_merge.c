@@ -33,11 +33,25 @@ static int insert(struct merge *g, size_t at, int indent, const char *lines)
     return 0;
 }
 
+/* What is to take lines of ours must be a map (or the list of pod.env), or nothing yet. */
+static int check_shape(struct merge *g, const struct cm_yaml *value, bool list)
+{
+    if (!value || (list ? value->type == CM_YAML_LIST : value->type == CM_YAML_MAP) ||
+        (value->type == CM_YAML_SCALAR && !value->text_bytes) || (!value->count && value->type != CM_YAML_SCALAR))
+        return 0;
+    cm_fail(g->err, CM_E_USAGE, "%s:%zu:%zu: expected a %s", cm_yaml_name(g->doc), value->line, value->column,
+            list ? "list" : "map");
+    cm_hint(g->err, "Mend the values file, then start again. Nothing was changed.");
+    return -1;
+}
+
 /* Where lines go below this key: behind its last pair; or behind its own line, when it has nothing yet (its {} goes). */
-static int room_below(struct merge *g, const struct cm_yaml *key, const struct cm_yaml *value, size_t *at, int *indent)
+static int room_below(struct merge *g, const struct cm_yaml *key, const struct cm_yaml *value, bool list, size_t *at, int *indent)
 {
     int own = (int)(key->begin - cm_edit_line_begin(g->doc, key->begin));
     *indent = own + 2;
+    if (check_shape(g, value, list) != 0)
+        return -1;
     if (cm_edit_safe(g->doc, value, g->err) != 0)
         return -1;
     if (value->count) {
@@ -95,7 +109,7 @@ static int add_section(struct merge *g, const struct cm_config_section *s, const
         struct cm_yaml *value = cm_yaml_get(config, s->title);
         json_t *all = expected_at(g, g->expected, "config", config, false);
         cm_str_reset(&lines);
-        rc = room_below(g, key, value, &at, &indent);
+        rc = room_below(g, key, value, false, &at, &indent);
         if (rc == 0) {
             cm_config_write_section(g->m, s, &lines, indent - 2, false);
             rc = expect(g, expected_at(g, all, s->title, value, false), cm_str_text(&lines));
@@ -126,7 +140,7 @@ static int add_below_root(struct merge *g, const char *name, const char *lines)
     size_t at = 0;
     int indent = 2;
     json_t *there = expected_at(g, g->expected, name, key ? cm_yaml_get(g->root, name) : NULL, false);
-    if (key && room_below(g, key, cm_yaml_get(g->root, name), &at, &indent) != 0)
+    if (key && room_below(g, key, cm_yaml_get(g->root, name), false, &at, &indent) != 0)
         return -1;
     if (!key && g->root && cm_edit_end(g->doc, g->root, &at, g->err) != 0)
         return -1;
@@ -142,6 +156,8 @@ static int merge_config(struct merge *g)
     const struct cm_yaml *config = g->root ? cm_yaml_get(g->root, "config") : NULL;
     struct cm_str sections = CM_STR(CM_STR_BIG);
     int rc = 0;
+    if (check_shape(g, config, false) != 0)
+        return -1;
     if (config && !config->count)
         config = NULL;
     for (size_t i = 0; rc == 0 && i < g->m->section_count; i++)
@@ -160,9 +176,11 @@ static int merge_env(struct merge *g)
     int indent, rc = 0;
     if (!g->m->env_count)
         return 0;
+    if (check_shape(g, pod, false) != 0 || check_shape(g, env, true) != 0)
+        return -1;
     if (env && (env->type == CM_YAML_LIST || !env->text_bytes)) {
         json_t *list = expected_at(g, expected_at(g, g->expected, "pod", pod, false), "env", env, true);
-        rc = room_below(g, cm_yaml_key(pod, "env"), env, &at, &indent);
+        rc = room_below(g, cm_yaml_key(pod, "env"), env, true, &at, &indent);
         cm_config_write_env(g->m, &lines, rc == 0 ? indent : 0);
         if (rc == 0)
             rc = expect(g, list, cm_str_text(&lines));

@@ -22,9 +22,9 @@ static const char *place_of(struct cm_launcher_work *w, const struct cm_yaml *at
 void cm_launcher_row(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target,
                      enum cm_fate fate, const char *reason)
 {
-    json_array_append_new(w->out->account,
-                          json_pack("{s:s, s:s, s:s?, s:s, s:s}", "source", place_of(w, at, false), "setting", setting, "target",
-                                    target, "disposition", cm_fate_word(fate), "reason", reason));
+    json_array_append_new(w->out->account, json_pack("{s:s, s:I, s:s, s:s?, s:s, s:s}", "source", place_of(w, at, false), "line",
+                                                     (json_int_t)at->line, "setting", setting, "target", target, "disposition",
+                                                     cm_fate_word(fate), "reason", reason));
 }
 
 void cm_launcher_finding(struct cm_launcher_work *w, const struct cm_yaml *at, const char *verdict, const char *id,
@@ -393,10 +393,12 @@ static void say_commands(struct cm_launcher_work *w)
                                       w->arena, "kubectl label sa %s connect.posit.co/service-account=true -n %s", names[i], ns)));
 }
 
-static size_t index_in(const struct cm_yaml *map, const char *key)
+/* exactly: as helm finds it; else as Connect would, without case. */
+static size_t index_in(const struct cm_yaml *map, const char *key, bool exactly)
 {
     size_t i = 0;
-    while (map && map->type == CM_YAML_MAP && i < map->count && strcmp(map->keys[i]->text, key) != 0)
+    while (map && map->type == CM_YAML_MAP && i < map->count &&
+           (exactly ? strcmp(map->keys[i]->text, key) != 0 : !cm_gcfg_same_name(map->keys[i]->text, key)))
         i++;
     return map && map->type == CM_YAML_MAP && i < map->count ? i : (size_t)-1;
 }
@@ -511,7 +513,7 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
     int rc = doc ? 0 : -1;
     if (rc == 0 && (w.root = cm_yaml_root(doc)) && w.root->type == CM_YAML_MAP && w.root->count) {
         struct cm_yaml *config = cm_yaml_get(w.root, "config"), *launcher = cm_yaml_get(w.root, "launcher");
-        size_t launcher_at = index_in(w.root, "launcher"), settings_at = index_in(config, "Launcher");
+        size_t launcher_at = index_in(w.root, "launcher", true), settings_at = index_in(config, "Launcher", false);
         struct cm_yaml *enabled = launcher && launcher->type == CM_YAML_MAP ? cm_yaml_get(launcher, "enabled") : NULL;
         bool off = enabled ? cm_yaml_is_false(enabled) : wish->was == CM_LAUNCHER_WAS_OFF;
         if (launcher && (launcher->type != CM_YAML_MAP || !launcher->count))

@@ -30,6 +30,7 @@
 #define WHY_SCANNING "scanning belongs to the old server; images bring their own installations"
 
 const struct cm_setting cm_settings[] = {
+    {"Applications", "AdminMostPermissiveAccessType", CM_V_STRING, false, CM_KEEP, CM_RULE_NONE, NULL, "appendix/configuration"},
     {"Applications", "AdminMustApprove", CM_V_BOOL, false, CM_KEEP, CM_RULE_NONE, NULL, "appendix/configuration"},
     {"Applications", "AllowPublisherManagedPrivileges", CM_V_BOOL, false, CM_KEEP, CM_RULE_NONE, NULL, "appendix/configuration"},
     {"Applications", "AppConfigDir", CM_V_STRING, false, CM_KEEP, CM_RULE_NONE, NULL, "appendix/configuration"},
@@ -285,6 +286,7 @@ const struct cm_setting cm_settings[] = {
     {"PAM", "ForwardPassword", CM_V_BOOL, false, CM_ASK, CM_RULE_NONE, WHY_PAM, "prestart.bash"},
     {"PAM", "Logging", CM_V_BOOL, false, CM_ASK, CM_RULE_NONE, WHY_PAM, "prestart.bash"},
     {"PAM", "PasswordLifetime", CM_V_DURATION, false, CM_ASK, CM_RULE_NONE, WHY_PAM, "prestart.bash"},
+    {"PAM", "RegisterOnFirstLogin", CM_V_BOOL, false, CM_ASK, CM_RULE_NONE, WHY_PAM, "prestart.bash"},
     {"PAM", "Service", CM_V_STRING, false, CM_ASK, CM_RULE_NONE, WHY_PAM, "prestart.bash"},
     {"PAM", "UserInfoEditableBy", CM_V_STRING, false, CM_ASK, CM_RULE_NONE, WHY_PAM, "prestart.bash"},
     {"PAM", "UseSession", CM_V_BOOL, false, CM_ASK, CM_RULE_NONE, WHY_PAM, "prestart.bash"},

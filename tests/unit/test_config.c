@@ -380,6 +380,17 @@ static void variables_of_the_unit_move_and_no_proxy_grows(void **state)
     finish(&c);
 }
 
+static void a_variable_replaces_a_list_of_the_file(void **state)
+{
+    static const char *const unit[] = {"CONNECT_AUTHORIZATION_VIEWERROLEMAPPING=b", NULL};
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Authorization]\nViewerRoleMapping = a\n[Foo]\nX = 1\n", NULL, unit);
+    assert_string_equal(value(&c, "Authorization", "ViewerRoleMapping"), "b");
+    assert_int_equal(c.r.dropped, 1);
+    finish(&c);
+}
+
 static void a_proxy_without_no_proxy_gets_one(void **state)
 {
     static const char *const unit[] = {"HTTPS_PROXY=http://p:3128", NULL};
@@ -503,8 +514,13 @@ static void merges_into_files_that_lack_the_place(void **state)
 
 static void refuses_to_merge_where_it_is_not_safe(void **state)
 {
-    static const char *const bases[] = {"config: {Foo: {B: 1}}\n", "{config: {}}\n", "config:\n  Foo: &a\n    B: 1\n",
-                                        "config: *x\n"};
+    static const char *const bases[] = {"config: {Foo: {B: 1}}\n",
+                                        "{config: {}}\n",
+                                        "config:\n  Foo: &a\n    B: 1\n",
+                                        "config: *x\n",
+                                        "config:\n- 0\n",
+                                        "config: 1\n",
+                                        "config:\n  Foo: 1\n"};
     (void)state;
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
         struct conversion c;
@@ -620,6 +636,7 @@ int main(void)
         cmocka_unit_test(a_mounted_path_asks_nobody),
         cmocka_unit_test(a_secret_in_the_bases_config_is_told),
         cmocka_unit_test(variables_of_the_unit_move_and_no_proxy_grows),
+        cmocka_unit_test(a_variable_replaces_a_list_of_the_file),
         cmocka_unit_test(a_proxy_without_no_proxy_gets_one),
         cmocka_unit_test(every_setting_has_exactly_one_row),
         cmocka_unit_test(the_charts_own_values_are_said),
