@@ -250,7 +250,7 @@ const struct cm_plan_key cm_plan_keys[] = {
     {.path = "notify", .type = CM_P_MAP, .help = "Who is told."},
     {.path = "notify.webhook",
      .type = CM_P_SECRET,
-     .help = "The address that gets a message before the downtime and after it, as " SECRET_FORMS "."},
+     .help = "The address that gets a message before the downtime, as " SECRET_FORMS "."},
 
     {.path = "stages", .type = CM_P_MAP, .help = "Settings of whole stages, by stage id."},
     {.path = "stages.*", .type = CM_P_MAP, .help = "One stage."},
