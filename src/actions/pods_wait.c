@@ -14,13 +14,14 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { LOOK_MS = 10 };
+enum { LOOK_MS = 500 }; /* reached by doubling from 10 ms */
 
 struct waiting {
     struct cm_step *step;
-    int64_t hopeless_since;
+    int64_t stuck_since;
     int64_t patience_ms;
     int64_t look_at_events;
+    const char *said; /* the condition that was shown last; arena */
 };
 
 static bool rolled_out(const json_t *d)
@@ -31,31 +32,68 @@ static bool rolled_out(const json_t *d)
            cm_json_int(d, "status.replicas", 0) == cm_json_int(d, "status.updatedReplicas", 0);
 }
 
-/* A state that does not mend itself: an image that cannot be had, a container that keeps crashing, a configuration error. */
-static bool does_not_pass(const char *reason)
-{
-    static const char *const reasons[] = {
-        "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CrashLoopBackOff", "CreateContainerConfigError", NULL};
-    for (size_t r = 0; reasons[r]; r++)
-        if (strcmp(reason, reasons[r]) == 0)
-            return true;
-    return false;
-}
+/* ---- progress ---- */
 
-static bool hopeless(const json_t *pods)
+static const char *container_state(struct cm_step *step, const json_t *pod)
 {
-    size_t i, k;
-    json_t *pod, *state;
-    json_array_foreach(cm_json_loose(pods), i, pod)
-    {
-        json_array_foreach(cm_json_loose(cm_json_at(pod, "status.containerStatuses")), k, state)
+    static const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses"};
+    size_t i;
+    const json_t *c;
+    for (size_t l = 0; l < 2; l++) {
+        json_array_foreach(cm_json_at(pod, lists[l]), i, c)
         {
-            if (does_not_pass(cm_json_text(state, "state.waiting.reason", "")))
-                return true;
+            const char *name = cm_json_text(c, "name", "?"), *reason = cm_json_text(c, "state.waiting.reason", NULL);
+            bool ended_well = cm_json_at(c, "state.terminated") != NULL && cm_json_int(c, "state.terminated.exitCode", 0) == 0;
+            if (cm_json_bool(c, "ready", false) || (l == 0 && ended_well))
+                continue;
+            if (reason != NULL)
+                return cm_arena_fmt(cm_step_arena(step), "container %s waits: %s", name, reason);
+            if (cm_json_at(c, "state.running") != NULL)
+                return cm_arena_fmt(cm_step_arena(step), "container %s runs, %s", name,
+                                    l == 0 ? "before Connect's" : "not ready yet");
+            return cm_arena_fmt(cm_step_arena(step), "container %s ended: %s", name,
+                                cm_json_text(c, "state.terminated.reason", "?"));
         }
     }
-    return false;
+    return NULL;
 }
+
+/* Where a pod stands, in the order in which Kubernetes brings it up. */
+static const char *pod_state(struct cm_step *step, const json_t *pod)
+{
+    const char *name = cm_json_text(pod, "metadata.name", "?"), *phase = cm_json_text(pod, "status.phase", "Unknown");
+    struct cm_arena *arena = cm_step_arena(step);
+    if (cm_json_at(pod, "metadata.deletionTimestamp") != NULL)
+        return cm_arena_fmt(arena, "pod %s of the older revision is ending", name);
+    const char *container = container_state(step, pod);
+    if (container != NULL)
+        return cm_arena_fmt(arena, "pod %s: %s", name, container);
+    if (strcmp(phase, "Pending") == 0)
+        return cm_arena_fmt(arena, "pod %s waits for %s", name,
+                            cm_json_text(pod, "spec.nodeName", NULL) != NULL ? "its volumes and images" : "a node");
+    return NULL;
+}
+
+/* A line each time that the condition changes, so that waiting is not silence. */
+static void show(struct waiting *w, const json_t *deployment, const json_t *pods)
+{
+    int64_t want = cm_json_int(deployment, "spec.replicas", 1), ready = cm_json_int(deployment, "status.availableReplicas", 0);
+    const char *now = NULL;
+    size_t i;
+    const json_t *pod;
+    json_array_foreach(pods, i, pod) { now = now != NULL ? now : pod_state(w->step, pod); }
+    if (deployment == NULL)
+        now = "there is no Deployment yet";
+    else if (json_array_size(pods) == 0)
+        now = "the Deployment has no pod yet";
+    cm_progress(w->step, ready > 0 ? (uint64_t)ready : 0, want > 0 ? (uint64_t)want : 0, "pods ready");
+    if (now == NULL || (w->said != NULL && strcmp(now, w->said) == 0))
+        return;
+    w->said = now;
+    cm_say(w->step, "%s", now);
+}
+
+/* ---- what does not pass by itself ---- */
 
 static bool names_one_of(const json_t *pods, const char *name)
 {
@@ -121,15 +159,14 @@ static int ready(void *ctx, struct cm_err **err)
         return -1;
     cm_autojson list = pods;
     int64_t now = cm_loop_now_ms(cm_step_loop(w->step));
+    show(w, d, list);
     if (license_refused(w, list, now))
         return failed(w->step, "Connect in the pod has no license that it accepts (it answers 402)", err);
-    if (!hopeless(list))
-        w->hopeless_since = 0;
-    else if (!w->hopeless_since)
-        w->hopeless_since = now;
-    else if (now - w->hopeless_since >= w->patience_ms)
-        return failed(w->step, "the new server's pod cannot start", err);
-    return 0;
+    cm_autofree char *stuck = cm_target_stuck(list, now, w->patience_ms, &w->stuck_since);
+    if (stuck == NULL)
+        return 0;
+    cm_autofree char *what = cm_fmt("the new server's pod cannot start: %s", stuck);
+    return failed(w->step, what, err);
 }
 
 /* The pods did not come up, and somebody mended the values meanwhile: they are deployed, no flag needed. */

@@ -276,7 +276,10 @@ static int failed(struct cm_step *step, const struct cm_helm_revision *r, const 
     if (out->status == 0)
         return cm_fail(err, CM_E_FAILED, "helm upgrade of %s ended well, but no revision of ours is there", release(step));
     cm_autofree char *what = cm_fmt("helm upgrade of %s", release(step));
+    cm_autofree char *cause = cm_target_helm_cause(step, out->errout);
     cm_helm_failed(step, out, what, err);
+    if (*cause != '\0')
+        cm_evidence(err, cause);
     cm_hint(err, "Mend what helm names below (values may be changed), then run the same command again: %s.",
             r != NULL ? "the next revision is made" : "it is sent again");
     return -1;

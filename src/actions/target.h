@@ -52,5 +52,7 @@ char *cm_target_stuck(const json_t *pods, int64_t now_wall_ms, int64_t lasting_m
 /* What keeps pods from becoming ready: events, container states, last log lines (masked), matched against what is known. Text,
  * several lines; caller frees; never NULL. */
 char *cm_target_diagnosis(struct cm_step *step);
+/* What helm's words on stderr mean, as the diagnosis says it; "" when nothing known fits. Caller frees. */
+char *cm_target_helm_cause(struct cm_step *step, const char *words);
 
 #endif

@@ -251,17 +251,11 @@ int cm_kube_exec(struct cm_step *step, const char *pod, const char *container, c
     return cm_kube_fail(step, out, what, err);
 }
 
-int cm_kube_logs(struct cm_step *step, const char *pod, const char *container, int lines, char **text, struct cm_err **err)
+static int logs(struct cm_step *step, const char *pod, struct cm_argv *a, char **text, struct cm_err **err)
 {
-    cm_autoargv a = {0};
     cm_autoout out = {0};
-    cm_autofree char *tail = cm_fmt("--tail=%d", lines);
     *text = NULL;
-    cm_kube_argv(step, &a, NULL);
-    cm_argv_add2(&a, "logs", pod);
-    cm_argv_add2(&a, "-c", container);
-    cm_argv_add(&a, tail);
-    if (look(step, &a, NULL, &out, err) < 0)
+    if (look(step, a, NULL, &out, err) < 0)
         return cm_wrap(err, "reading the log of pod %s", pod);
     enum cm_kube_trouble t = out.status == 0 ? CM_KT_OTHER : cm_kube_trouble(out.errout);
     if (t == CM_KT_PASSING || t == CM_KT_LOGIN || t == CM_KT_FORBIDDEN) {
@@ -270,6 +264,33 @@ int cm_kube_logs(struct cm_step *step, const char *pod, const char *container, i
     }
     *text = cm_strdup(out.status == 0 ? out.out : ""); /* "waiting to start": there is no log yet */
     return 0;
+}
+
+static void logs_argv(struct cm_step *step, struct cm_argv *a, const char *ns, const char *pod, const char *container, int lines)
+{
+    cm_autofree char *tail = cm_fmt("--tail=%d", lines);
+    cm_kube_argv(step, a, ns);
+    cm_argv_add2(a, "logs", pod);
+    cm_argv_add2(a, "-c", container);
+    cm_argv_add(a, cm_arena_strdup(cm_step_arena(step), tail));
+}
+
+int cm_kube_logs(struct cm_step *step, const char *pod, const char *container, int lines, char **text, struct cm_err **err)
+{
+    cm_autoargv a = {0};
+    logs_argv(step, &a, NULL, pod, container, lines);
+    return logs(step, pod, &a, text, err);
+}
+
+int cm_kube_logs_in(struct cm_step *step, const char *ns, const char *pod, const char *container, int lines, bool before,
+                    char **text, struct cm_err **err)
+{
+    cm_autoargv a = {0};
+    logs_argv(step, &a, ns, pod, container, lines);
+    cm_argv_add(&a, "--timestamps");
+    if (before)
+        cm_argv_add(&a, "--previous");
+    return logs(step, pod, &a, text, err);
 }
 
 /* ---- what changes ---- */

@@ -28,6 +28,10 @@ int cm_kube_exec(struct cm_step *step, const char *pod, const char *container, c
                  struct cm_err **err);
 /* The last `lines` lines of a container's log; *text may be "". Caller frees. */
 int cm_kube_logs(struct cm_step *step, const char *pod, const char *container, int lines, char **text, struct cm_err **err);
+/* As cm_kube_logs, in another namespace (NULL: the plan's), each line with its time before it where kubectl gives one; `before`: of the
+ * container's instance before this one. */
+int cm_kube_logs_in(struct cm_step *step, const char *ns, const char *pod, const char *container, int lines, bool before, char **text,
+                    struct cm_err **err);
 
 /* label: "key=value", or "key-" to take it away. */
 int cm_kube_label(struct cm_intent *intent, const char *kind, const char *name, const char *label, struct cm_err **err);

@@ -1,5 +1,5 @@
 /* base/log.h: messages to people on stderr, and masking. Masking replaces registered secrets (base/secret.h registers them
- * by itself) and product keys (XXXX-XXXX-… seven groups) by "***" in everything that goes through cm_mask. */
+ * by itself), product keys (XXXX-XXXX-… seven groups) and passwords in URLs by "***" in everything that goes through cm_mask. */
 #ifndef CM_BASE_LOG_H
 #define CM_BASE_LOG_H
 

@@ -134,6 +134,17 @@ static size_t product_key(const char *text, const char *p)
     return isalnum((unsigned char)p[LENGTH]) ? 0 : LENGTH;
 }
 
+/* The password of a URL, "scheme://user:password@host", registered or not: a pod's log may show one that we never read. */
+static void cover_url_passwords(const char *text, unsigned char *covered)
+{
+    for (const char *p = strstr(text, "://"); p != NULL; p = strstr(p + 3, "://")) {
+        size_t n = strcspn(p + 3, "/?# \t\r\n\"'<>@");
+        const char *user = p + 3, *colon = memchr(user, ':', n);
+        if (user[n] == '@' && colon != NULL && colon + 1 < user + n)
+            memset(covered + (colon + 1 - text), 1, (size_t)(user + n - colon - 1));
+    }
+}
+
 char *cm_mask(const char *text)
 {
     if (text == NULL)
@@ -150,6 +161,7 @@ char *cm_mask(const char *text)
             size_t len = product_key(text, p - 4);
             memset(covered + (p - 4 - text), 1, len);
         }
+    cover_url_passwords(text, covered);
     struct cm_str s = CM_STR(SIZE_MAX / 4);
     for (size_t i = 0; i < n;) {
         size_t from = i;
