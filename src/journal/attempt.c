@@ -33,6 +33,28 @@ static void build(struct cm_m_attempt *a, const json_t *runbook)
     }
 }
 
+void cm_attempt_drop(struct cm_m_attempt *a)
+{
+    for (size_t i = 0; i < a->step_count; i++) {
+        struct cm_m_step *s = &a->steps[i];
+        free(s->id);
+        free(s->action);
+        free(s->stage);
+        free(s->kind);
+        free(s->by);
+        free(s->message);
+        free(s->hint);
+        json_decref(s->inputs);
+    }
+    for (size_t i = 0; i < a->stage_count; i++) {
+        free(a->stages[i].id);
+        free(a->stages[i].title);
+    }
+    free(a->steps);
+    free(a->stages);
+    json_decref(a->runbook);
+}
+
 static int direction_of(const json_t *e, enum cm_direction *d)
 {
     const char *word = cm_json_text(e, "direction", "");
@@ -107,28 +129,6 @@ static void carry_over(struct cm_m_attempt *to, struct cm_m_attempt *from)
             }
 }
 
-static void drop_rest(struct cm_m_attempt *a)
-{
-    for (size_t i = 0; i < a->step_count; i++) {
-        struct cm_m_step *s = &a->steps[i];
-        free(s->id);
-        free(s->action);
-        free(s->stage);
-        free(s->kind);
-        free(s->by);
-        free(s->message);
-        free(s->hint);
-        json_decref(s->inputs);
-    }
-    for (size_t i = 0; i < a->stage_count; i++) {
-        free(a->stages[i].id);
-        free(a->stages[i].title);
-    }
-    free(a->steps);
-    free(a->stages);
-    json_decref(a->runbook);
-}
-
 int cm_apply_plan_accepted(struct cm_model *m, const struct cm_place *p, const json_t *e, struct cm_err **err)
 {
     (void)p;
@@ -146,7 +146,7 @@ int cm_apply_plan_accepted(struct cm_model *m, const struct cm_place *p, const j
     fresh.stage_count = fresh.step_count = 0;
     build(&fresh, runbook);
     carry_over(&fresh, &old);
-    drop_rest(&old);
+    cm_attempt_drop(&old);
     *m->now = fresh;
     return 0;
 }

@@ -1,4 +1,4 @@
-/* journal/events.h: what apply.c and attempt.c hand to each other; nobody else includes it. */
+/* journal/events.h: what apply.c, attempt.c and model.c hand to each other; nobody else includes it. */
 #ifndef CM_JOURNAL_EVENTS_H
 #define CM_JOURNAL_EVENTS_H
 
@@ -17,6 +17,8 @@ int cm_apply_step_begin(struct cm_model *m, const struct cm_place *p, const json
 int cm_apply_step_end(struct cm_model *m, const struct cm_place *p, const json_t *e, struct cm_err **err);
 int cm_apply_step_skip(struct cm_model *m, const struct cm_place *p, const json_t *e, struct cm_err **err);
 int cm_apply_input(struct cm_model *m, const struct cm_place *p, const json_t *e, struct cm_err **err);
+/* Frees what a runbook made of the attempt: its stages, steps and the runbook itself; not its result. */
+void cm_attempt_drop(struct cm_m_attempt *a);
 
 /* journal/intents.c: effects and the ledger. */
 int cm_apply_intent(struct cm_model *m, const struct cm_place *p, const json_t *e, struct cm_err **err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "journal/events.h"
 
 struct cm_model *cm_model_new(void)
 {
@@ -13,29 +14,6 @@ struct cm_model *cm_model_new(void)
     m->facts = json_object();
     m->last_status = -1;
     return m;
-}
-
-static void free_attempt(struct cm_m_attempt *a)
-{
-    for (size_t i = 0; i < a->stage_count; i++) {
-        free(a->stages[i].id);
-        free(a->stages[i].title);
-    }
-    for (size_t i = 0; i < a->step_count; i++) {
-        struct cm_m_step *s = &a->steps[i];
-        free(s->id);
-        free(s->action);
-        free(s->stage);
-        free(s->kind);
-        free(s->by);
-        free(s->message);
-        free(s->hint);
-        json_decref(s->inputs);
-    }
-    free(a->stages);
-    free(a->steps);
-    free(a->result);
-    json_decref(a->runbook);
 }
 
 static void free_intent(struct cm_m_intent *i)
@@ -99,8 +77,10 @@ void cm_model_free(struct cm_model *m)
 {
     if (m == NULL)
         return;
-    for (size_t i = 0; i < m->attempt_count; i++)
-        free_attempt(&m->attempts[i]);
+    for (size_t i = 0; i < m->attempt_count; i++) {
+        cm_attempt_drop(&m->attempts[i]);
+        free(m->attempts[i].result);
+    }
     free(m->attempts);
     for (size_t i = 0; i < m->intent_count; i++)
         free_intent(&m->intents[i]);
