@@ -51,7 +51,9 @@ const struct cm_command cm_commands[] = {
      "Converts a values file that was written for the Launcher. What is not converted stays byte for byte, with its comments.",
      cm_cmd_convert_values},
     {"init", "", 0, 0, "write a commented plan from what is found here",
-     "Prints a plan with what is found in this folder, in the environment and in the kubeconfig, each value with where it came from.",
+     "Prints a plan with what is found: the server's configuration (here, or with --host by ssh), the environment, the kubeconfig, "
+     "helm's releases, the values files of this folder. Each value says where it came from; what was not found is a question in a "
+     "comment. Writes nothing.",
      cm_cmd_init},
     {"explain", "[ACTION]", 0, 1, "what an action reads, does, proves and undoes",
      "Shows an action's parameters, what it reads, does, proves and undoes, and the least rights it needs; without ACTION, the list.",
@@ -99,6 +101,8 @@ const struct cm_option cm_options[CM_OPTION_COUNT] = {
     {CM_O_SEED, "seed", 0, "N", " rehearse ", "another world of the same kind"},
     {CM_O_DRILL, "drill", 0, "NAME", " rehearse ", "stage an accident; `list` names them"},
     {CM_O_SERVE, "serve", 0, NULL, " rehearse ", "only bring the world up, until SIGTERM"},
+    {CM_O_HOST, "host", 0, "NAME", " init ", "a machine of the old server, asked by ssh; once for each"},
+    {CM_O_CONFIG, "config", 0, "FILE", " init ", "the server's gcfg, when it is not at its usual place"},
     {CM_O_RUN_DIR, "run-dir", 0, "DIR", "", "where the run keeps its state (PLAN without .yaml, with .run)"},
     {CM_O_JSON, "json", 0, NULL, "", "for scripts: JSON on standard output"},
     {CM_O_COLOR, "color", 0, "WHEN", "", "auto, always, never; NO_COLOR is respected"},

@@ -1,8 +1,6 @@
 /* plan/derive.c: what the plan does not say: defaults of the table, values from the environment and the kubeconfig, the short
- * forms, each with its origin; then what can be judged only on the whole: required keys, contradictions, the window.
- *
- * The rules for kubeconfig are kubectl's: KUBECONFIG may name several files, the first that has a value wins; without it
- * ~/.kube/config. A file that cannot be read gives nothing; what is missing then is said. */
+ * forms, each with its origin; then what can be judged only on the whole: required keys, contradictions, the window. What is missing
+ * then is said. */
 #include <config.h>
 
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "plan/internal.h"
+#include "plan/kubeconfig.h"
 
 static const struct {
     const char *said, *step;
@@ -80,75 +79,22 @@ static void from_environment(struct cm_reading *r)
         json_object_set_new(r->plan->origins, "connect.api_key", json_string("derived: CONNECT_API_KEY"));
 }
 
-struct kube {
-    char *context, *namespace, *file;
-};
-
-static void kube_fini(struct kube *k)
-{
-    free(k->context);
-    free(k->namespace);
-    free(k->file);
-}
-
-static const char *scalar_at(const struct cm_yaml *map, const char *key)
-{
-    const struct cm_yaml *n = map ? cm_yaml_get(map, key) : NULL;
-    return n && n->type == CM_YAML_SCALAR && n->text_bytes ? n->text : NULL;
-}
-
-static void kube_namespace(struct kube *k, const struct cm_yaml *root, const char *context)
-{
-    const struct cm_yaml *list = cm_yaml_get(root, "contexts");
-    for (size_t i = 0; list && list->type == CM_YAML_LIST && i < list->count; i++) {
-        const char *name = scalar_at(list->items[i], "name");
-        const char *ns = name && strcmp(name, context) == 0 ? scalar_at(cm_yaml_get(list->items[i], "context"), "namespace") : NULL;
-        if (ns && !k->namespace)
-            k->namespace = cm_strdup(ns);
-    }
-}
-
-/* One pass over the files for the current context, one for its namespace: they may stand in different files. */
-static void kube_read(struct kube *k, const char *paths, const char *context)
-{
-    for (int pass = 0; pass < 2; pass++) {
-        for (const char *p = paths; *p;) {
-            size_t n = strcspn(p, ":");
-            cm_autofree char *path = cm_strndup(p, n);
-            p += n + (p[n] == ':');
-            cm_autoyaml doc = *path ? cm_yaml_load(path, NULL) : NULL;
-            const struct cm_yaml *root = doc ? cm_yaml_root(doc) : NULL;
-            const char *current = scalar_at(root, "current-context");
-            if (pass == 0 && current && !k->context) {
-                k->context = cm_strdup(current);
-                k->file = cm_strdup(path);
-            }
-            if (pass == 1 && root && (context || k->context))
-                kube_namespace(k, root, context ? context : k->context);
-        }
-    }
-}
-
 static void from_kubeconfig(struct cm_reading *r)
 {
     bool wants_context = !cm_plan_node(r, "target.context"), wants_namespace = !cm_plan_node(r, "target.namespace");
     if (!wants_context && !wants_namespace)
         return;
-    const char *said = cm_plan_text(r->plan, "target.kubeconfig"), *several = getenv("KUBECONFIG"), *home = getenv("HOME");
-    cm_autofree char *paths = said                  ? cm_strdup(said)
-                              : several && *several ? cm_strdup(several)
-                              : home                ? cm_path_join(home, ".kube/config")
-                                                    : cm_strdup("");
-    CM_CLEANUP(kube_fini) struct kube k = {NULL, NULL, NULL};
-    kube_read(&k, paths, cm_plan_text(r->plan, "target.context"));
-    if (wants_context && k.context) {
-        cm_autofree char *origin = cm_fmt("derived: current context of %s", k.file);
-        cm_plan_put(r->plan, "target.context", json_string(k.context), origin);
+    cm_autokubeconfig k = {0};
+    cm_kubeconfig_read(&k, cm_plan_text(r->plan, "target.kubeconfig"));
+    if (wants_context && k.current) {
+        cm_autofree char *origin = cm_fmt("derived: current context of %s", k.current_file);
+        cm_plan_put(r->plan, "target.context", json_string(k.current), origin);
     }
-    if (wants_namespace && k.namespace) {
-        cm_autofree char *origin =
-            cm_fmt("derived: namespace of the context %s in the kubeconfig", cm_plan_text(r->plan, "target.context"));
-        cm_plan_put(r->plan, "target.namespace", json_string(k.namespace), origin);
+    const char *name = cm_plan_text(r->plan, "target.context");
+    const struct cm_kube_context *context = cm_kubeconfig_context(&k, name);
+    if (wants_namespace && context && context->namespace) {
+        cm_autofree char *origin = cm_fmt("derived: namespace of the context %s in the kubeconfig", name);
+        cm_plan_put(r->plan, "target.namespace", json_string(context->namespace), origin);
     }
 }
 

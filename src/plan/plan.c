@@ -160,6 +160,28 @@ static const char *entry_text(const struct cm_plan *p, const char *map, const ch
 const char *cm_plan_stage_skip(const struct cm_plan *p, const char *stage_id) { return entry_text(p, "stages", stage_id, "skip"); }
 const char *cm_plan_gate_note(const struct cm_plan *p, const char *gate_id) { return entry_text(p, "gates", gate_id, "note"); }
 
+static const struct cm_plan_key *key_of(const char *path)
+{
+    for (const struct cm_plan_key *k = cm_plan_keys; k->path; k++)
+        if (strcmp(k->path, path) == 0)
+            return k;
+    return NULL;
+}
+
+bool cm_plan_fits(const char *path, const char *yaml)
+{
+    const struct cm_plan_key *k = key_of(path);
+    cm_autoyaml doc = cm_yaml_parse(yaml, strlen(yaml), "value", NULL);
+    const struct cm_yaml *n = doc ? cm_yaml_root(doc) : NULL;
+    if (!k || !n)
+        return false;
+    struct cm_problems problems = CM_PROBLEMS;
+    struct cm_plan nobody = {.dir = (char[]){"/"}};
+    struct cm_reading r = {.doc = doc, .root = n, .problems = &problems, .plan = &nobody, .origin = "value"};
+    cm_autojson value = k->type == CM_P_MAP ? NULL : cm_plan_value(&r, k, path, n);
+    return cm_problems_end(&problems, NULL) == 0 && value;
+}
+
 char *cm_plan_digest(const json_t *normal)
 {
     unsigned char sum[32];

@@ -45,6 +45,8 @@ const char *cm_plan_step_place(const struct cm_plan *p, const char *step_id);
 const char *cm_plan_stage_skip(const struct cm_plan *p, const char *stage_id);          /* the reason; NULL: not skipped */
 /* An answer given ahead under `gates`: its note; NULL: none. */
 const char *cm_plan_gate_note(const struct cm_plan *p, const char *gate_id);
+/* Would the plan's table take this YAML text as the value of the key at `path`? For what is written into a plan for people. */
+bool cm_plan_fits(const char *path, const char *yaml);
 /* The digest of the normal form (64 hex digits; caller frees). */
 char *cm_plan_digest(const json_t *normal);
 /* The differences between two normal forms, a line each ("target.namespace: posit → connect"); caller frees; "": none. */
