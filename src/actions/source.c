@@ -186,6 +186,11 @@ static int fetch_from(struct cm_step *step, struct cm_host *host, struct fetched
                      "without a password there.");
         return -1;
     }
+    if (f->main.n >= FILE_MAX_BYTES) {
+        cm_fail(err, CM_E_FAILED, "%s on %s is larger than %d MiB", path, cm_host_name(host), FILE_MAX_BYTES >> 20);
+        cm_hint(err, "Name Connect's configuration file under source.config in the plan.");
+        return -1;
+    }
     if (out.status == 0 && f->whole && f->main.bytes)
         return 0;
     cm_autofree char *last = cm_last_lines(out.errout ? out.errout : "", 3);

@@ -11,19 +11,33 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+enum { OUTPUT_MAX = 16 << 20 };
+
+/* Half an answer would be taken for a whole one. */
+static int too_much(const struct cm_host *h, const char *const *argv, struct cm_err **err)
+{
+    cm_fail(err, CM_E_FAILED, "%s: %s printed more than %d MiB, which is not read", h->name, argv[0], OUTPUT_MAX >> 20);
+    cm_hint(err, "See whether the login prints something of its own there (~/.bashrc, /etc/profile): ssh %s true", h->name);
+    return -1;
+}
+
 /* Put together what is run, run it, and tell what only the way there can be blamed for. */
 static int run(struct cm_step *step, struct cm_host *h, bool become, const char *const *argv, size_t output_max, struct cm_out *out,
                struct cm_err **err)
 {
+    if (cm_host_share(h, cm_step_loop(step), err) != 0)
+        return -1;
     cm_autofree char *line = cm_host_line(h, become, argv);
     struct cm_host_cmd c;
-    cm_host_cmd_begin(&c, h, cm_step_loop(step), line);
-    c.cmd.output_max_bytes = output_max;
+    cm_host_cmd_begin(&c, h, line);
+    c.cmd.output_max_bytes = output_max > 0 ? output_max : OUTPUT_MAX;
     int result = cm_run(step, &c.cmd, out, err);
     cm_host_cmd_fini(&c);
     if (result != 0)
         return cm_wrap(err, "%s", h->name);
-    return cm_host_classify(h, become, out, err);
+    if (cm_host_classify(h, become, out, err) != 0)
+        return -1;
+    return output_max == 0 && out->truncated ? too_much(h, argv, err) : 0;
 }
 
 int cm_host_run(struct cm_step *step, struct cm_host *h, bool become, const char *const *argv, struct cm_out *out,
@@ -51,9 +65,11 @@ static int failed(const struct cm_host *h, const char *const *argv, const struct
 int cm_host_run_effect_input(struct cm_intent *intent, struct cm_host *h, const char *const *argv, const char *input,
                              size_t input_bytes, struct cm_out *out, struct cm_err **err)
 {
+    if (cm_host_share(h, cm_step_loop(cm_intent_step(intent)), err) != 0)
+        return -1;
     cm_autofree char *line = cm_host_line(h, true, argv);
     struct cm_host_cmd c;
-    cm_host_cmd_begin(&c, h, cm_step_loop(cm_intent_step(intent)), line);
+    cm_host_cmd_begin(&c, h, line);
     c.cmd.input = input;
     c.cmd.input_bytes = input_bytes;
     int result = cm_run_effect(intent, &c.cmd, out, err);

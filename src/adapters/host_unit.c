@@ -131,9 +131,11 @@ static void take_properties(struct cm_unit *u, char *text)
 int cm_host_unit(struct cm_step *step, struct cm_host *h, struct cm_unit *out, struct cm_err **err)
 {
     *out = (struct cm_unit){.processes = -1};
+    if (cm_host_share(h, cm_step_loop(step), err) != 0)
+        return -1;
     cm_autofree char *line = script(h);
     struct cm_host_cmd c;
-    cm_host_cmd_begin(&c, h, cm_step_loop(step), line);
+    cm_host_cmd_begin(&c, h, line);
     cm_autoout got = {.status = -1};
     int result = cm_run(step, &c.cmd, &got, err);
     cm_host_cmd_fini(&c);

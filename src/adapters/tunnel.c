@@ -82,16 +82,14 @@ static int start(struct cm_tunnel *t, struct cm_host *node, const char *host, co
     cm_autoargv a = {0};
     cm_autofree char *forward =
         strchr(host, ':') ? cm_fmt("127.0.0.1:%d:[%s]:%s", t->port, host, port) : cm_fmt("127.0.0.1:%d:%s:%s", t->port, host, port);
-    cm_argv_add(&a, node->ssh);
+    struct cm_cmd cmd = {0};
+    cm_host_ssh_begin(&a, &cmd, node);
     cm_argv_add(&a, "-N");
-    cm_argv_add2(&a, "-o", "BatchMode=yes");
-    cm_argv_add2(&a, "-o", "ConnectTimeout=10");
     cm_argv_add2(&a, "-o", "ControlPath=none");
     cm_argv_add2(&a, "-o", "ExitOnForwardFailure=yes");
-    cm_argv_add2(&a, "-o", "ServerAliveInterval=15");
     cm_argv_add2(&a, "-L", forward);
     cm_argv_add(&a, node->name);
-    struct cm_cmd cmd = {.argv = a.list};
+    cmd.argv = a.list;
     t->ssh = cm_proc_start(t->loop, &cmd, line, ended, t, err);
     return t->ssh ? 0 : -1;
 }
