@@ -73,7 +73,7 @@ static int cat(struct cm_around *a, struct cm_host *h, bool become, const char *
     const char *const argv[] = {"cat", "--", path, NULL};
     cm_autofree char *line = cm_host_line(h, become, argv);
     struct cm_host_cmd c;
-    cm_host_cmd_begin(&c, h, a->loop, line);
+    cm_host_cmd_begin(&c, h, line);
     c.cmd.timeout_ms = LIMIT_MS;
     c.cmd.output_max_bytes = GCFG_MAX;
     int rc = cm_proc_run(a->loop, &c.cmd, out, err);
@@ -89,7 +89,7 @@ static int cat(struct cm_around *a, struct cm_host *h, bool become, const char *
 static char *read_there(struct cm_around *a, const char *name, const char *path, size_t *bytes)
 {
     cm_autojson become = json_pack("[s, s]", "sudo", "-n");
-    struct cm_host h = {.name = cm_strdup(name), .become = become, .ssh = "ssh", .control_known = true};
+    struct cm_host h = {.name = cm_strdup(name), .become = become, .ssh = "ssh", .asked = true};
     h.way = strcmp(name, "localhost") == 0 ? CM_HOST_HERE : CM_HOST_SSH;
     cm_autoout out = {.status = -1}, again = {.status = -1};
     cm_autoerr why = NULL;
