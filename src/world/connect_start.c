@@ -172,6 +172,16 @@ static char *wrong_executable(const struct pod *p)
     return NULL;
 }
 
+static const char *data_mount(const struct pod *p)
+{
+    size_t i;
+    json_t *m;
+    json_array_foreach(json_object_get(container(p), "volumeMounts"), i,
+                       m) if (strcmp(cm_json_text(m, "name", ""), "rstudio-connect-data") == 0) return cm_json_text(m, "mountPath",
+                                                                                                                    "");
+    return "";
+}
+
 static char *wrong_key(struct pod *p)
 {
     cm_autofree char *folder = pod_folder(p->w, p);
@@ -181,7 +191,7 @@ static char *wrong_key(struct pod *p)
     char hex[65] = "";
     if (path != NULL && cm_sha256_file(path, sum, NULL) == 0)
         cm_hex(sum, sizeof sum, hex);
-    bool elsewhere = data_dir == NULL || strcmp(data_dir, WORLD_DATA_DIR) != 0;
+    bool elsewhere = data_dir == NULL || strcmp(data_dir, data_mount(p)) != 0;
     if (!elsewhere && strcmp(hex, info_text(p->w, "secret_sha256")) == 0 && !drill_is(p->w, "pod-crashes"))
         return NULL;
     return cm_fmt(

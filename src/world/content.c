@@ -100,6 +100,22 @@ json_t *owner_json(const struct world *w, int owner)
                      names[owner][1], "last_name", names[owner][2]);
 }
 
+/* What a pod of a real cluster reads of them: the chart's ConfigMap. */
+static json_t *images_of_config_map(struct world *w)
+{
+    size_t i;
+    json_t *o, *found = NULL;
+    json_array_foreach(w->state[STATE_OBJECTS], i, o)
+    {
+        const char *text = json_string_value(json_object_get(json_object_get(o, "data"), "environments.yaml"));
+        if (strcmp(cm_json_text(o, "kind", ""), "ConfigMap") != 0 || text == NULL)
+            continue;
+        json_decref(found);
+        found = yaml_value(text, strlen(text), "environments.yaml", NULL);
+    }
+    return found;
+}
+
 /* What content runs in: the deployed release's executionEnvironments. New reference. */
 json_t *content_images(struct world *w)
 {
@@ -107,7 +123,11 @@ json_t *content_images(struct world *w)
     json_t *r, *found = NULL;
     json_array_foreach(w->releases, i, r) if (strcmp(cm_json_text(r, "status", ""), "deployed") == 0) found =
         json_object_get(json_object_get(r, "values"), "executionEnvironments");
-    return json_is_array(found) ? json_incref(found) : json_array();
+    found = found != NULL ? json_incref(found) : images_of_config_map(w);
+    if (json_is_array(found))
+        return found;
+    json_decref(found);
+    return json_array();
 }
 
 static bool has_version(const json_t *image, const char *language, const char *wanted, int exactness)

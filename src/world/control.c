@@ -22,6 +22,7 @@ static const struct {
     {"connect", tool_connect},     {"rstudio-connect", tool_connect},
     {"access", tool_access},       {"backup", tool_backup},
     {"helm", tool_helm},           {"kubectl", tool_kubectl},
+    {"kubelet", tool_kubelet},
 };
 
 static void call_free(struct call *c)

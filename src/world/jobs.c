@@ -126,6 +126,19 @@ static void pull(struct world *w, const json_t *pod)
     }
 }
 
+void pod_command(struct world *w, const json_t *pod, const char *job)
+{
+    pull(w, pod);
+    cm_autofree char *log = world_path(w, "cluster/pods/%s.log", object_name(pod));
+    struct running *r = cm_alloc(sizeof *r);
+    *r = (struct running){w, cm_strdup(object_ns(pod)), cm_strdup(job), cm_strdup(object_name(pod))};
+    pid_t pid = launch(w, pod, log);
+    if (pid > 0)
+        cm_loop_child(w->loop, pid, ended, r);
+    else
+        ended(r, 0, 0);
+}
+
 void job_started(struct world *w, json_t *job)
 {
     const json_t *template = cm_json_at(job, "spec.template");
@@ -137,15 +150,6 @@ void job_started(struct world *w, json_t *job)
     json_object_update(object_meta(pod, "labels"), (json_t *)(uintptr_t)cm_json_at(template, "metadata.labels"));
     json_object_set_new(object_meta(pod, "labels"), "job-name", json_string(object_name(job)));
     json_object_set_new(object_meta(pod, "labels"), "batch.kubernetes.io/job-name", json_string(object_name(job)));
-    pod = object_put(w, pod);
-    pull(w, pod);
-    cm_autofree char *log = world_path(w, "cluster/pods/%s.log", name);
-    struct running *r = cm_alloc(sizeof *r);
-    *r = (struct running){w, cm_strdup(object_ns(job)), cm_strdup(object_name(job)), cm_strdup(name)};
     json_object_set_new(job, "status", json_pack("{s:i}", "active", 1));
-    pid_t pid = launch(w, pod, log);
-    if (pid > 0)
-        cm_loop_child(w->loop, pid, ended, r);
-    else
-        ended(r, 0, 0);
+    pod_command(w, object_put(w, pod), object_name(job));
 }

@@ -266,6 +266,16 @@ static void create(struct world *w, const json_t *deployment, const char *hash)
     later(p, w->options.pod_ms / 2, begin);
 }
 
+/* Its Deployment is not ours to reconcile: "". */
+void pod_begin(struct world *w, const json_t *o)
+{
+    const char *release = json_string_value(json_object_get(cm_json_at(o, "metadata.labels"), "app.kubernetes.io/instance"));
+    struct pod *p = new_pod(w, object_ns(o), object_name(o), release != NULL ? release : "", "", "");
+    show(p, "Pending", "ContainerCreating", NULL);
+    effect(w, "pod.create", json_pack("{s:s, s:s}", "pod", p->name, "release", p->release));
+    later(p, w->options.pod_ms / 2, begin);
+}
+
 static void template_hash(const json_t *deployment, char hash[11])
 {
     unsigned char sum[32];
@@ -296,6 +306,8 @@ static bool of(const struct pod *p, const char *ns, const char *deployment)
 
 void reconcile(struct world *w, const char *ns, const char *deployment)
 {
+    if (deployment[0] == '\0')
+        return;
     json_t *d = object_find(w, "Deployment", ns, deployment);
     long replicas = d != NULL ? (long)cm_json_int(d, "spec.replicas", 1) : 0, now = 0, now_ready = 0, all = 0, all_ready = 0;
     char hash[11] = "";

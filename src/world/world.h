@@ -172,6 +172,7 @@ int tool_access(struct call *c);
 int tool_backup(struct call *c);
 int tool_helm(struct call *c);
 int tool_kubectl(struct call *c);
+int tool_kubelet(struct call *c);
 
 /* args.c: options of helm and kubectl */
 struct args {
@@ -224,10 +225,12 @@ char *connect_start(struct pod *p, const char **waiting);
 struct pod *pod_find(struct world *w, const char *ns, const char *name);
 struct pod *pod_serving(struct world *w);                                                /* ready, newest; NULL */
 void pod_delete(struct world *w, struct pod *p);
+void pod_begin(struct world *w, const json_t *o);                                         /* a pod of a real cluster, put already */
 void pods_take_up(struct world *w);
 void pods_close(struct world *w);
 char *pod_folder(struct world *w, const struct pod *p);                                  /* real path of its DataDir */
 char *claim_folder(struct world *w, const char *ns, const char *claim);                  /* NULL: not bound */
+void pod_command(struct world *w, const json_t *pod, const char *job);                   /* runs its first container's command */
 void job_started(struct world *w, json_t *job);                                          /* a Job object was created */
 
 /* postgres.c, sessions.c */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Conversions against the real helm: gcfg → values → helm template → gcfg gives the same settings, for files with hostile values; converted
-Launcher values render. helm is $CM_HELM or the one in PATH; the chart is a small one of our own (tests/data/chart), and also the real one
+Launcher values render. helm is $CM_HELM, the one in PATH, or the one of tests/cluster; the chart is a small one of our own (tests/data/chart), and also the real one
 where $CM_REAL_CHART names a copy (its folder, with its dependency in charts/). Without helm the test is skipped, and says so."""
 import json
 import os
@@ -11,9 +11,11 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import cluster  # noqa: E402
 from rehearsal import RUN, SRC, Tap, skip_all  # noqa: E402
 
-HELM = os.environ.get("CM_HELM") or shutil.which("helm")
+BUILT = cluster.tool("helm3")
+HELM = os.environ.get("CM_HELM") or shutil.which("helm") or (BUILT if os.access(BUILT, os.X_OK) else None)
 CHART = os.environ.get("CM_REAL_CHART")
 FILES = int(os.environ.get("CM_ROUNDTRIP_FILES", "40"))
 SMALL = os.path.join(SRC, "tests", "data", "chart")
@@ -143,11 +145,12 @@ def in_order(gcfg):
 
 def main():
     if not HELM:
-        skip_all("no helm: CM_HELM names one, or it is in PATH")
+        skip_all("no helm: CM_HELM names one, it is in PATH, or tests/cluster/build.sh has built it")
     tap = Tap()
-    charts = [("our own chart", SMALL, [])]
+    storage = ["--set", "sharedStorage.mount=true", "--set", "sharedStorage.name=x"]
+    charts = [("our own chart", SMALL, storage)]
     if CHART:
-        charts.append(("the real chart", CHART, ["--set", "sharedStorage.mount=true", "--set", "sharedStorage.name=x"]))
+        charts.append(("the real chart", CHART, storage))
     with tempfile.TemporaryDirectory() as folder:
         for name, chart, more in charts:
             wrong = []

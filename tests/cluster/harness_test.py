@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The tests' Kubernetes itself: it is real, the tools agree with it, and nothing of it is left behind."""
 import os
 import subprocess

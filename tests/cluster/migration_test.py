@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""The whole migration on a real API server, with real helm 3 and helm 4: it ends whole, comes back whole, and leaves what it says."""
+from cluster import Cluster, why_not
+from kubelet import Kubelet
+from migration import RELEASE, Migration
+from rehearsal import Postgres, Tap, skip_all
+
+tap = Tap()
+
+
+def forward_and_back(cluster, kubelet, postgres, helm):
+    with Migration(cluster, kubelet, postgres, "--pod-ms", 200, helm=helm) as m:
+        before = m.all_objects()
+        r = m.run()
+        tap.equal(r.status, 0, f"helm {helm}: the migration ends with 0", r.out + r.err)
+        tap.equal(m.revisions(), [(1, "superseded", "deploy"), (2, "deployed", "revert")], f"helm {helm}: one upgrade a purpose")
+        tap.equal([len(m.pods()), m.count("access.open")], [1, 1], f"helm {helm}: one pod serves, users are in")
+        tap.ok("MinProcessesLimit" not in m.gcfg() and "ScheduleConcurrency = 2" in m.gcfg(), f"helm {helm}: the originals are back", m.gcfg())
+        r = m.cli("rollback", m.plan, "--yes")
+        tap.equal(r.status, 0, f"helm {helm}: the way back ends with 0", r.out + r.err)
+        tap.equal([m.pods(), m.violations()], [[], []], f"helm {helm}: no pod is left, and there were never two Connects")
+        after = m.all_objects()
+        same = {k: after.get(k) for k in before}
+        tap.equal(same, before, f"helm {helm}: what was there before is as it was")
+        made = sorted(k for k in after if k not in before and not k.startswith("ReplicaSet/"))
+        tap.equal(made, sorted([f"ConfigMap/{RELEASE}-config", f"ConfigMap/{RELEASE}-execution-environments", f"ConfigMap/{RELEASE}-prestart",
+                                f"Deployment/{RELEASE}", f"Role/{RELEASE}", f"RoleBinding/{RELEASE}", f"Service/{RELEASE}",
+                                f"ServiceAccount/{RELEASE}"]), f"helm {helm}: what stays is the release's, without pods")
+        tap.equal(after.get(f"Deployment/{RELEASE}", {}).get("spec", {}).get("replicas"), 0, f"helm {helm}: it is scaled to zero")
+
+
+def main():
+    why = why_not("helm4")
+    if why:
+        skip_all(why)
+    postgres = Postgres()
+    try:
+        with Cluster() as cluster, Kubelet(cluster) as kubelet:
+            for helm in (3, 4):
+                forward_and_back(cluster, kubelet, postgres, helm)
+    finally:
+        postgres.stop()
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()
