@@ -67,6 +67,7 @@ struct cm_action {
     int (*undo)(struct cm_step *, const struct cm_change *, struct cm_err **);
     /* for `explain`, the manual and the report; sentences, no newline at the end */
     const char *reads, *does, *proves, *undoes, *rights;
+    const char *page;         /* the vendor's page on what it looks at, for those who read on; NULL */
 };
 
 const char *cm_kind_word(enum cm_kind);           /* "check" … */
@@ -96,6 +97,9 @@ const char *cm_artifact_path(struct cm_step *, const char *name);
 
 int cm_fact_set(struct cm_step *, const char *name, json_t *taken, struct cm_err **);  /* must hold no secret */
 void cm_input(struct cm_step *, const char *label, const unsigned char sha256[32]);    /* what the result rests on */
+/* As cm_input, for checks and trials alone: which source their findings are of. The label of a file here is its absolute path. Called
+ * where sources are read; a compute says what it rests on by itself. */
+void cm_rests_on(struct cm_step *, const char *label, const unsigned char sha256[32]);
 /* For a compute's probe: after its cm_input calls, are they what its recorded result rests on, and is each of its
  * artifacts still as recorded? */
 bool cm_inputs_stand(struct cm_step *);

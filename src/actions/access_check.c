@@ -268,6 +268,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 const struct cm_action cm_action_access_check = {
     .name = "access.check",
     .summary = "Look at how users reach Connect: address, Ingress, certificate",
+    .page = "https://docs.posit.co/connect/admin/load-balancing/",
     .kind = CM_CHECK,
     .apply = apply,
     .reads =

@@ -54,6 +54,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 const struct cm_action cm_action_apikey_check = {
     .name = "apikey.check",
     .summary = "The API key is an administrator's",
+    .page = "https://docs.posit.co/connect/api/",
     .kind = CM_CHECK,
     .params = params,
     .apply = apply,

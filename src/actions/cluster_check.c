@@ -136,6 +136,7 @@ static const char *const gives[] = {"cluster.release", "cluster.server", NULL};
 const struct cm_action cm_action_cluster_check = {
     .name = "cluster.check",
     .summary = "Look at the cluster: context, rights, claim, Secrets, release",
+    .page = "https://docs.posit.co/connect/admin/getting-started/off-host-install/",
     .kind = CM_CHECK,
     .gives = gives,
     .apply = apply,

@@ -192,6 +192,7 @@ static const char *const gives[] = {"config.values", NULL};
 const struct cm_action cm_action_config_convert = {
     .name = "config.convert",
     .summary = "Move the configuration into Helm values",
+    .page = "https://docs.posit.co/connect/admin/appendix/configuration/",
     .kind = CM_COMPUTE,
     .gives = gives,
     .probe = probe,

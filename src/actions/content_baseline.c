@@ -155,6 +155,7 @@ static const char *const facts_given[] = {"content.baseline", NULL};
 const struct cm_action cm_action_content_baseline = {
     .name = "content.baseline",
     .summary = "Record how content answers before the change",
+    .page = "https://docs.posit.co/connect/admin/server-management/migration/kubernetes/",
     .kind = CM_COMPUTE,
     .params = params,
     .gives = facts_given,

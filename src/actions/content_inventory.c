@@ -222,6 +222,7 @@ static const char *const gives[] = {"content.inventory", NULL};
 const struct cm_action cm_action_content_inventory = {
     .name = "content.inventory",
     .summary = "List all content",
+    .page = "https://docs.posit.co/connect/admin/server-management/migration/kubernetes/",
     .kind = CM_COMPUTE,
     .params = params,
     .gives = gives,

@@ -299,6 +299,7 @@ static const char *const facts_given[] = {"content.priority", NULL};
 const struct cm_action cm_action_content_prioritize = {
     .name = "content.prioritize",
     .summary = "Choose the priority content",
+    .page = "https://docs.posit.co/connect/admin/server-management/migration/kubernetes/",
     .kind = CM_COMPUTE,
     .params = params,
     .needs = facts_needed,

@@ -383,6 +383,7 @@ static const char *const gives[] = {"database.identity", NULL};
 const struct cm_action cm_action_database_check = {
     .name = "database.check",
     .summary = "Ask Connect's database what it is and who is connected",
+    .page = "https://docs.posit.co/connect/admin/database/postgres/",
     .kind = CM_CHECK,
     .gives = gives,
     .apply = apply,

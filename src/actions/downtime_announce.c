@@ -168,6 +168,7 @@ static const char *const facts_given[] = {"downtime.announced", NULL};
 const struct cm_action cm_action_downtime_announce = {
     .name = "downtime.announce",
     .summary = "Tell users of the downtime",
+    .page = "https://docs.posit.co/connect/admin/server-management/migration/kubernetes/",
     .kind = CM_EFFECT,
     .gives = facts_given,
     .preview = preview,

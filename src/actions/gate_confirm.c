@@ -7,6 +7,7 @@
 #include <cm/action.h>
 #include <cm/str.h>
 
+#include "actions/downtime_estimate.h"
 #include "actions/look.h"
 #include "actions/release.h"
 #include "actions/source.h"
@@ -15,6 +16,7 @@
 #include "adapters/kubectl.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "plan/plan.h"
 
 static const struct cm_param params[] = {
@@ -83,6 +85,41 @@ static void add_temporary(struct cm_step *step, struct cm_str *out)
     }
 }
 
+static void add_estimate(struct cm_step *step, struct cm_str *out)
+{
+    const json_t *fact = cm_fact(step, "downtime.estimate"), *basis = json_object_get(fact, "basis");
+    if (!fact) {
+        cm_str_add(out,
+                   "estimate      none was made: the service is down for the backup and the start of the pod; users are out until "
+                   "validation ends\n");
+        return;
+    }
+    cm_autofree char *words = cm_estimate_words(fact, cm_plan_text(cm_step_plan(step), "window.zone"));
+    cm_str_addf(out, "estimate      %s\n", words);
+    for (size_t i = 0; i < json_array_size(basis); i++)
+        cm_str_addf(out, "              %s\n", json_string_value(json_array_get(basis, i)));
+}
+
+/* All was looked at again just before this: what differs from the last `check`, by the engine's fact. */
+static void add_since(struct cm_step *step, struct cm_str *out)
+{
+    const json_t *since = cm_fact(step, "check.since"), *changes = json_object_get(since, "changes");
+    int64_t at = 0;
+    if (!since) {
+        cm_str_add(out, "checked       all again now; there was no check before to compare with\n");
+        return;
+    }
+    if (json_array_size(changes) == 0) { /* no date here: a further check that finds the same voids no approval */
+        cm_str_add(out, "checked       all again now; nothing has changed since the last check\n");
+        return;
+    }
+    bool known = cm_time_parse(cm_json_text(since, "at", ""), &at);
+    cm_autofree char *when = known ? cm_time_for_people(at, cm_plan_text(cm_step_plan(step), "window.zone")) : cm_strdup("?");
+    cm_str_addf(out, "checked       all again now; changed since the check of %s:\n", when);
+    for (size_t i = 0; i < json_array_size(changes); i++)
+        cm_str_addf(out, "              %s\n", json_string_value(json_array_get(changes, i)));
+}
+
 static int show_downtime(struct cm_step *step, struct cm_str *out, struct cm_err **err)
 {
     const struct cm_plan *plan = cm_step_plan(step);
@@ -102,8 +139,8 @@ static int show_downtime(struct cm_step *step, struct cm_str *out, struct cm_err
     if (cm_plan_text(plan, "window.end"))
         cm_str_addf(out, "window        %s to %s (%s)\n", plan_text(step, "window.start"), plan_text(step, "window.end"),
                     plan_text(step, "window.zone"));
-    cm_str_add(out,
-               "estimate      the service is down for the backup and the start of the pod; users are out until validation ends\n");
+    add_estimate(step, out);
+    add_since(step, out);
     if (json_array_size(cm_plan_get(plan, "source.hosts")) > 0)
         cm_str_add(
             out,

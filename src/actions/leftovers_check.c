@@ -91,6 +91,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 const struct cm_action cm_action_leftovers_check = {
     .name = "leftovers.check",
     .summary = "Look for what the migration left behind",
+    .page = "https://docs.posit.co/connect/admin/server-management/runtime-caches/",
     .kind = CM_CHECK,
     .apply = apply,
     .reads = "The marker in the data folder, Jobs of ours in the cluster, and the runtime caches by the API.",

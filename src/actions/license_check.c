@@ -294,6 +294,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 const struct cm_action cm_action_license_check = {
     .name = "license.check",
     .summary = "Read the license: active, days left, off-host execution",
+    .page = "https://docs.posit.co/connect/admin/licensing/",
     .kind = CM_CHECK,
     .apply = apply,
     .reads = "`license-manager status` on every node, and the license section of the running server's settings.",

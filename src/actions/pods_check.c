@@ -569,6 +569,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
 const struct cm_action cm_action_pods_check = {
     .name = "pods.check",
     .summary = "Try from a short-lived pod what only a pod can tell",
+    .page = "https://docs.posit.co/connect/admin/appendix/off-host/execution-environments/",
     .kind = CM_TRIAL,
     .preview = preview,
     .apply = apply,

@@ -330,6 +330,7 @@ static const char *const facts_given[] = {"runtimes.compare", NULL};
 const struct cm_action cm_action_runtimes_compare = {
     .name = "runtimes.compare",
     .summary = "Compare the runtimes in use with the images",
+    .page = "https://docs.posit.co/connect/admin/appendix/off-host/execution-environments/",
     .kind = CM_COMPUTE,
     .needs = facts_needed,
     .gives = facts_given,

@@ -28,6 +28,7 @@
 #include "base/text.h"
 #include "plan/plan.h"
 
+#define SOURCE_LABEL "the configuration of the old server"
 #define DEFAULT_CONFIG "/etc/rstudio-connect/rstudio-connect.gcfg"
 #define MIGRATION_FILE "rstudio-connect-migration.gcfg"
 enum { FILE_MAX_BYTES = 4 << 20, DATABASE_TIMEOUT_MS = 10000, TUNNEL_TIMEOUT_MS = 20000 };
@@ -429,8 +430,10 @@ int cm_source_read(struct cm_step *step, const struct cm_source **out, struct cm
 {
     struct slot *slot = slot_of(step);
     *out = &slot->source;
-    if (slot->read)
+    if (slot->read) {
+        cm_rests_on(step, SOURCE_LABEL, slot->source.sha256);
         return 0;
+    }
     struct fetched f = {.environment = CM_STR(FILE_MAX_BYTES)};
     int rc = fetch(step, &f, err);
     if (rc == 0)
@@ -439,6 +442,8 @@ int cm_source_read(struct cm_step *step, const struct cm_source **out, struct cm
     slot->read = rc == 0;
     if (rc < 0)
         source_fini(&slot->source);
+    else
+        cm_rests_on(step, SOURCE_LABEL, slot->source.sha256);
     return rc;
 }
 

@@ -310,6 +310,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 const struct cm_action cm_action_source_inventory = {
     .name = "source.inventory",
     .summary = "Find what the server gives its content and an image would not",
+    .page = "https://docs.posit.co/connect/admin/appendix/off-host/execution-environments/",
     .kind = CM_CHECK,
     .apply = apply,
     .reads =

@@ -42,7 +42,8 @@ static const char script[] = CM_LOOK_SHELL
     "cmp -s \"$2/secret.key\" \"$r/db/secret.key\" 2>/dev/null && text keycopy same\n"
     "t=; command -v timeout >/dev/null 2>&1 && t='timeout 10'\n"
     "text files \"$($t find \"$r\" -xdev -printf '%U:%G\\n' 2>/dev/null | head -n 300000 |\n"
-    " awk '{c[$0]++} END {for (k in c) print c[k], k}' | sort -rn | head -n 5)\"\n";
+    " awk '{c[$0]++} END {for (k in c) print c[k], k}' | sort -rn | head -n 5)\"\n"
+    "text bundles \"$($t ls -U \"$r/bundles\" 2>/dev/null | head -n 300000 | wc -l)\"\n";
 
 /* ---- asking ---- */
 
@@ -371,6 +372,34 @@ static void judge_owners(struct cm_step *step, const struct cm_storage_node *n)
         cm_finding(step, CM_OK, "storage.owners", NULL, "%s", amount);
 }
 
+/* What an estimate of the first start rests on; owners as in judge_owners. */
+static int give_size(struct cm_step *step, const struct cm_storage_node *n, struct cm_err **err)
+{
+    cm_autofree char *files = cm_part_text(n->output, n->output_bytes, "files");
+    cm_autofree char *bundles = cm_part_text(n->output, n->output_bytes, "bundles");
+    cm_autofree char *space = cm_part_text(n->output, n->output_bytes, "space");
+    long long total = 0, others = 0, used_kb = 0;
+    for (const char *at = files ? files : ""; *at;) {
+        long long count = 0;
+        unsigned long uid = 0;
+        if (sscanf(at, "%lld %lu:", &count, &uid) == 2) {
+            total += count;
+            others += uid != 0 && uid != IMAGE_UID ? count : 0;
+        }
+        at += strcspn(at, "\n");
+        at += *at ? 1 : 0;
+    }
+    if (total == 0)
+        return 0;
+    json_t *fact = json_pack("{s:I, s:b, s:I}", "files", (json_int_t)total, "at_least", total >= COUNT_MAX, "other_owners",
+                             (json_int_t)others);
+    if (bundles && *bundles)
+        json_object_set_new(fact, "bundles", json_integer(strtoll(bundles, NULL, 10)));
+    if (space && sscanf(space, "%*s %*s %lld", &used_kb) == 1)
+        json_object_set_new(fact, "used_bytes", json_integer((json_int_t)used_kb * 1024));
+    return cm_fact_set(step, "storage.size", fact, err);
+}
+
 static void judge_content(struct cm_step *step, const struct cm_source *s, const struct cm_storage_node *n)
 {
     judge_key(step, s, n);
@@ -438,8 +467,10 @@ static int judge_all(struct cm_step *step, const struct cm_source *s, struct cm_
     if (rc == 0) {
         say_mounts(step, s, &l, exported_here);
         compare_nodes(step, s, nodes, n);
-        if (n && nodes[0].resolved)
+        if (n && nodes[0].resolved) {
             judge_content(step, s, &nodes[0]);
+            rc = give_size(step, &nodes[0], err);
+        }
     }
     lists_fini(&l);
     return rc;
@@ -463,11 +494,12 @@ static int apply(struct cm_step *step, struct cm_err **err)
     return rc;
 }
 
-static const char *const gives[] = {"storage.mount", NULL};
+static const char *const gives[] = {"storage.mount", "storage.size", NULL};
 
 const struct cm_action cm_action_storage_check = {
     .name = "storage.check",
     .summary = "Look at what Connect's files lie on, and compare it with the cluster's volume",
+    .page = "https://docs.posit.co/connect/admin/server-management/migration/nfs/",
     .kind = CM_CHECK,
     .gives = gives,
     .apply = apply,

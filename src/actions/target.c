@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "adapters/outside.h"
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -72,10 +73,23 @@ static const json_t *value_files(struct cm_step *step)
     return json_array_size(converted) > 0 ? converted : cm_plan_get(cm_step_plan(step), "target.values");
 }
 
+static void rest_on(struct cm_step *step, const json_t *files)
+{
+    const json_t *file;
+    unsigned char sum[32];
+    size_t i;
+    json_array_foreach(files, i, file)
+    {
+        if (cm_sha256_file(json_string_value(file), sum, NULL) == 0)
+            cm_rests_on(step, json_string_value(file), sum);
+    }
+}
+
 static int read_bases(struct cm_step *step, struct slot *s, struct cm_err **err)
 {
     const json_t *files = value_files(step), *file;
     size_t i, n = json_array_size(files);
+    rest_on(step, files);
     if (s->docs != NULL)
         return 0;
     struct cm_yaml_doc **docs = cm_alloc((n + 1) * sizeof(struct cm_yaml_doc *));

@@ -132,6 +132,7 @@ static const char *const gives[] = {"temporary.values", NULL};
 const struct cm_action cm_action_temporary_prepare = {
     .name = "temporary.prepare",
     .summary = "Prepare the overlay of temporary settings",
+    .page = "https://docs.posit.co/connect/admin/server-management/migration/kubernetes/",
     .kind = CM_COMPUTE,
     .needs = needs,
     .gives = gives,

@@ -92,6 +92,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
 const struct cm_action cm_action_values_check = {
     .name = "values.check",
     .summary = "The chart accepts the values",
+    .page = "https://docs.posit.co/connect/admin/getting-started/off-host-install/",
     .kind = CM_CHECK,
     .apply = apply,
     .reads = "The plan's values files, the chart (helm template), the API server (dry run).",

@@ -151,6 +151,7 @@ static const char *const gives[] = {"config.values", "values.files", NULL};
 const struct cm_action cm_action_values_convert = {
     .name = "values.convert",
     .summary = "Convert Launcher values to the direct Kubernetes runner's",
+    .page = "https://docs.posit.co/connect/admin/appendix/off-host/helm-reference/",
     .kind = CM_COMPUTE,
     .gives = gives,
     .probe = probe,

@@ -246,6 +246,7 @@ static const char *const gives[] = {"source.version", NULL};
 const struct cm_action cm_action_version_check = {
     .name = "version.check",
     .summary = "Compare the versions of Connect: nodes, running server, chart, image",
+    .page = "https://docs.posit.co/connect/admin/server-management/migration/kubernetes/",
     .kind = CM_CHECK,
     .gives = gives,
     .apply = apply,

@@ -42,6 +42,8 @@ static void print_action(const struct cm_action *a)
     bool changes = a->kind == CM_TRIAL || a->kind == CM_EFFECT || a->kind == CM_HOLD;
     paragraph("undoes", a->undoes ? a->undoes : changes ? "Nothing." : "Nothing: it changes nothing outside.");
     paragraph("least rights", a->rights);
+    if (a->page)
+        paragraph("to read on", a->page);
     if (a->params && a->params->name)
         printf("\nparameters (with:)\n");
     for (const struct cm_param *p = a->params; p && p->name; p++)

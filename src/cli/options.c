@@ -21,7 +21,9 @@ const struct cm_command cm_commands[] = {
      cm_cmd_run},
     {"check", "PLAN", 1, 1, "the checks and all that can be made ready before the downtime",
      "Finds out everything at once that can be found out before the downtime, and says what to do about it. Writes check.json into the run "
-     "directory and changes nothing else, but for the short-lived objects that `allow` in the plan permits. Takes no lock.",
+     "directory and changes nothing else, but for the short-lived objects that `allow` in the plan permits. Takes no lock. What has "
+     "changed since the last check is shown; a check that took long and passed is good for an hour (--fresh looks again). A warning is "
+     "waived with --waive ID --reason TEXT, an open question answered with `approve`.",
      cm_cmd_check},
     {"preview", "PLAN", 1, 1, "what each step would do: commands, requests, differences",
      "Goes through the steps that are still open and shows each command, request and difference. Changes nothing and writes nothing.",
@@ -76,13 +78,14 @@ const struct cm_option cm_options[CM_OPTION_COUNT] = {
     {CM_O_YES, "yes", 'y', NULL, WALK, "say go at every gate that is not an attestation"},
     {CM_O_UNTIL, "until", 0, "STAGE", WALK, "stop when this stage is done"},
     {CM_O_SKIP, "skip", 0, "STEP", WALK, "leave a step out; needs --reason"},
-    {CM_O_REASON, "reason", 0, "TEXT", WALK, "why: for the --skip or --waive before it"},
+    {CM_O_REASON, "reason", 0, "TEXT", WALK "check ", "why: for the --skip or --waive before it"},
     {CM_O_REDO, "redo", 0, "STEP", WALK, "do a finished step again"},
     {CM_O_AGAIN, "again", 0, NULL, " run ", "begin anew after a rollback"},
-    {CM_O_WAIVE, "waive", 0, "ID", WALK, "go on in spite of a warning; needs --reason"},
+    {CM_O_WAIVE, "waive", 0, "ID", WALK "check ", "go on in spite of a warning; needs --reason"},
     {CM_O_ACCEPT, "accept-plan-changes", 0, NULL, WALK, "go on with a plan that differs from the one on record"},
+    {CM_O_FRESH, "fresh", 0, NULL, " check ", "look again at what passed slowly within the last hour"},
     {CM_O_NOTE, "note", 0, "TEXT", " approve ", "what was done or seen, when and by whom"},
-    {CM_O_FORMAT, "format", 0, "FORMAT", " preview report ", "preview: text, html, markdown; report: html, markdown, json, junit"},
+    {CM_O_FORMAT, "format", 0, "FORMAT", " check preview report ", "check: text, json, junit; preview: text, html, markdown; report: html, markdown, json, junit"},
     {CM_O_OUTPUT, "output", 'o', "FILE", " report" BOTH, "write there instead of standard output"},
     {CM_O_MIGRATION, "migration", 0, "FILE", CONFIG, "the rstudio-connect-migration.gcfg that is read after the main file"},
     {CM_O_ENVIRONMENT, "environment", 0, "FILE", CONFIG, "NAME=value lines of the unit: CONNECT_* settings, proxies"},

@@ -72,6 +72,7 @@ static void take_options(struct cm_session *s, const struct cm_invocation *in)
     u->yes = cm_given_times(in, CM_O_YES) > 0;
     u->again = cm_given_times(in, CM_O_AGAIN) > 0;
     u->accept_plan_changes = cm_given_times(in, CM_O_ACCEPT) > 0;
+    u->fresh = cm_given_times(in, CM_O_FRESH) > 0;
     u->until = cm_given_value(in, CM_O_UNTIL);
     if (cm_given_times(in, CM_O_JSON))
         u->event = print_event;

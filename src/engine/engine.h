@@ -57,6 +57,7 @@ struct cm_engine_setup {
     void *event_ctx;
     /* options */
     bool yes, again, accept_plan_changes;
+    bool fresh;                                      /* check: take nothing over from the last check */
     const char *until;                               /* stage id; NULL */
     const struct cm_said_reason *skips; size_t skip_count;
     const struct cm_said_reason *waives; size_t waive_count;

@@ -24,6 +24,8 @@ struct cm_engine {
     int signals, signo;
     bool in_turn;
     bool inside_step;                /* between step.begin and step.end */
+    json_t *last_check;              /* check.json as it was found at the start; NULL: none */
+    json_t *reused;                  /* check: {step: when it was really carried out}; NULL: none */
     struct cm_timer *keepalive;
 };
 
@@ -80,10 +82,19 @@ int cm_workers(struct cm_engine *e, const struct cm_rstep *first, size_t n, stru
 bool cm_frozen(const struct cm_engine *e);
 int cm_walk(struct cm_engine *e, struct cm_err **err);
 bool cm_found_by(const struct cm_engine *e, const struct cm_m_finding *f, size_t stage);     /* by a step up to this stage */
+/* fresh.c */
+json_t *cm_fresh_picture(const struct cm_engine *e);        /* {"findings", "facts", "steps"} of check.json; new reference */
+json_t *cm_fresh_changes(const json_t *before, const json_t *now);       /* texts, for people; new reference */
+int cm_fresh_at_gate(struct cm_engine *e, struct cm_err **err);          /* the differences, as the fact check.since */
+bool cm_fresh_reuse(struct cm_engine *e, const struct cm_rstep *r, struct cm_err **err);   /* a slow pass of the last hour is taken over */
+int cm_fresh_facts(struct cm_engine *e, struct cm_err **err);            /* preview: what the last check learnt */
 /* open.c */
 int cm_open_run(struct cm_engine *e, bool *nothing_to_do, struct cm_err **err);
 int cm_take_over_check(struct cm_engine *e, struct cm_err **err);
 json_t *cm_event(const char *type);                               /* {"type": type}; new reference */
+/* earlier.c */
+json_t *cm_earlier_run(const struct cm_engine_setup *s, const char *runbook);    /* new reference; NULL: none is found */
+int cm_learn_from_earlier(struct cm_engine *e, struct cm_err **err);             /* as the fact run.earlier */
 char *cm_run_path(const struct cm_engine_setup *s, const char *name);
 
 #endif

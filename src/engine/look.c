@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/pid.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "engine/internal.h"
 
@@ -94,6 +95,8 @@ static void look_end(struct cm_engine *e)
     cm_record_free(e->record);
     cm_resolved_free(e->resolved);
     cm_err_free(e->broken);
+    json_decref(e->last_check);
+    json_decref(e->reused);
 }
 
 static void got_signal(void *ctx, int signo)
@@ -121,11 +124,23 @@ static int run_checks(struct cm_engine *e, struct cm_err **err)
     struct cm_rstep *list = cm_alloc((e->resolved->step_count + 1) * sizeof *list);
     size_t n = 0;
     for (size_t i = 0; i < e->resolved->step_count; i++)
-        if (e->resolved->steps[i].action->kind == CM_CHECK && !behind_gate(e, i) && !skipped(&e->resolved->steps[i]))
+        if (e->resolved->steps[i].action->kind == CM_CHECK && !behind_gate(e, i) && !skipped(&e->resolved->steps[i]) &&
+            !cm_fresh_reuse(e, &e->resolved->steps[i], err))
             list[n++] = e->resolved->steps[i];
     int rc = n ? cm_workers(e, list, n, err) : 0;
     free(list);
     return rc;
+}
+
+static void done(struct cm_step *st, int64_t took_ms)
+{
+    struct cm_record *record = st->e->record;
+    const char *label;
+    json_t *sum;
+    json_object_foreach(st->inputs, label, sum) cm_record_add(
+        record, json_pack("{s:s, s:s, s:s, s:O}", "type", "input", "step", cm_step_id(st), "label", label, "sha256", sum));
+    cm_record_add(record, json_pack("{s:s, s:s, s:s, s:I}", "type", "step.end", "step", cm_step_id(st), "state", "done", "took_ms",
+                                    (json_int_t)took_ms));
 }
 
 /* One compute (or a trial with leave). Its failure is a finding, and what rests on it is not tried: no stack of follow-ups. */
@@ -133,8 +148,14 @@ static int run_one(struct cm_engine *e, const struct cm_rstep *r, bool *failed, 
 {
     struct cm_step st;
     struct cm_err *why = NULL;
+    int64_t began = cm_loop_now_ms(e->s->loop);
+    bool check = e->mode == CM_MODE_CHECK;
     cm_step_begin(&st, e, r);
+    if (check)
+        cm_record_add(e->record, json_pack("{s:s, s:s, s:i}", "type", "step.begin", "step", r->id, "try", 1));
     int rc = r->action->apply ? r->action->apply(&st, &why) : 0;
+    if (rc == 0 && check)
+        done(&st, cm_loop_now_ms(e->s->loop) - began);
     if (rc < 0 && !cm_loop_cancelled(e->s->loop)) {
         *failed = true;
         cm_autofree char *id = cm_fmt("%s.failed", r->id);
@@ -160,6 +181,8 @@ static int run_computes(struct cm_engine *e, struct cm_err **err)
         const struct cm_m_step *m = cm_model_step(CM_MODEL(e), r->id);
         if (e->mode == CM_MODE_PREVIEW && m && m->state == CM_S_DONE)
             continue;
+        if (trial && cm_fresh_reuse(e, r, err))
+            continue;
         if (run_one(e, r, &failed, err) < 0)
             return -1;
     }
@@ -180,7 +203,7 @@ static json_t *said_list(const struct cm_m_said *list, size_t n, const char *tex
 static json_t *check_result(struct cm_engine *e)
 {
     const struct cm_model *m = CM_MODEL(e);
-    json_t *findings = json_array();
+    json_t *out = cm_fresh_picture(e), *findings = json_object_get(out, "findings");
     int worst = 0;
     static const char *const verdicts[] = {"ok", "warning", "unknown", "blocked"};
     for (size_t i = 0; i < m->finding_count; i++) {
@@ -192,18 +215,49 @@ static json_t *check_result(struct cm_engine *e)
                     : f->verdict == CM_UNKNOWN ? (answer || ahead ? 0 : 2)
                                                : f->verdict == CM_WARNING && !waiver;
         worst = level > worst ? level : worst;
-        json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", f->id, "step", f->step, "verdict", cm_verdict_word(f->verdict),
-                              "seen", f->seen, "remedy", f->remedy ? f->remedy : "");
+        json_t *o = json_array_get(findings, i);
         if (answer || ahead)
             json_object_set_new(o, "answer", json_string(answer ? answer->note : ahead));
         if (waiver)
             json_object_set_new(o, "waiver", json_string(waiver->note));
-        json_array_append_new(findings, o);
     }
     cm_autofree char *at = cm_time_text(cm_clock_wall(cm_loop_clock(e->s->loop)));
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "format", 1, "at", at, "plan", cm_plan_file(e->s->plan),
-                     "plan_digest", m->plan_digest, "verdict", verdicts[worst], "findings", findings, "answers",
-                     said_list(m->answers, m->answer_count, "note"), "waivers", said_list(m->waivers, m->waiver_count, "reason"));
+    cm_autojson head =
+        json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "format", 1, "at", at, "program", e->s->program_version, "plan",
+                  cm_plan_file(e->s->plan), "plan_digest", m->plan_digest, "verdict", verdicts[worst], "answers",
+                  said_list(m->answers, m->answer_count, "note"), "waivers", said_list(m->waivers, m->waiver_count, "reason"));
+    if (json_is_array(json_object_get(e->last_check, "steps")))
+        json_object_set_new(
+            head, "since",
+            json_pack("{s:s, s:o}", "at", cm_json_text(e->last_check, "at", ""), "changes", cm_fresh_changes(e->last_check, out)));
+    json_object_update(head, out);
+    json_decref(out);
+    return json_incref(head);
+}
+
+/* Only a warning of this check can be waived: a slip of the pen must not look like a decision. */
+static int waivers_fit(struct cm_engine *e, struct cm_err **err)
+{
+    const struct cm_model *m = CM_MODEL(e);
+    const char *warnings[64] = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < m->finding_count && n < 63; i++)
+        if (m->findings[i].verdict == CM_WARNING)
+            warnings[n++] = m->findings[i].id;
+    for (size_t k = 0; k < e->s->waive_count; k++) {
+        const char *id = e->s->waives[k].id, *near = cm_nearest(id, warnings);
+        bool found = false;
+        for (size_t i = 0; i < n; i++)
+            found |= strcmp(warnings[i], id) == 0;
+        if (found)
+            continue;
+        cm_fail(err, CM_E_USAGE, "--waive %s: this check has no such warning%s%s", id, near ? "; did you mean " : "",
+                near ? near : "");
+        cm_hint(err,
+                "Only warnings are waived; a blocker is mended, an open question answered with `connect-migrate-run approve`.");
+        return -1;
+    }
+    return 0;
 }
 
 int cm_engine_check(const struct cm_engine_setup *s, json_t **result, struct cm_err **err)
@@ -215,11 +269,15 @@ int cm_engine_check(const struct cm_engine_setup *s, json_t **result, struct cm_
     if (rc == 0)
         rc = cm_take_over_check(&e, err);
     if (rc == 0)
+        rc = cm_learn_from_earlier(&e, err);
+    if (rc == 0)
         rc = run_checks(&e, err);
     if (rc == 0 && cm_loop_cancelled(s->loop))
         rc = interrupted(&e, err);
     if (rc == 0)
         rc = run_computes(&e, err);
+    if (rc == 0)
+        rc = waivers_fit(&e, err);
     if (rc == 0) {
         *result = check_result(&e);
         cm_autofree char *text = json_dumps(*result, JSON_INDENT(2));
@@ -265,11 +323,27 @@ static void preview_step(struct cm_engine *e, const struct cm_rstep *r)
     cm_step_fini(&st);
 }
 
+/* The checks are not run for a preview: what the last one learnt (how many files there are) is shown as it was. */
+static int last_facts(struct cm_engine *e, struct cm_err **err)
+{
+    cm_autofree char *path = cm_run_path(e->s, "check.json"), *text = NULL;
+    size_t n = 0;
+    cm_autoerr unread = NULL;
+    if (!cm_file_exists(path) || cm_file_read(path, 64u << 20, &text, &n, &unread) < 0)
+        return 0;
+    e->last_check = cm_json_parse(text, n, path, &unread);
+    return e->last_check ? cm_fresh_facts(e, err) : 0;
+}
+
 int cm_engine_preview(const struct cm_engine_setup *s, enum cm_direction direction, struct cm_err **err)
 {
     struct cm_engine e = {.s = s, .mode = CM_MODE_PREVIEW, .direction = direction};
     cm_loop_signals(s->loop, got_signal, &e);
     int rc = look_begin(&e, err);
+    if (rc == 0)
+        rc = cm_learn_from_earlier(&e, err);
+    if (rc == 0 && direction == CM_FORWARD)
+        rc = last_facts(&e, err);
     if (rc == 0 && direction == CM_FORWARD)
         rc = run_computes(&e, err);
     for (size_t i = 0, stage = SIZE_MAX; rc == 0 && i < e.resolved->step_count; i++) {

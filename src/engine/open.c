@@ -267,7 +267,7 @@ int cm_take_over_check(struct cm_engine *e, struct cm_err **err)
     if (cm_file_exists(path)) {
         if (cm_file_read(path, 64u << 20, &text, &n, err) < 0)
             return -1;
-        cm_autojson check = cm_json_parse(text, n, path, err);
+        json_t *check = e->last_check = cm_json_parse(text, n, path, err);
         if (!check) {
             cm_hint(err, "Remove it and run `connect-migrate-run check %s` again.", cm_plan_file(e->s->plan));
             return -1;

@@ -120,6 +120,8 @@ static int walk_and_end(struct cm_engine *e, struct cm_err **err)
     cm_locks_watch(e);
     int rc = cm_take_over_check(e, &why);
     if (rc == 0)
+        rc = cm_learn_from_earlier(e, &why);
+    if (rc == 0)
         rc = cm_walk(e, &why);
     int status = end_run(e, rc, why);
     cm_err_free(why);
@@ -133,6 +135,7 @@ static void engine_fini(struct cm_engine *e)
     cm_resolved_free(e->resolved);
     cm_err_free(e->broken);
     cm_err_free(e->why_cancelled);
+    json_decref(e->last_check);
     free(e->artifacts_dir);
 }
 

@@ -170,6 +170,12 @@ void cm_input(struct cm_step *st, const char *label, const unsigned char sha256[
     json_object_set_new(st->inputs, label, json_string(hex));
 }
 
+void cm_rests_on(struct cm_step *st, const char *label, const unsigned char sha256[32])
+{
+    if (st->r && (st->r->action->kind == CM_CHECK || st->r->action->kind == CM_TRIAL))
+        cm_input(st, label, sha256);
+}
+
 static bool artifact_stands(struct cm_step *st, const struct cm_m_artifact *a)
 {
     unsigned char sum[32];

@@ -214,6 +214,8 @@ static int step_or_group(struct cm_engine *e, size_t i, size_t *used, struct cm_
             (*used)++;
         return cm_workers(e, r, *used, err);
     }
+    if (i == rb->gate && !cm_frozen(e) && cm_fresh_at_gate(e, err) < 0)
+        return -1;
     int rc = cm_step_walk(e, r, err);
     if (rc < 0 && r->warn_only && err && *err && cm_err_code(*err) == CM_E_FAILED) {
         cm_autofree char *why = cm_fmt("failed, and the plan says to go on: %s", cm_err_message(*err));

@@ -23,8 +23,8 @@ struct worker {
     int fd; /* -1: closed */
     bool ended;
     int status;
-    struct cm_str text; /* a line that is not whole yet, and lines that are */
-    int64_t began, deadline;
+    struct cm_str text;               /* a line that is not whole yet, and lines that are */
+    int64_t began, deadline, over_at; /* over_at: 0: not yet */
     bool late, said_why;
     char *why; /* what the check itself failed with */
     struct cm_watch *watch;
@@ -49,6 +49,10 @@ static void child_main(struct cm_engine *e, const struct cm_rstep *r, int fd)
         cm_record_add(e->record, json_pack("{s:s, s:s, s:s}", "type", "worker.failed", "why", why, "hint",
                                            cm_err_hint(err) ? cm_err_hint(err) : ""));
     }
+    const char *label;
+    json_t *sum;
+    json_object_foreach(st.inputs, label, sum)
+        cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:O}", "type", "input", "step", r->id, "label", label, "sha256", sum));
     cm_record_sync(e->record, NULL);
     _exit(rc < 0 ? 1 : 0);
 }
@@ -78,6 +82,7 @@ static void readable(void *ctx, int fd, short revents)
         w->watch = NULL;
         close(w->fd);
         w->fd = -1;
+        w->over_at = cm_loop_now_ms(w->e->s->loop);
         return;
     }
     cm_str_add_bytes(&w->text, buf, (size_t)n);
@@ -181,7 +186,7 @@ static void hand_over(struct worker *w)
                     v->finding(v->ctx, w->r->id, (enum cm_verdict)k, cm_json_text(ev, "id", ""), cm_json_text(ev, "seen", ""),
                                cm_json_text(ev, "remedy", ""));
     }
-    int64_t took = cm_loop_now_ms(e->s->loop) - w->began;
+    int64_t took = (w->over_at ? w->over_at : cm_loop_now_ms(e->s->loop)) - w->began;
     cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:I}", "type", "step.end", "step", w->r->id, "state", "done", "took_ms",
                                        (json_int_t)took));
     if (v && v->step)

@@ -148,7 +148,6 @@ static void partly(struct cm_model *m, const json_t *e)
 
 static int fact(struct cm_model *m, const struct cm_place *p, const json_t *e, struct cm_err **err)
 {
-    (void)p;
     const char *name = cm_json_text(e, "name", "");
     json_t *value = json_object_get(e, "value");
     if (strcmp(name, "partly") == 0) {
@@ -162,6 +161,8 @@ static int fact(struct cm_model *m, const struct cm_place *p, const json_t *e, s
         json_object_update_missing(m->target, value);
         value = m->target;
     }
+    json_object_set_new(m->fact_meta, name,
+                        json_pack("{s:s, s:I}", "step", cm_json_text(e, "step", ""), "at_ms", (json_int_t)p->at_ms));
     return json_object_set(m->facts, name, value) == 0 ? 0 : cm_fail(err, CM_E_CHANGED, "fact: a name that is no text");
 }
 

@@ -12,6 +12,7 @@ struct cm_model *cm_model_new(void)
 {
     struct cm_model *m = cm_alloc(sizeof *m);
     m->facts = json_object();
+    m->fact_meta = json_object();
     m->last_status = -1;
     return m;
 }
@@ -101,6 +102,7 @@ void cm_model_free(struct cm_model *m)
     json_decref(m->plan);
     json_decref(m->target);
     json_decref(m->facts);
+    json_decref(m->fact_meta);
     free(m);
 }
 

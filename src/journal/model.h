@@ -73,6 +73,7 @@ struct cm_model {
     json_t *plan;                        /* normal form, as accepted last */
     json_t *target;                      /* {"database": "host:port/name", "cluster":, "release":, "nodes": []}: fixed at first sight; NULL */
     json_t *facts;                       /* {name: value} of the newest forward attempt's steps */
+    json_t *fact_meta;                   /* {name: {"step", "at_ms"}}: who learnt it, and when (wall) */
     uint64_t seq;                        /* of the last line */
     int64_t began_ms, last_ms, last_up;
     bool running;                        /* begun or resumed and not ended (the process may be dead: see the lock) */

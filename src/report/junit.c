@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "report/parts.h"
+#include "report/report.h"
 
 /* XML 1.0 allows no control characters but tab, newline and carriage return. */
 static void text(FILE *out, const char *s)
@@ -169,6 +171,18 @@ void cm_report_junit(const json_t *report, FILE *out)
     fputs(">\n", out);
     json_array_foreach(json_object_get(report, "stages"), i, stage) stage_suite(out, stage);
     findings_suite(out, report);
-    content_suite(out, report);
+    if (json_object_get(report, "items"))
+        content_suite(out, report);
     fputs("</testsuites>\n", out);
+}
+
+void cm_report_junit_check(const json_t *check, FILE *out)
+{
+    json_t *answered = json_array(), *f;
+    size_t i;
+    json_array_foreach(json_object_get(check, "findings"), i, f) if (json_object_get(f, "answer"))
+        json_array_append_new(answered, json_pack("{s:s}", "id", cm_json_text(f, "id", "")));
+    cm_autojson report = json_pack("{s:s, s:o, s:O}", "plan", cm_json_text(check, "plan", ""), "said", answered, "findings",
+                                   json_object_get(check, "findings"));
+    cm_report_junit(report, out);
 }

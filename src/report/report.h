@@ -40,6 +40,8 @@
  * were done already. CM_E_USAGE for an unknown format. */
 int cm_report_render(const struct cm_model *m, const char *run_dir, const char *format, int64_t now_wall_ms, FILE *out,
                      struct cm_err **err);
+/* check.json as JUnit XML: a suite of its findings; a blocker or an unknown that nobody answered is a failure. */
+void cm_report_junit_check(const json_t *check, FILE *out);
 /* Write all formats into run_dir as report.md, report.json, report.html, junit.xml, each by rename. */
 int cm_report_write_all(const struct cm_model *m, const char *run_dir, int64_t now_wall_ms, struct cm_err **err);
 /* `status --json`, and the members "content", "downtime_seconds" … shared with the report. New reference. */
