@@ -235,8 +235,8 @@ static json_t *check_result(struct cm_engine *e)
     return json_incref(head);
 }
 
-/* Only a warning of this check can be waived: a slip of the pen must not look like a decision. */
-static int waivers_fit(struct cm_engine *e, struct cm_err **err)
+/* Only a warning of this check can be waived: a slip of the pen must not look like a decision. It is said, and not kept. */
+static void drop_waivers(struct cm_engine *e, json_t *waivers)
 {
     const struct cm_model *m = CM_MODEL(e);
     const char *warnings[64] = {0};
@@ -251,13 +251,12 @@ static int waivers_fit(struct cm_engine *e, struct cm_err **err)
             found |= strcmp(warnings[i], id) == 0;
         if (found)
             continue;
-        cm_fail(err, CM_E_USAGE, "--waive %s: this check has no such warning%s%s", id, near ? "; did you mean " : "",
-                near ? near : "");
-        cm_hint(err,
-                "Only warnings are waived; a blocker is mended, an open question answered with `connect-migrate-run approve`.");
-        return -1;
+        cm_log(CM_NORMAL, "--waive %s: not kept, since this check has no such warning%s%s", id, near ? "; did you mean " : "",
+               near ? near : "");
+        for (size_t i = json_array_size(waivers); i-- > 0;)
+            if (strcmp(cm_json_text(json_array_get(waivers, i), "id", ""), id) == 0)
+                json_array_remove(waivers, i);
     }
-    return 0;
 }
 
 int cm_engine_check(const struct cm_engine_setup *s, json_t **result, struct cm_err **err)
@@ -276,10 +275,9 @@ int cm_engine_check(const struct cm_engine_setup *s, json_t **result, struct cm_
         rc = interrupted(&e, err);
     if (rc == 0)
         rc = run_computes(&e, err);
-    if (rc == 0)
-        rc = waivers_fit(&e, err);
     if (rc == 0) {
         *result = check_result(&e);
+        drop_waivers(&e, json_object_get(*result, "waivers"));
         cm_autofree char *text = json_dumps(*result, JSON_INDENT(2));
         cm_autofree char *path = cm_run_path(s, "check.json");
         if (cm_dir_make(s->run_dir, 0700, err) < 0 || cm_file_write(path, text, strlen(text), 0600, err) < 0)
