@@ -78,7 +78,7 @@ const struct cm_option cm_options[CM_OPTION_COUNT] = {
     {CM_O_YES, "yes", 'y', NULL, WALK, "say go at every gate that is not an attestation"},
     {CM_O_UNTIL, "until", 0, "STAGE", WALK, "stop when this stage is done"},
     {CM_O_SKIP, "skip", 0, "STEP", WALK, "leave a step out; needs --reason"},
-    {CM_O_REASON, "reason", 0, "TEXT", WALK "check ", "why: for the --skip or --waive before it"},
+    {CM_O_REASON, "reason", 0, "TEXT", WALK "check ", "why: for what is left out or waived by the option before it"},
     {CM_O_REDO, "redo", 0, "STEP", WALK, "do a finished step again"},
     {CM_O_AGAIN, "again", 0, NULL, " run ", "begin anew after a rollback"},
     {CM_O_WAIVE, "waive", 0, "ID", WALK "check ", "go on in spite of a warning; needs --reason"},
