@@ -23,7 +23,7 @@ static json_t *row(struct cm_around *a, const char *path)
     return r;
 }
 
-static char *text_of(const char *fmt, va_list ap)
+static CM_PRINTF(1, 0) char *text_of(const char *fmt, va_list ap)
 {
     cm_autostr s = CM_STR(CM_STR_LINE);
     cm_str_vaddf(&s, fmt, ap);

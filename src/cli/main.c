@@ -8,10 +8,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/completion.h"
 #include "cli/options.h"
 #include "cli/view.h"
 
@@ -60,6 +62,10 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     setlocale(LC_CTYPE, "");
     cm_mem_init();
+    if (argc > 1 && strcmp(argv[1], CM_COMPLETION_WORD) == 0) {
+        cm_complete(stdout, (const char *const *)(argv + 2), (size_t)argc - 2);
+        return fflush(stdout) == 0 ? CM_E_OK : CM_E_FAILED;
+    }
     int status = cm_parse(argc, argv, &in, &err) < 0 ? -1 : carry_out(&in, &err);
     if (err)
         cm_print_error(err);

@@ -104,7 +104,7 @@ const struct cm_option cm_options[CM_OPTION_COUNT] = {
     {CM_O_SEED, "seed", 0, "N", " rehearse ", "another world of the same kind"},
     {CM_O_DRILL, "drill", 0, "NAME", " rehearse ", "stage an accident; `list` names them"},
     {CM_O_SERVE, "serve", 0, NULL, " rehearse ", "only bring the world up, until SIGTERM"},
-    {CM_O_HOST, "host", 0, "NAME", " init ", "a machine of the old server, asked by ssh; once for each"},
+    {CM_O_HOST, "host", 0, "HOST", " init ", "a machine of the old server, asked by ssh; once for each"},
     {CM_O_CONFIG, "config", 0, "FILE", " init ", "the server's gcfg, when it is not at its usual place"},
     {CM_O_RUN_DIR, "run-dir", 0, "DIR", "", "where the run keeps its state (PLAN without .yaml, with .run)"},
     {CM_O_JSON, "json", 0, NULL, "", "for scripts: JSON on standard output"},
