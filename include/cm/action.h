@@ -114,7 +114,7 @@ const json_t *cm_finding_answer(const struct cm_step *, const char *id);
 void cm_progress(struct cm_step *, uint64_t done, uint64_t total, const char *unit);   /* shown, not durable */
 void cm_say(struct cm_step *, const char *fmt, ...) CM_PRINTF(2, 3);     /* one line for people, and the log */
 void cm_step_log(struct cm_step *, const char *fmt, ...) CM_PRINTF(2, 3);/* the step's log only; masked */
-/* In preview: one thing that apply would do. kind: "command" "request" "sql" "write" "gate" "note". */
+/* In preview: one thing that apply would do. kind: "command" "request" "sql" "write" "diff" "gate" "note". */
 void cm_will(struct cm_step *, const char *kind, const char *fmt, ...) CM_PRINTF(3, 4);
 /* Some content failed or differs: the run goes on and ends with CM_E_PARTLY. On record. */
 void cm_partly(struct cm_step *, const char *fmt, ...) CM_PRINTF(2, 3);

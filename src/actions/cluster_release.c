@@ -25,19 +25,45 @@ static const char *delete_command(struct cm_step *step, const char *secret)
     return cm_arena_strdup(cm_step_arena(step), line);
 }
 
+static const char *uninstall_command(struct cm_step *step)
+{
+    const char *const argv[] = {"uninstall", cm_plan_text(cm_step_plan(step), "target.release"), NULL};
+    cm_autofree char *line = cm_helm_by_hand(step, argv);
+    return cm_arena_strdup(cm_step_arena(step), line);
+}
+
+/* helm's states, and what an upgrade can follow (pkg/action, 3.13 to 4). */
 static void judge_newest(struct cm_step *step, const struct cm_helm_revision *r)
 {
     const char *release = cm_plan_text(cm_step_plan(step), "target.release");
     const char *who = *r->manager ? cm_arena_fmt(cm_step_arena(step), " by %s", r->manager) : "";
-    if (cm_helm_pending(r) || strcmp(r->status, "uninstalling") == 0)
+    if (cm_helm_pending(r))
         cm_finding(step, CM_BLOCKER, "cluster.pending",
                    cm_arena_fmt(cm_step_arena(step), "Make sure that no helm is running; then `%s` frees the release.",
                                 delete_command(step, r->secret)),
                    "release %s is %s since %s (revision %d%s): helm refuses every other change", release, r->status, r->modified,
                    r->revision, who);
+    else if (strcmp(r->status, "uninstalling") == 0)
+        cm_finding(step, CM_BLOCKER, "cluster.pending",
+                   cm_arena_fmt(cm_step_arena(step),
+                                "Make sure that no helm is running; then `%s` ends it. Look first what becomes of its claims.",
+                                uninstall_command(step)),
+                   "release %s is being uninstalled since %s (revision %d%s): helm refuses every other change", release,
+                   r->modified, r->revision, who);
     else if (strcmp(r->status, "failed") == 0)
         cm_finding(step, CM_WARNING, "cluster.release", "Look at `helm history` for why; the deployment will be its next revision.",
-                   "revision %d of release %s failed at %s", r->revision, release, r->modified);
+                   "revision %d of release %s failed at %s%s", r->revision, release, r->modified, who);
+    else if (strcmp(r->status, "superseded") == 0)
+        cm_finding(
+            step, CM_WARNING, "cluster.release",
+            "A helm died in the middle of an upgrade. Look with `helm history` and `kubectl get pods` what runs; the deployment will "
+            "be its next revision.",
+            "no revision of release %s is deployed: the newest, revision %d of %s, is superseded", release, r->revision,
+            r->modified);
+    else if (strcmp(r->status, "uninstalled") == 0)
+        cm_finding(step, CM_OK, "cluster.release", NULL,
+                   "release %s was uninstalled at %s with its history kept; it is installed anew as revision %d", release,
+                   r->modified, r->revision + 1);
     else
         cm_finding(step, CM_OK, "cluster.release", NULL, "release %s is %s, revision %d of %s", release, r->status, r->revision,
                    r->modified);

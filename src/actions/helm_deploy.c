@@ -35,6 +35,7 @@ static int preview(struct cm_step *step, struct cm_err **err)
     json_t *original;
     json_object_foreach(cm_json_loose(cm_json_at(cm_fact(step, "temporary.values"), "originals")), setting, original)
         cm_will(step, "note", "%s is set for a while; taken back by temporary.revert", setting);
+    cm_release_preview(step, cm_target_values(step, true));
     return 0;
 }
 

@@ -28,6 +28,17 @@ int cm_release_digests(struct cm_step *step, const char *const *more, json_t **d
 int cm_release_values_changed(struct cm_step *step, const char *const *more, bool *changed, struct cm_err **err);
 /* The wish for no pods: the release's own values, and an artifact with replicas: 0 behind them. */
 int cm_release_none(struct cm_step *step, struct cm_release_wish *w, struct cm_err **err);
+/* For preview: what helm renders with these values against what is deployed, and rstudio-connect.gcfg against the one in the cluster, as
+ * differences without secrets. */
+void cm_release_preview(struct cm_step *step, const char *const *more);
+/* The same for values that are not deployed yet: what leaving `with`'s files out changes. */
+void cm_release_preview_between(struct cm_step *step, const char *const *with, const char *const *without);
+/* Does what helm renders `with` these files differ from `without` in nothing but the settings ({"Section.Key": …})? -1: a finding, and the
+ * objects and paths as evidence. */
+int cm_release_only_settings(struct cm_step *step, const char *const *with, const char *const *without, const json_t *settings,
+                             struct cm_err **err);
+/* Would the files that were deployed render something else today? Then a warning says what. */
+int cm_release_drift(struct cm_step *step, const char *const *as_deployed, struct cm_err **err);
 /* The undo of helm.upgrade: scaled to zero is as far back as it goes without deleting what may hold data. */
 int cm_release_undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err);
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <cm/action.h>
-#include <cm/str.h>
 
 #include "actions/evening.h"
 #include "actions/interlock.h"
@@ -43,55 +42,13 @@ static struct cm_gcfg *parse(char *text, struct cm_err **err)
     return g;
 }
 
-static struct cm_gcfg *rendered(struct cm_step *step, bool with_temporary, struct cm_err **err)
+static struct cm_gcfg *rendered(struct cm_step *step, struct cm_err **err)
 {
     cm_autofree char *manifests = NULL;
-    if (cm_helm_template(step, cm_target_values(step, with_temporary), &manifests, err) < 0)
+    if (cm_helm_template(step, cm_target_values(step, false), &manifests, err) < 0)
         return NULL;
     cm_autofree char *text = cm_manifest_gcfg(manifests, err);
     return parse(text, err);
-}
-
-static bool is_temporary(const json_t *names, const struct cm_gcfg_setting *s)
-{
-    const char *name;
-    json_t *value;
-    cm_autofree char *full = cm_fmt("%s.%s", s->section, s->key);
-    json_object_foreach(cm_json_loose(names), name, value) if (strcasecmp(full, name) == 0) return true;
-    return false;
-}
-
-/* Every setting of `a` but the temporary ones stands in `b` with the same value. */
-static bool same_but_temporary(const json_t *names, const struct cm_gcfg *a, const struct cm_gcfg *b, struct cm_str *differs)
-{
-    bool same = true;
-    for (size_t i = 0; i < a->count; i++) {
-        const struct cm_gcfg_setting *s = &a->list[i];
-        const char *mine = cm_gcfg_get(a, s->section, s->sub, s->key), *other = cm_gcfg_get(b, s->section, s->sub, s->key);
-        if (is_temporary(names, s) || (mine && other && strcmp(mine, other) == 0) || (!mine && !other))
-            continue;
-        cm_str_addf(differs, "%s.%s\n", s->section, s->key);
-        same = false;
-    }
-    return same;
-}
-
-static int nothing_else_changes(struct cm_step *step, struct cm_err **err)
-{
-    struct cm_gcfg *with = rendered(step, true, err), *without = with ? rendered(step, false, err) : NULL;
-    cm_autostr differs = CM_STR(CM_STR_PAGE);
-    int rc = -1;
-    if (without && same_but_temporary(originals(step), with, without, &differs) &&
-        same_but_temporary(originals(step), without, with, &differs)) {
-        rc = 0;
-    } else if (without) {
-        cm_fail(err, CM_E_FAILED, "taking the overlay away would change more than the temporary settings");
-        cm_evidence(err, cm_str_text(&differs));
-        cm_hint(err, "Look whether values.config.yaml or values.temporary.yaml in the run directory were edited.");
-    }
-    cm_gcfg_free(with);
-    cm_gcfg_free(without);
-    return rc;
 }
 
 /* *none: there is no ConfigMap, so nothing is in force. */
@@ -124,7 +81,7 @@ static int compare(const json_t *names, const struct cm_gcfg *now, const struct 
 int cm_temporary_is_back(struct cm_step *step, const json_t *names, struct cm_err **err)
 {
     bool none;
-    struct cm_gcfg *now = in_force(step, &none, err), *want = now ? rendered(step, false, err) : NULL;
+    struct cm_gcfg *now = in_force(step, &none, err), *want = now ? rendered(step, err) : NULL;
     int rc = none ? 0 : want ? compare(names ? names : originals(step), now, want, err) : -1;
     cm_gcfg_free(now);
     cm_gcfg_free(want);
@@ -198,6 +155,17 @@ static int wait_for_pod(struct cm_step *step, struct cm_err **err)
     return -1;
 }
 
+static int nothing_else_changes(struct cm_step *step, struct cm_err **err)
+{
+    const char *const *with = cm_target_values(step, true), *const *without = cm_target_values(step, false);
+    if (cm_release_only_settings(step, with, without, originals(step), err) < 0)
+        return -1;
+    /* once the upgrade was sent, what is deployed is without the overlay already */
+    return cm_effect_open(step, "helm.upgrade") || cm_intent_newest(step, "helm.upgrade") != NULL
+               ? 0
+               : cm_release_drift(step, with, err);
+}
+
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
@@ -241,6 +209,10 @@ static int preview(struct cm_step *step, struct cm_err **err)
     json_object_foreach(cm_json_loose(originals(step)), name, original)
         cm_will(step, "note", "%s comes back: %s", name,
                 json_is_true(json_object_get(original, "absent")) ? "absent" : cm_json_text(original, "value", "its original"));
+    if (cm_fact(step, "deploy.revision") != NULL)
+        cm_release_preview(step, cm_target_values(step, false));
+    else
+        cm_release_preview_between(step, cm_target_values(step, true), cm_target_values(step, false));
     return 0;
 }
 
@@ -263,7 +235,7 @@ const struct cm_action cm_action_temporary_revert = {
     .reads = "helm template with and without the overlay; the ConfigMap, the deployment, the pods.",
     .does = "helm upgrade without values.temporary.yaml, then waits for the old pod to end.",
     .proves =
-        "The rendered difference is those settings and nothing else; the cluster's configuration shows the originals, absent keys absent.",
+        "The rendered difference is those settings and nothing else, in any object; the cluster's configuration shows the originals, absent keys absent.",
     .undoes = "release.scale brings the release to zero on the way back.",
     .rights = "As for helm.deploy; to read ConfigMaps.",
 };

@@ -271,14 +271,40 @@ int cm_helm_values(struct cm_step *step, json_t **values, struct cm_err **err)
     return *values == NULL ? -1 : 0;
 }
 
+int cm_helm_manifest(struct cm_step *step, char **manifests, struct cm_err **err)
+{
+    cm_autoargv a = {0};
+    cm_autoout out = {0};
+    *manifests = NULL;
+    helm_argv(step, &a);
+    cm_argv_add(&a, "get");
+    cm_argv_add(&a, "manifest");
+    cm_argv_add(&a, cm_plan_text(cm_step_plan(step), "target.release"));
+    where(step, &a);
+    if (read_helm(step, &a, &out, "asking for what is deployed", err) < 0)
+        return -1;
+    if (out.status != 0 && strstr(out.errout, "not found") != NULL) {
+        *manifests = cm_strdup("");
+        return 0;
+    }
+    if (out.status != 0)
+        return cm_helm_failed(step, &out, "asking for what is deployed", err);
+    *manifests = out.out;
+    out.out = NULL;
+    return 0;
+}
+
 /* ---- the upgrade ---- */
 
+/* Something is left of the step's time for the end of a helm that ran late (SIGTERM, 30 s, SIGKILL) and for a look at what it left. */
 static int64_t upgrade_limit(struct cm_step *step)
 {
+    enum { RESERVE_MS = 45000 };
     int64_t limit = cm_plan_int(cm_step_plan(step), "target.timeout", 0), deadline = cm_step_deadline(step);
     if (deadline == CM_NEVER)
         return limit;
     int64_t left = deadline - cm_loop_now_ms(cm_step_loop(step));
+    left -= left > 4 * RESERVE_MS ? RESERVE_MS : left / 4;
     return limit > 0 && limit < left ? limit : left > 0 ? left : 1;
 }
 

@@ -14,7 +14,7 @@
 #include "base/yaml.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/text_diff.h"
+#include "base/text_diff.h"
 #include "cli/wrap.h"
 #include "values/config.h"
 #include "values/gcfg.h"

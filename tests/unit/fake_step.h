@@ -382,16 +382,19 @@ static CM_UNUSED struct cm_step *scene_new(void)
     return st;
 }
 
-/* `more`: further lines of the plan. source.hosts is one node "a" unless the text says otherwise. */
-static CM_UNUSED void scene_plan(struct cm_step *st, const char *source, const char *more)
+/* `more`: further lines of the plan; `target`: further members of its target, with a comma before them. source.hosts is one node "a" unless
+ * the text says otherwise. */
+static CM_UNUSED void scene_plan_target(struct cm_step *st, const char *source, const char *target, const char *more)
 {
     struct cm_err *err = NULL;
     cm_autofree char *text = cm_fmt("source: %s\ntools: {helm: %s/helm, kubectl: %s/kubectl}\n"
-                                    "target: {context: prod, namespace: posit, release: connect, values: [values.yaml]}\n"
+                                    "target: {context: prod, namespace: posit, release: connect, values: [values.yaml]%s}\n"
                                     "connect: {url: \"http://127.0.0.1:9\", doubt: [10ms]}\n%s",
-                                    source, st->dir, st->dir, more);
+                                    source, st->dir, st->dir, target, more);
     scene_put(st, "plan.yaml", text, 0600);
     cm_autofree char *path = cm_path_join(st->dir, "plan.yaml");
+    cm_plan_free(st->plan);
+    cm_outside_free(st->outside);
     st->plan = cm_plan_load(path, &err);
     if (!st->plan)
         fail_msg("%s", cm_err_message(err));
@@ -399,6 +402,8 @@ static CM_UNUSED void scene_plan(struct cm_step *st, const char *source, const c
     if (!st->outside)
         fail_msg("%s", cm_err_message(err));
 }
+
+static CM_UNUSED void scene_plan(struct cm_step *st, const char *source, const char *more) { scene_plan_target(st, source, "", more); }
 
 static CM_UNUSED void scene_free(struct cm_step *st)
 {

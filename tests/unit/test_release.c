@@ -9,14 +9,19 @@
 #include "base/json.h"
 
 /* Records lie in revs/N as "STATUS LABELS"; labels are handed down as helm does. */
-static const char helm[] = "mkdir -p $DIR/revs; n=$(ls $DIR/revs | sort -n | tail -n 1); n=$((${n:-0} + 1)); labels=\n"
-                           "while [ $# -gt 0 ]; do [ \"$1\" = --labels ] && labels=$2; shift; done\n"
-                           "does=$(cat $DIR/helm-does 2>/dev/null || echo deploys)\n"
-                           "case $does in nothing) echo 'Error: cannot render' >&2; exit 1;; esac\n"
-                           "echo \"pending-upgrade $labels\" >$DIR/revs/$n\n"
-                           "case $does in dies) rm $DIR/helm-does; kill -9 $$;; always-dies) kill -9 $$;;\n"
-                           "fails) echo \"failed $labels\" >$DIR/revs/$n; echo 'Error: UPGRADE FAILED: quota' >&2; exit 1;; esac\n"
-                           "echo \"deployed $labels\" >$DIR/revs/$n\n";
+static const char helm[] =
+    "mkdir -p $DIR/revs; n=$(ls $DIR/revs | sort -n | tail -n 1); n=$((${n:-0} + 1)); labels=\n"
+    "while [ $# -gt 0 ]; do [ \"$1\" = --labels ] && labels=$2; shift; done\n"
+    "does=$(cat $DIR/helm-does 2>/dev/null || echo deploys)\n"
+    "case $does in nothing) echo 'Error: cannot render' >&2; exit 1;; esac\n"
+    "echo \"pending-upgrade $labels\" >$DIR/revs/$n\n"
+    "case $does in dies) rm $DIR/helm-does; kill -9 $$;; always-dies) kill -9 $$;;\n"
+    "fails) echo \"failed $labels\" >$DIR/revs/$n; echo 'Error: UPGRADE FAILED: quota' >&2; exit 1;;\n"
+    "raced) echo pending-upgrade >$DIR/revs/$n; echo 'Error: UPGRADE FAILED: another operation (install/upgrade/rollback) "
+    "is in progress' >&2; exit 1;;\n"
+    "slow) trap 'echo \"failed $labels\" >$DIR/revs/$n; echo context canceled >&2; exit 1' TERM; sleep 100 & wait;; "
+    "esac\n"
+    "echo \"deployed $labels\" >$DIR/revs/$n\n";
 
 static const char kubectl[] =
     "case \"$*\" in\n"
@@ -221,6 +226,186 @@ static void another_runs_label_is_not_ours(void **state)
     assert_int_equal(cm_err_code(err), CM_E_CHANGED);
 }
 
+/* ---- every state of a release ---- */
+
+static void agree(struct cm_step *st, const char *note)
+{
+    cm_autofree char *gates = cm_fmt("gates: {release.foreign: {note: \"%s\"}}\n", note);
+    scene_plan(st, "{hosts: [a]}", gates);
+    json_object_set_new(st->gates, "release.foreign", json_true());
+}
+
+static void each_pending_state_of_ours_is_freed(void **state)
+{
+    (void)state;
+    static const char *const states[] = {"pending-install", "pending-upgrade", "pending-rollback"};
+    for (size_t n = 0; n < 3; n++) {
+        void *own = NULL;
+        begin(&own);
+        struct cm_step *st = own;
+        assert_int_equal(send(st, NULL), 0);
+        st->intents[0]->life = CM_NOTED;
+        cm_autofree char *record = cm_fmt("%s connect-migrate/intent=1,connect-migrate/run=run-1\n", states[n]);
+        scene_put(st, "revs/1", record, 0600);
+
+        assert_int_equal(send(st, NULL), 0);
+
+        assert_int_equal(scene_count(st, "delete secrets sh.helm.release.v1.connect.v1"), 1);
+        assert_int_equal(probe(st, NULL), CM_DONE);
+        end(&own);
+    }
+}
+
+static void each_pending_state_of_somebody_else_is_left_alone_and_named(void **state)
+{
+    (void)state;
+    static const char *const states[] = {"pending-install", "pending-upgrade", "pending-rollback"};
+    for (size_t n = 0; n < 3; n++) {
+        void *own = NULL;
+        begin(&own);
+        struct cm_step *st = own;
+        cm_autoerr err = NULL;
+        scene_put(st, "revs/7", states[n], 0600);
+        agree(st, "revision 7: agreed"); /* nobody can agree to a helm that is at work */
+
+        assert_int_equal(send(st, &err), -1);
+
+        assert_int_equal(cm_err_code(err), CM_E_CHANGED);
+        assert_non_null(strstr(cm_err_message(err), states[n]));
+        assert_non_null(strstr(cm_err_hint(err), "delete secrets sh.helm.release.v1.connect.v7"));
+        assert_int_equal(scene_count(st, "kubectl --context prod --namespace posit delete"), 0);
+        end(&own);
+    }
+}
+
+static void without_a_deployed_revision_the_next_follows_the_superseded_one(void **state)
+{
+    struct cm_step *st = *state;
+    int revision = 0;
+    scene_put(st, "revs/3", "superseded\n", 0600); /* a helm was killed between its last two writes, and its record deleted */
+
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(cm_release_verify(st, &deploy, &revision, NULL), 0);
+    assert_int_equal(revision, 4);
+    assert_non_null(strstr(cm_str_text(&st->said), "no revision of release connect is deployed"));
+}
+
+static void a_release_uninstalled_before_us_with_its_history_is_installed_anew(void **state)
+{
+    struct cm_step *st = *state;
+    int revision = 0;
+    scene_put(st, "revs/5", "uninstalled\n", 0600);
+
+    assert_int_equal(probe(st, NULL), CM_NEEDED);
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(cm_release_verify(st, &deploy, &revision, NULL), 0);
+    assert_int_equal(revision, 6);
+    assert_non_null(strstr(cm_str_text(&st->said), "history kept"));
+}
+
+static void a_release_that_is_being_uninstalled_is_left_alone(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autoerr err = NULL;
+    scene_put(st, "revs/5", "uninstalling\n", 0600);
+
+    assert_int_equal(send(st, &err), -1);
+
+    assert_int_equal(cm_err_code(err), CM_E_CHANGED);
+    assert_non_null(strstr(cm_err_hint(err), "helm uninstall connect"));
+    assert_int_equal(scene_count(st, "helm upgrade"), 0);
+}
+
+static void a_release_that_is_gone_after_our_deployment_is_not_made_again_unasked(void **state)
+{
+    (void)state;
+    static const char *const left[] = {NULL, "uninstalled connect-migrate/intent=1,connect-migrate/run=run-1\n"};
+    for (size_t n = 0; n < 2; n++) {
+        void *own = NULL;
+        begin(&own);
+        struct cm_step *st = own;
+        cm_autoerr err = NULL;
+        cm_autofree char *record = cm_path_join(st->dir, "revs/1");
+        assert_int_equal(send(st, NULL), 0);
+        assert_int_equal(unlink(record), 0);
+        if (left[n] != NULL)
+            scene_put(st, "revs/1", left[n], 0600);
+
+        assert_int_equal(probe(st, &err), CM_FOREIGN);
+        assert_non_null(strstr(cm_err_message(err), "uninstalled"));
+        assert_int_equal(send(st, NULL), -1);
+        assert_int_equal(scene_count(st, "helm upgrade"), 1);
+        agree(st, "uninstalled: by mistake, agreed by A. Meier");
+        assert_int_equal(send(st, NULL), 0);
+
+        assert_int_equal(scene_count(st, "helm upgrade"), 2);
+        end(&own);
+    }
+}
+
+static void leave_is_given_for_one_revision_and_not_for_the_next(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autoerr err = NULL;
+    cm_autoerr later = NULL;
+    assert_int_equal(send(st, NULL), 0);
+    scene_put(st, "revs/2", "deployed\n", 0600);
+
+    agree(st, "revision 24: agreed");
+    assert_int_equal(send(st, &err), -1);
+    assert_non_null(strstr(cm_err_hint(err), "note: \"revision 2: agreed by NAME\""));
+    agree(st, "revision 2: agreed by A. Meier");
+    assert_int_equal(probe(st, NULL), CM_NEEDED);
+    assert_int_equal(send(st, NULL), 0);
+    scene_put(st, "revs/4", "deployed\n", 0600);
+
+    assert_int_equal(probe(st, &later), CM_FOREIGN);
+    assert_non_null(strstr(cm_err_message(later), "revision 4"));
+}
+
+static void two_helms_at_once_leave_the_others_to_end(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autoerr err = NULL;
+    int revision = 0;
+    scene_put(st, "revs/1", "deployed\n", 0600);
+    scene_put(st, "helm-does", "raced", 0600);
+
+    assert_int_equal(send(st, &err), -1);
+    assert_int_equal(cm_err_code(err), CM_E_CHANGED);
+    assert_non_null(strstr(cm_err_message(err), "revision 2 of release connect is pending-upgrade and not ours"));
+    scene_put(st, "helm-does", "deploys", 0600);
+    scene_put(st, "revs/2", "deployed\n", 0600); /* theirs has ended */
+    agree(st, "revision 2: seen");
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(cm_release_verify(st, &deploy, &revision, NULL), 0);
+    assert_int_equal(revision, 3);
+}
+
+static void a_helm_that_runs_late_leaves_a_state_that_is_known(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autoerr err = NULL;
+    int revision = 0;
+    scene_plan_target(st, "{hosts: [a]}", ", timeout: 400ms", "");
+    scene_put(st, "helm-does", "slow", 0600);
+
+    assert_int_equal(send(st, &err), -1);
+    assert_true(cm_err_is_passing(err));
+    assert_non_null(strstr(cm_err_message(err), "did not end within its limit"));
+    assert_non_null(strstr(cm_err_message(err), "revision 1 is failed, the next one can follow it"));
+    assert_non_null(strstr(cm_err_hint(err), "target.timeout"));
+    scene_put(st, "helm-does", "deploys", 0600);
+    scene_plan(st, "{hosts: [a]}", "");
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(cm_release_verify(st, &deploy, &revision, NULL), 0);
+    assert_int_equal(revision, 2);
+}
+
 static void changed_values_are_seen(void **state)
 {
     struct cm_step *st = *state;
@@ -265,6 +450,15 @@ int main(void)
         T(a_revision_of_somebody_after_us_is_foreign),
         T(somebody_elses_pending_revision_is_not_touched),
         T(another_runs_label_is_not_ours),
+        cmocka_unit_test(each_pending_state_of_ours_is_freed),
+        cmocka_unit_test(each_pending_state_of_somebody_else_is_left_alone_and_named),
+        T(without_a_deployed_revision_the_next_follows_the_superseded_one),
+        T(a_release_uninstalled_before_us_with_its_history_is_installed_anew),
+        T(a_release_that_is_being_uninstalled_is_left_alone),
+        cmocka_unit_test(a_release_that_is_gone_after_our_deployment_is_not_made_again_unasked),
+        T(leave_is_given_for_one_revision_and_not_for_the_next),
+        T(two_helms_at_once_leave_the_others_to_end),
+        T(a_helm_that_runs_late_leaves_a_state_that_is_known),
         T(changed_values_are_seen),
         T(in_a_look_nothing_is_sent),
     };

@@ -15,7 +15,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "cli/text_diff.h"
+#include "base/text_diff.h"
 
 static void same(const char *before, const char *after, const char *expected)
 {

@@ -9,7 +9,7 @@
 #include <cm/str.h>
 
 #include "base/mem.h"
-#include "cli/text_diff.h"
+#include "base/text_diff.h"
 
 enum { AROUND = 3 };
 /* Two files that differ in more lines than this (squared) are shown as one block taken out and one put in. */
