@@ -4,9 +4,10 @@ two Connects, a claim without proof. A fault that nothing shows would mean that 
 import json
 import os
 import signal
+import subprocess
 import time
 
-from rehearsal import Postgres, Tap, World, at_once, has_hooks, run_until_done, skip_all
+from rehearsal import RUN, Postgres, Tap, World, at_once, has_hooks, run_until_done, skip_all
 
 if not has_hooks():
     skip_all("this build has no faults (configure with --enable-test-hooks)")
@@ -76,24 +77,46 @@ def original_kept(fault):
         return len(originals) != 1
 
 
+def helm_child(w):
+    """The pid on record of the helm that deploys; None before it is there."""
+    if not os.path.exists(w.run_dir + "/state.jsonl"):
+        return None
+    events = [ev for line in w.journal() for ev in line["ev"] if ev["type"] in ("intent", "note")]
+    ours = {ev["id"] for ev in events if ev["type"] == "intent" and ev["effect"] == "helm.upgrade"}
+    return next((ev["note"]["child"]["pid"] for ev in events if ev["type"] == "note" and ev["intent"] in ours and "child" in ev["note"]), None)
+
+
+def await_for(what, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        got = what()
+        if got:
+            return got
+        time.sleep(0.005)
+    return None
+
+
 def orphan_waited_for(fault):
     """helm still runs when the program is typed again: the second start waits for it and does not send its own."""
-    with World(postgres, "--drill", "helm-slow") as w:
-        p = w.start(w.plan, "--yes")
-        deadline = time.time() + 30
-        while time.time() < deadline and not w.count("helm.upgrade"):
-            text = open(os.path.join(w.run_dir, "state.jsonl"), encoding="utf-8").read() if os.path.exists(w.run_dir + "/state.jsonl") else ""
-            if '"effect":"helm.upgrade"' in text.replace(" ", "") and '"child"' in text.split('helm.upgrade', 1)[1]:
-                break
-            time.sleep(0.005)
-        p.send_signal(signal.SIGKILL)
-        p.wait()
-        p.stdout.close()
-        p.stderr.close()
+    with World(postgres, "--drill", "helm-slow") as w, open(w.path("second.err"), "w+", encoding="utf-8") as said:
+        first = w.start(w.plan, "--yes")
+        helm = await_for(lambda: helm_child(w))
+        os.kill(helm, signal.SIGSTOP)    # it takes as long as this test needs
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
         w.end_accident()
-        r = run_until_done(w, env={"CM_FAULT": fault} if fault else None)
-        waited = "which an earlier run started" in " ".join(r.err.split())
-        return r.status != 0 or not waited or w.count("helm.upgrade", purpose="deploy") != 1
+        env = {**os.environ, **({"CM_FAULT": fault} if fault else {})}
+        second = subprocess.Popen([RUN, w.plan, "--yes"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, env=env)
+
+        def waits():
+            said.seek(0)
+            return "which an earlier run started" in " ".join(said.read().split())
+
+        await_for(lambda: waits() or second.poll() is not None)
+        waited = waits()
+        os.kill(helm, signal.SIGCONT)
+        status = second.wait(timeout=120)
+        return status != 0 or not waited or w.count("helm.upgrade", purpose="deploy") != 1
 
 
 def two_connects(fault):
