@@ -49,7 +49,7 @@ static bool pg_free_port(char port[8])
     return ok;
 }
 
-/* Start argv as a user who is not root, quiet. */
+/* Start argv as a user who is not root, quiet. argv[0] is the whole path: PostgreSQL finds its other parts by it. */
 static pid_t pg_spawn(const char *program, char *const argv[])
 {
     const struct passwd *user = geteuid() == 0 ? getpwnam("postgres") : NULL;
@@ -138,9 +138,9 @@ static int pg_start(struct private_postgres *p, const char *hba)
     if (user != NULL && (chown(p->dir, user->pw_uid, user->pw_gid) != 0 || chown(path, user->pw_uid, user->pw_gid) != 0))
         return -1;
 #define A(text) (char *)(uintptr_t)(text)
-    char *const init[] = { A("initdb"), A("-D"), data, A("-U"), A("boss"), A("-A"), A("scram-sha-256"), password, A("--no-sync"),
+    char *const init[] = { initdb, A("-D"), data, A("-U"), A("boss"), A("-A"), A("scram-sha-256"), password, A("--no-sync"),
                            A("--no-instructions"), A("-E"), A("UTF8"), A("--locale=C"), NULL };
-    char *const run[] = { A("postgres"), A("-D"), data, A("-p"), port, A("-c"), A("listen_addresses=127.0.0.1"), A("-c"), sockets,
+    char *const run[] = { postgres, A("-D"), data, A("-p"), port, A("-c"), A("listen_addresses=127.0.0.1"), A("-c"), sockets,
                           A("-c"), A("fsync=off"), A("-c"), A("max_connections=40"), A("-c"), A("shared_buffers=8MB"), NULL };
 #undef A
     if (!pg_run(initdb, init) || !pg_write(p, "data/pg_hba.conf", hba, "w"))
