@@ -319,6 +319,7 @@ static int look_at(struct cm_dbcheck *d, bool *answered, struct cm_err **err)
         return 0;
     }
     *answered = true;
+    cm_pg_log_to(p, d->step);
     int rc = cm_pg_query(p, about_sql, NULL, &rows, &seen);
     if (rc == 0 && json_array_size(rows) == 1) {
         judge(d, json_array_get(rows, 0));

@@ -141,6 +141,8 @@ static struct cm_pg *open_pg(struct look *l, int which, const struct cm_pg_targe
 {
     enum cm_pg_why why = CM_PG_OK;
     struct cm_pg **p = &l->slot->pg[which];
+    if (*p != NULL)
+        cm_pg_log_to(*p, NULL); /* the step that asked last may have ended */
     if (*p != NULL && (l->slot->pid_of != getpid() || !cm_pg_alive(*p))) {
         if (l->slot->pid_of == getpid())
             cm_pg_close(*p);
@@ -151,6 +153,8 @@ static struct cm_pg *open_pg(struct look *l, int which, const struct cm_pg_targe
         *p = cm_pg_open(cm_step_loop(l->step), t, &why, err);
         l->slot->pooled[which] = *p != NULL && behind_pooler(*p);
     }
+    if (*p != NULL)
+        cm_pg_log_to(*p, l->step);
     return *p;
 }
 

@@ -194,6 +194,30 @@ static int apply(struct cm_step *step, struct cm_err **err)
     return rc;
 }
 
+/* Which images run, by their digest: a tag may mean another image tomorrow. What cannot be read is left out. */
+static int learn_images(struct cm_step *step, struct cm_err **err)
+{
+    json_t *pods = NULL, *pod, *box;
+    size_t i, k;
+    if (cm_target_pods(step, &pods, NULL) < 0)
+        return 0;
+    cm_autojson list = pods, *images = json_array(), *known = json_object();
+    json_array_foreach(list, i, pod)
+    {
+        json_array_foreach(cm_json_loose(cm_json_at(pod, "status.containerStatuses")), k, box)
+        {
+            const char *image = cm_json_text(box, "image", ""), *id = cm_json_text(box, "imageID", ""),
+                       *digest = strstr(id, "sha256:");
+            if (digest == NULL || json_object_get(known, id) != NULL)
+                continue;
+            (void)json_object_set_new(known, id, json_true());
+            (void)json_array_append_new(
+                images, json_pack("{s:s, s:s, s:s}", "container", cm_json_text(box, "name", ""), "image", image, "digest", digest));
+        }
+    }
+    return json_array_size(images) == 0 ? 0 : cm_fact_set(step, "deploy.images", json_incref(images), err);
+}
+
 static int verify(struct cm_step *step, struct cm_err **err)
 {
     cm_autojson d = NULL;
@@ -202,7 +226,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
         return -1;
     if (seen != CM_SEEN || !rolled_out(d))
         return failed(step, "the new server's pod is not ready", err);
-    return 0;
+    return learn_images(step, err);
 }
 
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
@@ -218,12 +242,14 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
 static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err) { return cm_release_undo(step, c, err); }
 
 static const char *const needs[] = {"deploy.revision", NULL};
+static const char *const gives[] = {"deploy.images", NULL};
 
 const struct cm_action cm_action_pods_wait = {
     .name = "pods.wait",
     .summary = "Wait until the new server's pods are ready",
     .kind = CM_EFFECT,
     .needs = needs,
+    .gives = gives,
     .probe = probe,
     .apply = apply,
     .verify = verify,

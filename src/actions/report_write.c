@@ -16,8 +16,10 @@ const struct cm_action cm_action_report_write = {
     .summary = "Write the report",
     .kind = CM_COMPUTE,
     .apply = apply,
-    .reads = "The record of the run and the artifacts that it names.",
-    .does = "Writes report.html, report.md, report.json and junit.xml into the run directory, each by rename.",
+    .reads = "The record of the run, the artifacts that it names, and the logs of the steps.",
+    .does =
+        "Writes report.html, report.md, report.json, junit.xml and a page for each owner of content (report.owners) into the run "
+        "directory, each by rename.",
     .proves = "Each file is complete when its name appears.",
     .undoes = "Nothing: it changes nothing outside of the run directory.",
     .rights = "None beyond the run directory.",

@@ -167,6 +167,18 @@ static bool again(struct repeat *t, struct cm_connect *c, const struct cm_reply 
     return true;
 }
 
+static void log_answer(struct cm_step *step, struct cm_connect *c, const char *what, uint64_t intent, const struct cm_reply *r,
+                       int64_t sent_ms)
+{
+    long long took = cm_loop_now_ms(cm_outside_loop(c->outside)) - sent_ms;
+    cm_autofree char *because = intent > 0 ? cm_fmt(" (intent %llu)", (unsigned long long)intent) : cm_strdup("");
+
+    if (r->status == 0)
+        cm_step_log(step, "%s%s: no answer: %s, %lld ms", what, because, r->problem != NULL ? r->problem : "nothing came", took);
+    else
+        cm_step_log(step, "%s%s: status %ld, %lld ms", what, because, r->status, took);
+}
+
 int cm_connect_get(struct cm_step *step, struct cm_connect *c, const char *path, struct cm_reply *r, struct cm_err **err)
 {
     struct repeat t = repeat_begin(step, c);
@@ -180,10 +192,12 @@ int cm_connect_get(struct cm_step *step, struct cm_connect *c, const char *path,
     for (;;) {
         struct cm_http_request q = request(c, "GET", url, time_left(&t, c, REQUEST_MS));
         struct cm_http_answer a;
+        int64_t sent = cm_loop_now_ms(cm_outside_loop(c->outside));
         if (cm_http_do(cm_outside_http(c->outside), &q, &a, err) != 0)
             return -1;
         cm_reply_from(&a, r);
         cm_http_answer_fini(&a);
+        log_answer(step, c, what, 0, r, sent);
         if (!again(&t, c, r, what, &state, err))
             break;
         cm_reply_fini(r);
@@ -303,6 +317,9 @@ struct soon {
     struct cm_http_call *call;
     struct cm_timer *refusal;
     struct cm_err *refused;
+    struct cm_intent *intent; /* of a changing request; else NULL */
+    char *what;               /* "POST v1/…", for the log */
+    int64_t sent_ms;
     bool page;
     size_t bytes;
     char *text;
@@ -321,6 +338,7 @@ static void soon_free(struct soon *s)
     if (s->next != NULL)
         s->next->prev = s->prev;
     cm_err_free(s->refused);
+    free(s->what);
     free(s->text);
     free(s);
 }
@@ -362,6 +380,8 @@ static void soon_done(void *ctx, struct cm_http_answer *a)
     struct cm_reply r;
 
     cm_reply_from(a, &r);
+    if (s->intent != NULL)
+        log_answer(cm_intent_step(s->intent), s->connect, s->what, cm_intent_id(s->intent), &r, s->sent_ms);
     if (s->page) {
         if (a->body != NULL) { /* a status other than 200 is collected, not handed out in pieces */
             s->bytes = a->body_bytes;
@@ -503,8 +523,9 @@ void cm_connect_change_soon(struct cm_intent *intent, struct cm_connect *c, cons
     }
     if (intent == NULL)
         (void)cm_fail(&s->refused, CM_E_INTERNAL, "%s %s without an intent on record", method, path);
-    else
-        cm_step_log(cm_intent_step(intent), "%s %s (intent %llu)", method, path, (unsigned long long)cm_intent_id(intent));
+    s->intent = intent;
+    s->what = cm_fmt("%s %s", method, path);
+    s->sent_ms = cm_loop_now_ms(cm_outside_loop(c->outside));
     soon_send(s, &q);
 }
 

@@ -6,11 +6,13 @@
 
 #include "adapters/postgres.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <libpq-fe.h>
 
+#include <cm/action.h>
 #include <cm/str.h>
 
 #include "adapters/pg_why.h"
@@ -40,6 +42,7 @@ struct cm_pg {
     bool ready;  /* something happened on the socket */
     bool broken; /* a limit passed within a query: the connection is of no use any more */
     struct lock_question question;
+    struct cm_step *log; /* whose log gets each query; NULL: none */
 };
 
 /* ---- connecting ---- */
@@ -287,7 +290,24 @@ static int send_query(struct cm_pg *p, const char *sql, const char *const *param
 /* A question of the lock that is under way has the connection for itself: its end comes first. */
 static bool no_question(void *ctx) { return ((struct cm_pg *)ctx)->question.done == NULL; }
 
-int cm_pg_query(struct cm_pg *p, const char *sql, const char *const *params, json_t **rows, struct cm_err **err)
+void cm_pg_log_to(struct cm_pg *p, struct cm_step *step) { p->log = step; }
+
+/* The query on one line, with what it gave. */
+static void log_query(const struct cm_pg *p, const char *sql, bool good, json_t *const *rows, int64_t took_ms)
+{
+    cm_autostr line = CM_STR(CM_STR_LINE);
+    for (const char *at = sql; *at; at++)
+        if (!isspace((unsigned char)*at))
+            cm_str_add_bytes(&line, at, 1);
+        else if (line.len && !isspace((unsigned char)at[-1]))
+            cm_str_add(&line, " ");
+    if (!good)
+        cm_step_log(p->log, "SQL %s: failed, %lld ms", cm_str_text(&line), (long long)took_ms);
+    else
+        cm_step_log(p->log, "SQL %s: rows %zu, %lld ms", cm_str_text(&line), rows ? json_array_size(*rows) : 0, (long long)took_ms);
+}
+
+static int query(struct cm_pg *p, const char *sql, const char *const *params, json_t **rows, struct cm_err **err)
 {
     int64_t deadline_ms = cm_loop_now_ms(p->loop) + p->timeout_ms + GRACE_MS;
     enum cm_wait got;
@@ -304,6 +324,15 @@ int cm_pg_query(struct cm_pg *p, const char *sql, const char *const *params, jso
     while (!p->broken && (result = PQgetResult(p->conn)) != NULL)
         PQclear(result);
     return judged;
+}
+
+int cm_pg_query(struct cm_pg *p, const char *sql, const char *const *params, json_t **rows, struct cm_err **err)
+{
+    int64_t began = cm_loop_now_ms(p->loop);
+    int rc = query(p, sql, params, rows, err);
+    if (p->log)
+        log_query(p, sql, rc == 0, rows, cm_loop_now_ms(p->loop) - began);
+    return rc;
 }
 
 bool cm_pg_alive(struct cm_pg *p) { return cm_pg_query(p, "SELECT 1", NULL, NULL, NULL) == 0; }

@@ -13,6 +13,8 @@
 
 #include "base/secret.h"
 
+struct cm_step;
+
 enum cm_pg_why { CM_PG_OK, CM_PG_UNREACHABLE, CM_PG_SILENT, CM_PG_PASSWORD, CM_PG_NO_DATABASE, CM_PG_NO_ROLE, CM_PG_TLS,
                  CM_PG_HBA, CM_PG_FULL, CM_PG_LOST, CM_PG_QUERY, CM_PG_OTHER };
 
@@ -36,6 +38,9 @@ bool cm_pg_alive(struct cm_pg *p);                   /* one short round trip */
 int cm_pg_backend(const struct cm_pg *p);            /* pid of our backend */
 /* Rows as an array of objects, all values strings or null. Parameters are text, NULL-ended list of values (NULL: none). */
 int cm_pg_query(struct cm_pg *p, const char *sql, const char *const *params, json_t **rows, struct cm_err **err);
+
+/* From now on each query goes into this step's log, with its rows and its time; NULL: no longer. Never the parameters' values. */
+void cm_pg_log_to(struct cm_pg *p, struct cm_step *step);
 
 struct cm_pg_session { int pid; char *user, *application, *address, *started, *state; bool hidden; bool ours; };
 struct cm_pg_sessions { struct cm_pg_session *list; size_t count; bool all_visible; /* own role or pg_read_all_stats */ };

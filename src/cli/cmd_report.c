@@ -46,7 +46,8 @@ int cm_cmd_report(const struct cm_invocation *in, struct cm_err **err)
     else
         rc = cm_report_write_all(m, run_dir, now, err);
     if (rc == 0 && !output && !format)
-        printf("%s/report.html\n%s/report.md\n%s/report.json\n%s/junit.xml\n", run_dir, run_dir, run_dir, run_dir);
+        printf("%s/report.html\n%s/report.md\n%s/report.json\n%s/junit.xml\n%s/report.owners\n", run_dir, run_dir, run_dir, run_dir,
+               run_dir);
     cm_model_free(m);
     return rc;
 }

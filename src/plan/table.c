@@ -16,6 +16,9 @@ const struct cm_plan_key cm_plan_keys[] = {
      .type = CM_P_STRING,
      .def = "vm-to-kubernetes",
      .help = "The kind of migration: the id of a runbook, or the path of your own runbook file."},
+    {.path = "contact",
+     .type = CM_P_STRING,
+     .help = "Whom to ask about the migration: a name, an address, a channel. Shown in the report and to the owners of content."},
     {.path = "ticket", .type = CM_P_STRING, .help = "The change ticket, shown at gates and in the report."},
 
     {.path = "source", .type = CM_P_MAP, .help = "The old server: the machines that run Posit Connect today."},

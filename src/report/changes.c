@@ -7,8 +7,6 @@
 
 #include <cm/str.h>
 
-#include <cm/str.h>
-
 #include "base/json.h"
 #include "base/mem.h"
 #include "report/parts.h"
@@ -129,8 +127,17 @@ json_t *cm_part_temporary(const struct cm_source_of_report *s)
 static json_t *said(const char *what, const char *id, const char *who, int64_t at_ms, const char *note, const char *how,
                     const char *title)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "what", what, "id", id, "who", cm_word_text(who), "at",
-                     cm_word_time(at_ms), "note", cm_word_text(note), "how", cm_word_text(how), "title", cm_word_text(title));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:n}", "what", what, "id", id, "who", cm_word_text(who), "at",
+                     cm_word_time(at_ms), "note", cm_word_text(note), "how", cm_word_text(how), "title", cm_word_text(title),
+                     "digest");
+}
+
+static json_t *gate_said(const struct cm_m_gate *g)
+{
+    bool attested = g->kind != NULL && strcmp(g->kind, "attest") == 0;
+    json_t *out = said(attested ? "attested" : "approved", g->id, g->who, g->opened_ms, g->note, g->how, g->title);
+    json_object_set_new(out, "digest", cm_word_text(g->digest));
+    return out;
 }
 
 /* The backup's reference, as its command or a person gave it. */
@@ -152,11 +159,8 @@ json_t *cm_part_said(const struct cm_source_of_report *s)
     const struct cm_model *m = s->m;
     json_t *list = json_array();
     for (size_t i = 0; i < m->gate_count; i++) {
-        const struct cm_m_gate *g = &m->gates[i];
-        bool attested = g->kind != NULL && strcmp(g->kind, "attest") == 0;
-        if (g->open)
-            json_array_append_new(list,
-                                  said(attested ? "attested" : "approved", g->id, g->who, g->opened_ms, g->note, g->how, g->title));
+        if (m->gates[i].open)
+            json_array_append_new(list, gate_said(&m->gates[i]));
     }
     restore_points(list, m);
     for (size_t i = 0; i < m->answer_count; i++)

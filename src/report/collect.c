@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "journal/situation.h"
+#include "report/items.h"
 #include "report/parts.h"
 #include "report/report.h"
 
@@ -133,23 +134,42 @@ static void version(json_t *list, const char *what, const json_t *value)
         json_array_append_new(list, json_pack("{s:s, s:s}", "what", what, "value", text));
 }
 
-/* Facts of a step are named by it: "source.version", or an object with a version or a revision in it. */
+/* What was newest of the release: the revert's revision, else the deployment's. */
+static const json_t *newest_revision(const struct cm_model *m)
+{
+    const json_t *newest = NULL;
+    for (size_t i = 0; i < m->intent_count; i++)
+        if (strcmp(m->intents[i].effect, "helm.upgrade") == 0 && m->intents[i].life == CM_HAPPENED)
+            newest = json_object_get(m->intents[i].result, "revision");
+    return newest;
+}
+
 static json_t *versions(const struct cm_model *m)
 {
-    json_t *list = json_array(), *value;
-    const char *name;
+    static const struct {
+        const char *what, *fact, *member;
+    } known[] = {
+        {"Connect, old server", "source.version", NULL},
+        {"Connect, new server", "connect.verified", "version"},
+        {"Helm revision deployed", "deploy.revision", NULL},
+    };
+    json_t *list = json_array();
     json_array_append_new(list, json_pack("{s:s, s:s}", "what", "connect-migrate", "value", m->program));
-    json_object_foreach(m->facts, name, value)
-    {
-        cm_autofree char *inside = cm_fmt("%s.version", name);
-        if (cm_ends(name, ".version") || cm_ends(name, ".revision"))
-            version(list, name, value);
-        else if (json_is_object(value) && json_object_get(value, "version") != NULL)
-            version(list, inside, json_object_get(value, "version"));
-    }
     if (cm_json_at(m->plan, "target.chart_version") != NULL)
-        version(list, "chart (plan)", cm_json_at(m->plan, "target.chart_version"));
+        version(list, "Helm chart (plan)", cm_json_at(m->plan, "target.chart_version"));
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        const json_t *value = json_object_get(m->facts, known[i].fact);
+        version(list, known[i].what, known[i].member == NULL ? value : json_object_get(value, known[i].member));
+    }
+    version(list, "Helm revision now", newest_revision(m));
     return list;
+}
+
+/* The images that the pods run, with the digests that the nodes report. */
+static json_t *images(const struct cm_model *m)
+{
+    json_t *list = json_object_get(m->facts, "deploy.images");
+    return json_is_array(list) ? json_incref(list) : json_array();
 }
 
 /* ---- lists ---- */
@@ -281,6 +301,7 @@ static void add_head(json_t *report, const struct cm_source_of_report *s)
     set(report, "zone", cm_word_text(s->zone));
     set(report, "run_id", cm_word_text(s->m->run_id));
     set(report, "plan", cm_word_text(s->m->plan_file));
+    set(report, "contact", cm_word_text(cm_json_text(s->m->plan, "contact", NULL)));
     set(report, "ticket", cm_word_text(cm_json_text(s->m->plan, "ticket", NULL)));
     set(report, "runbook", cm_word_text(s->m->now == NULL ? NULL : cm_json_text(s->m->now->runbook, "id", NULL)));
     set(report, "state", json_string(state));
@@ -290,18 +311,30 @@ static void add_head(json_t *report, const struct cm_source_of_report *s)
     set(report, "resumed", json_integer(s->m->resumes));
 }
 
+static void add_content(json_t *report, const struct cm_source_of_report *s)
+{
+    json_t *items = cm_part_content_items(s);
+    set(report, "content", cm_part_content_counts(s->m));
+    set(report, "items", items);
+    set(report, "build_times", cm_items_build_times(items));
+    set(report, "failures", cm_items_failures(items));
+    set(report, "owners", cm_items_owners(items));
+}
+
 json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **err)
 {
-    json_t *transcript = cm_part_transcript(s, err);
+    json_t *digests, *transcript = cm_part_transcript(s, &digests, err);
     if (transcript == NULL)
         return NULL;
     struct cm_situation now;
     json_t *report = json_object();
     cm_situation(s->m, s->now_ms, &now);
     add_head(report, s);
+    set(report, "plan_digests", digests);
     add_clocks(report, s, &now);
     set(report, "situation", five_lines(&now));
     set(report, "versions", versions(s->m));
+    set(report, "images", images(s->m));
     set(report, "said", cm_part_said(s));
     set(report, "changes", cm_part_changes(s));
     set(report, "temporary", cm_part_temporary(s));
@@ -311,8 +344,7 @@ json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **e
     set(report, "stages", cm_part_stages(s->m, s->as_finished));
     set(report, "findings", cm_part_findings(s->m));
     set(report, "configuration", cm_part_artifact_json(s, "config.account.json"));
-    set(report, "content", cm_part_content_counts(s->m));
-    set(report, "items", cm_part_content_items(s));
+    add_content(report, s);
     set(report, "artifacts", artifacts(s->m));
     set(report, "transcript", transcript);
     set(report, "next_steps", cm_next_steps_now(s->m, s->m->plan_file, false, s->as_finished));

@@ -155,10 +155,12 @@ static void content_suite(FILE *out, const json_t *report)
     struct tally t = {0};
     json_t *item;
     size_t i;
-    json_array_foreach(all, i, item) count(&t, content_failure(item) != NULL, content_skip(item) != NULL, 0);
+    json_array_foreach(all, i, item) if (cm_json_bool(item, "selected", false)) count(
+        &t, content_failure(item) != NULL, content_skip(item) != NULL, json_number_value(json_object_get(item, "build_seconds")));
     open_suite(out, "content", &t);
-    json_array_foreach(all, i, item)
-        test(out, "content", cm_json_text(item, "guid", ""), 0, content_failure(item), content_skip(item));
+    json_array_foreach(all, i, item) if (cm_json_bool(item, "selected", false))
+        test(out, "content", cm_json_text(item, "guid", ""), json_number_value(json_object_get(item, "build_seconds")),
+             content_failure(item), content_skip(item));
     fputs("  </testsuite>\n", out);
 }
 

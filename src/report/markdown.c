@@ -48,18 +48,23 @@ static void cells(FILE *out, const json_t *row)
     fputc('\n', out);
 }
 
+/* Nobody reads more rows as text; they stand in the other formats. */
+enum { ROWS_MAX = 1000 };
+
 static void table(FILE *out, const json_t *t)
 {
-    const json_t *head = json_object_get(t, "head");
-    size_t i;
-    json_t *row;
+    const json_t *head = json_object_get(t, "head"), *rows = json_object_get(t, "rows");
+    size_t i, n = json_array_size(rows), shown = n > ROWS_MAX ? ROWS_MAX : n;
     cells(out, head);
     fputc('|', out);
     for (i = 0; i < json_array_size(head); i++)
         fputs(" --- |", out);
     fputc('\n', out);
-    json_array_foreach(json_object_get(t, "rows"), i, row) cells(out, row);
+    for (i = 0; i < shown; i++)
+        cells(out, json_array_get(rows, i));
     fputc('\n', out);
+    if (shown < n)
+        fprintf(out, "The first %zu of %zu rows; all of them stand in report.html and report.json.\n\n", shown, n);
 }
 
 /* A fence longer than any run of backquotes in the text. */
@@ -125,13 +130,15 @@ void cm_report_markdown(const json_t *blocks, FILE *out)
             pre(out, s);
         else if (strcmp(kind, "title") == 0)
             paragraph(out, "# ", s, "");
-        else if (strcmp(kind, "heading") == 0)
+        else if (strcmp(kind, "part") == 0)
             paragraph(out, "## ", s, "");
-        else if (strcmp(kind, "subheading") == 0)
+        else if (strcmp(kind, "heading") == 0)
             paragraph(out, "### ", s, "");
+        else if (strcmp(kind, "subheading") == 0)
+            paragraph(out, "#### ", s, "");
         else if (strcmp(kind, "lead") == 0)
             paragraph(out, "**", s, "**");
-        else
+        else if (strcmp(kind, "text") == 0)
             paragraph(out, "", s, "");
     }
 }

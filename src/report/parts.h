@@ -29,10 +29,13 @@ json_t *cm_part_stages(const struct cm_model *m, bool as_finished);    /* as in 
 json_t *cm_part_findings(const struct cm_model *m);
 json_t *cm_part_content_counts(const struct cm_model *m);
 json_t *cm_part_content_items(const struct cm_source_of_report *s);    /* report/content.c */
+json_t *cm_part_builds(const struct cm_model *m);                      /* {guid: {state, why, tries, seconds}} */
 json_t *cm_part_changes(const struct cm_source_of_report *s);          /* report/changes.c: the ledger with values */
 json_t *cm_part_temporary(const struct cm_source_of_report *s);
 json_t *cm_part_said(const struct cm_source_of_report *s);             /* report/changes.c: gates, answers, waivers */
-json_t *cm_part_transcript(const struct cm_source_of_report *s, struct cm_err **err);     /* report/transcript.c; NULL */
+/* report/transcript.c. *digests: {begun, approved, ran, shown}, hex or null. NULL: the record cannot be read. */
+json_t *cm_part_transcript(const struct cm_source_of_report *s, json_t **digests, struct cm_err **err);
+void cm_part_commands(const struct cm_source_of_report *s, json_t *out);      /* report/logs.c: appends the transcript's lines */
 /* The newest intent on content.build of each GUID in the newest walk forward, as {guid: {"state", "why"}}. */
 json_t *cm_part_built(const struct cm_model *m);
 /* A file that the record names, from RUNDIR/artifacts; JSON, or NULL where there is none or it cannot be read. */
@@ -44,8 +47,10 @@ json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool 
 /* ---- the whole ---- */
 
 json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **err);
-/* [{"heading": text} {"lead": text} {"text": text} {"list": [text]} {"pre": text} {"files": [text]}
- *  {"table": {"head": [text], "rows": [[text]], "numbers": [column]}}] */
+/* [{"title": text} {"part": text} {"heading": text} {"subheading": text} {"lead": text} {"text": text} {"list": [text]} {"pre": text}
+ *  {"files": [text]} {"picture": "stages" or "builds"}
+ *  {"table": {"caption": text, "head": [text], "rows": [[text]], "numbers": [column], "state": column or -1, "big": bool,
+ *             "facts": true when its first column names the rows, "link": column, "urls": [text or null, a row each]}}] */
 json_t *cm_report_blocks(const json_t *report);
 
 /* ---- writers ---- */
@@ -53,6 +58,9 @@ json_t *cm_report_blocks(const json_t *report);
 void cm_report_markdown(const json_t *blocks, FILE *out);
 void cm_report_html(const json_t *blocks, const json_t *report, FILE *out);
 void cm_report_junit(const json_t *report, FILE *out);
+
+/* Each owner's page into RUNDIR/report.owners: report/owners.c. */
+int cm_owners_write(const json_t *report, const char *run_dir, struct cm_err **err);
 
 /* ---- words ---- */
 

@@ -107,5 +107,5 @@ int cm_report_write_all(const struct cm_model *m, const char *run_dir, int64_t n
     for (size_t i = 0; i < FORMATS; i++)
         if (write_one(&formats[i], run_dir, blocks, report, err) != 0)
             return -1;
-    return 0;
+    return cm_owners_write(report, run_dir, err);
 }

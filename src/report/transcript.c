@@ -1,8 +1,10 @@
-/* report/transcript.c: the record told line by line: what was done when, and by whom. Builds of single items stand in the content
- * table instead, and what only the machine needs (facts, notes, digests of inputs) is left out. */
+/* report/transcript.c: everything in the order of time: the record told line by line (what was done when, and by whom), between it what
+ * each step asked and did (report/logs.c). Builds of single items stand in the content table instead, and what only the machine needs
+ * (facts, notes, digests of inputs) is left out. On the way the digests of the plan are picked up: which one was approved, which one ran. */
 #include <config.h>
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cm/str.h>
@@ -16,7 +18,7 @@
 
 struct telling {
     const struct cm_model *m;
-    json_t *lines;
+    json_t *lines, *digests;
 };
 
 const char *cm_word_signal(const char *signal)
@@ -120,6 +122,21 @@ static void tell_rest(struct cm_str *s, const char *type, const json_t *e)
         cm_str_addf(s, "interruption of %s: %s", text(e, "what"), text(e, "why"));
 }
 
+/* The plan of the beginning, the one in force when somebody said go, and the one accepted last. */
+static void follow_plan(struct telling *t, const char *type, const json_t *e)
+{
+    const char *digest = cm_json_text(e, "plan_digest", NULL);
+    if (digest != NULL && (strcmp(type, "run.begin") == 0 || strcmp(type, "plan.accepted") == 0)) {
+        if (strcmp(type, "run.begin") == 0)
+            json_object_set_new(t->digests, "begun", json_string(digest));
+        json_object_set_new(t->digests, "ran", json_string(digest));
+    }
+    if (strcmp(type, "gate.open") == 0 && strcmp(text(e, "gate"), "gate.downtime") == 0) {
+        json_object_set(t->digests, "approved", json_object_get(t->digests, "ran"));
+        json_object_set_new(t->digests, "shown", cm_word_text(cm_json_text(e, "digest", NULL)));
+    }
+}
+
 static void each(void *ctx, const json_t *event, uint64_t seq, int64_t at_ms)
 {
     struct telling *t = ctx;
@@ -135,23 +152,59 @@ static void each(void *ctx, const json_t *event, uint64_t seq, int64_t at_ms)
         tell_said(&s, type, event);
     else
         tell_rest(&s, type, event);
+    follow_plan(t, type, event);
     if (s.len > 0)
-        json_array_append_new(
-            t->lines, json_pack("{s:o, s:I, s:s}", "at", cm_word_time(at_ms), "line", (json_int_t)seq, "text", cm_str_text(&s)));
+        json_array_append_new(t->lines, json_pack("{s:o, s:o, s:s, s:s, s:n, s:n, s:n, s:I}", "at", cm_word_time(at_ms), "step",
+                                                  cm_word_text(cm_json_text(event, "step", NULL)), "kind", "record", "text",
+                                                  cm_str_text(&s), "result", "seconds", "output", "line", (json_int_t)seq));
 }
 
-json_t *cm_part_transcript(const struct cm_source_of_report *s, struct cm_err **err)
+/* ---- in the order of time ---- */
+
+struct dated {
+    const char *at;
+    size_t order;
+    json_t *line;
+};
+
+static int by_time(const void *a, const void *b)
 {
-    struct telling t = {s->m, json_array()};
+    const struct dated *l = a, *r = b;
+    int c = strcmp(l->at, r->at);
+    return c != 0 ? c : l->order < r->order ? -1 : 1;
+}
+
+static json_t *in_order(json_t *taken_lines)
+{
+    size_t n = json_array_size(taken_lines), i;
+    struct dated *list = cm_alloc((n + 1) * sizeof *list);
+    json_t *line, *out = json_array();
+    json_array_foreach(taken_lines, i, line) list[i] = (struct dated){cm_json_text(line, "at", ""), i, line};
+    qsort(list, n, sizeof *list, by_time);
+    for (i = 0; i < n; i++)
+        json_array_append(out, list[i].line);
+    free(list);
+    json_decref(taken_lines);
+    return out;
+}
+
+json_t *cm_part_transcript(const struct cm_source_of_report *s, json_t **digests, struct cm_err **err)
+{
+    struct telling t = {s->m, json_array(), json_pack("{s:n, s:n, s:n, s:n}", "begun", "approved", "ran", "shown")};
     struct cm_err *why = NULL;
     bool absent;
+    *digests = t.digests;
     if (s->run_dir == NULL)
         return t.lines;
     cm_autofree char *path = cm_path_join(s->run_dir, "state.jsonl");
     cm_model_free(cm_journal_read_each(path, &absent, each, &t, &why));
-    if (why == NULL)
-        return t.lines;
+    if (why == NULL) {
+        cm_part_commands(s, t.lines);
+        return in_order(t.lines);
+    }
     json_decref(t.lines);
+    json_decref(t.digests);
+    *digests = NULL;
     cm_err_move(err, why);
     return NULL;
 }

@@ -34,6 +34,20 @@ static json_t *condition(const char *type, bool yes)
     return json_pack("{s:s, s:s, s:s}", "type", type, "status", yes ? "True" : "False", "lastTransitionTime", now);
 }
 
+/* A registry's name with the digest of what was pulled, as the node reports it. */
+static char *pulled_id(const char *image)
+{
+    unsigned char sum[32];
+    char hex[65];
+    size_t name = strcspn(image, "@");
+    const char *tag = strrchr(image, ':');
+    cm_sha256(image, strlen(image), sum);
+    cm_hex(sum, sizeof sum, hex);
+    if (tag != NULL && strchr(tag, '/') == NULL)
+        name = (size_t)(tag - image);
+    return cm_fmt("%.*s@sha256:%s", (int)name, image, hex);
+}
+
 /* The pod's status as the API shows it. waiting: reason of a container that does not run. */
 static void show(struct pod *p, const char *phase, const char *waiting, const char *message)
 {
@@ -46,9 +60,10 @@ static void show(struct pod *p, const char *phase, const char *waiting, const ch
         state = json_pack("{s:{s:s, s:s}}", "waiting", "reason", waiting, "message", message != NULL ? message : "");
     else
         state = json_pack("{s:{s:s}}", "running", "startedAt", now);
-    json_t *container =
-        json_pack("{s:s, s:s, s:b, s:b, s:i, s:o}", "name", cm_json_text(box, "name", ""), "image", cm_json_text(box, "image", ""),
-                  "ready", p->ready, "started", waiting == NULL, "restartCount", p->restarts, "state", state);
+    cm_autofree char *image_id = pulled_id(cm_json_text(box, "image", ""));
+    json_t *container = json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:o}", "name", cm_json_text(box, "name", ""), "image",
+                                  cm_json_text(box, "image", ""), "imageID", waiting == NULL ? image_id : "", "ready", p->ready,
+                                  "started", waiting == NULL, "restartCount", p->restarts, "state", state);
     if (waiting != NULL && strcmp(waiting, "CrashLoopBackOff") == 0)
         json_object_set_new(container, "lastState",
                             json_pack("{s:{s:i, s:s, s:s}}", "terminated", "exitCode", 1, "reason", "Error", "finishedAt", now));
