@@ -10,6 +10,7 @@
 #include "actions/evening.h"
 #include "actions/interlock.h"
 #include "actions/release.h"
+#include "actions/service.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
 #include "base/mem.h"
@@ -90,10 +91,19 @@ static int preview(struct cm_step *step, struct cm_err **err)
 
 static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err) { return cm_release_undo(step, c, err); }
 
+/* The old server may run still, when the way back begins before it was stopped: its sessions are its own. */
+static int nothing_left(struct cm_step *step, struct cm_err **err)
+{
+    bool runs;
+    if (cm_service_runs_somewhere(step, &runs, NULL) < 0)
+        runs = false; /* not reached: the interlock says what that means */
+    return runs ? cm_interlock_reverse_pods(step, err) : cm_interlock_reverse(step, err);
+}
+
 static int gone(void *ctx, struct cm_err **err)
 {
     struct cm_err *why = NULL;
-    if (cm_interlock_reverse(ctx, &why) == 0)
+    if (nothing_left(ctx, &why) == 0)
         return 1;
     if (cm_err_code(why) == CM_E_FAILED) {
         cm_err_free(why);
@@ -106,12 +116,12 @@ static int drain(struct cm_step *step, struct cm_err **err)
 {
     int rc = cm_wait_until(step, gone, step, cm_step_deadline(step), 5, 2000, err);
     if (rc == 0)
-        return cm_interlock_reverse(step, err);
+        return nothing_left(step, err);
     cm_target_reconnect(step);
     return rc < 0 ? -1 : 0;
 }
 
-static int drained(struct cm_step *step, struct cm_err **err) { return cm_interlock_reverse(step, err); }
+static int drained(struct cm_step *step, struct cm_err **err) { return nothing_left(step, err); }
 
 const struct cm_action cm_action_release_scale = {
     .name = "release.scale",
@@ -137,7 +147,7 @@ const struct cm_action cm_action_cluster_drained = {
     .verify = drained,
     .reads = "Pods of the release, content Jobs, sessions in both databases.",
     .does = "Waits until they are gone. It ends none of them itself.",
-    .proves = "No pod of the release, no content Job, no session of Connect's roles.",
+    .proves = "No pod of the release, no content Job, and, unless the old server runs still, no session of Connect's roles.",
     .undoes = "Nothing.",
     .rights = "To read pods and Jobs; Connect's own role in the database.",
 };

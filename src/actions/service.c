@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "actions/evening.h"
+#include "adapters/outside.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "plan/plan.h"
@@ -40,6 +41,21 @@ bool cm_unit_up(const struct cm_unit *u)
         if (strcmp(u->active, up[i]) == 0)
             return true;
     return u->processes > 0;
+}
+
+bool cm_unit_runs(const struct cm_unit *u) { return strcmp(u->active, "active") == 0 && u->processes != 0; }
+
+int cm_service_runs_somewhere(struct cm_step *step, bool *any, struct cm_err **err)
+{
+    struct cm_outside *o = cm_step_outside(step);
+    *any = false;
+    for (size_t i = 0; i < cm_outside_hosts(o); i++) {
+        CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
+        if (cm_host_unit(step, cm_outside_host(o, i), &u, err) < 0)
+            return -1;
+        *any = *any || cm_unit_runs(&u);
+    }
+    return 0;
 }
 
 static int write_dropin(struct cm_intent *intent, struct cm_host *h, struct cm_err **err)

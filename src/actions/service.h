@@ -13,6 +13,10 @@
 bool cm_unit_held(const struct cm_unit *u);
 /* Runs, or is about to, or a process of Connect lives. */
 bool cm_unit_up(const struct cm_unit *u);
+/* Runs, with a process. */
+bool cm_unit_runs(const struct cm_unit *u);
+/* On any node of the old server: its sessions are then its own, and no reason to wait or to refuse. */
+int cm_service_runs_somewhere(struct cm_step *step, bool *any, struct cm_err **err);
 /* Mask (or the drop-in), then stop, each as an effect on record, each only when needed. with_original: the first time, the state
  * found goes to the ledger. `again`: one more time in this step. */
 int cm_service_hold(struct cm_step *step, struct cm_host *h, bool with_original, bool again, struct cm_err **err);

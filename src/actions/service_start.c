@@ -11,8 +11,6 @@
 #include "base/mem.h"
 #include "plan/plan.h"
 
-static bool running(const struct cm_unit *u) { return strcmp(u->active, "active") == 0 && u->processes != 0; }
-
 /* Was it up before the migration? A node that was down then stays down; without a record, all are started. */
 static bool wanted(struct cm_step *step, const char *host)
 {
@@ -35,7 +33,7 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
         struct cm_host *h = cm_outside_host(o, i);
         if (cm_host_unit(step, h, &u, err) < 0)
             return -1;
-        if (wanted(step, cm_host_name(h)) && !running(&u))
+        if (wanted(step, cm_host_name(h)) && !cm_unit_runs(&u))
             *answer = CM_NEEDED;
     }
     return 0;
@@ -67,38 +65,24 @@ static int start_one(struct cm_step *step, struct cm_host *h, struct cm_err **er
     if (cm_host_unit(step, h, &u, err) < 0)
         return -1;
     struct cm_intent *old = cm_intent_find(step, "service.start", cm_host_name(h));
-    if (running(&u) && !cm_intent_is_open(old))
+    if (cm_unit_runs(&u) && !cm_intent_is_open(old))
         return 0;
     if (cm_unit_held(&u) && cm_service_unmask(step, h, &u, err) < 0)
         return -1;
     if (cm_intend_again(step, &spec, &intent, err) < 0)
         return -1;
-    if (!running(&u) && cm_host_run_effect(intent, h, argv, &out, err) < 0) {
+    if (!cm_unit_runs(&u) && cm_host_run_effect(intent, h, argv, &out, err) < 0) {
         cm_hint(err, "Look there with `journalctl -u %s -n 50`, mend it, then run the same command again.", argv[2]);
         return -1;
     }
     return cm_intent_happened(intent, NULL, err);
 }
 
-/* A node that runs already holds sessions: they are its own and no reason to refuse the others. */
-static int any_running(struct cm_step *step, bool *any, struct cm_err **err)
-{
-    struct cm_outside *o = cm_step_outside(step);
-    *any = false;
-    for (size_t i = 0; i < cm_outside_hosts(o); i++) {
-        CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
-        if (cm_host_unit(step, cm_outside_host(o, i), &u, err) < 0)
-            return -1;
-        *any = *any || running(&u);
-    }
-    return 0;
-}
-
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct cm_outside *o = cm_step_outside(step);
     bool any;
-    if (any_running(step, &any, err) < 0)
+    if (cm_service_runs_somewhere(step, &any, err) < 0)
         return -1;
     if (!any && cm_interlock_reverse(step, err) < 0)
         return -1;
@@ -123,7 +107,7 @@ static int is_started(void *ctx, struct cm_err **err)
     CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
     if (cm_host_unit(s->step, s->host, &u, err) < 0)
         return -1;
-    if (running(&u))
+    if (cm_unit_runs(&u))
         return 1;
     if (strcmp(u.active, "failed") == 0)
         return cm_fail(err, CM_E_FAILED, "the unit on %s has failed", cm_host_name(s->host));
@@ -151,7 +135,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
         const char *name = cm_host_name(cm_outside_host(o, i));
         if (cm_host_unit(step, cm_outside_host(o, i), &u, err) < 0)
             return -1;
-        if (running(&u) && cm_ledger_back_all(step, "service.stop", name, err) < 0)
+        if (cm_unit_runs(&u) && cm_ledger_back_all(step, "service.stop", name, err) < 0)
             return -1;
         if (!cm_unit_held(&u) && cm_ledger_back_all(step, "service.mask", name, err) < 0)
             return -1;

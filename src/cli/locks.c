@@ -1,6 +1,9 @@
 /* The two locks of a run: see locks.h. */
 #include <config.h>
 
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,12 +15,13 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/pid.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "cli/locks.h"
 #include "engine/engine.h"
 #include "plan/plan.h"
 
-enum { LOOK_MS = 15 * 1000, ASK_MS = 15 * 1000 };
+enum { LOOK_MS = 15 * 1000, ASK_MS = 15 * 1000, DEAD_MS = 30 * 1000, DEAD_LOOK_MS = 50 };
 
 struct cm_locks {
     struct cm_loop *loop;
@@ -116,6 +120,33 @@ static void database_give(void *ctx)
     l->lost = false;
 }
 
+/* "connect-migrate USER@HOST PID", of this very machine, whose process has ended: killed, and the server is about to notice it. */
+static bool has_ended(const char *holder)
+{
+    cm_autofree char *ours = cm_fmt("connect-migrate %s ", cm_who());
+    char *end = NULL;
+    if (!holder || !cm_starts(holder, ours))
+        return false;
+    long pid = strtol(holder + strlen(ours), &end, 10);
+    return pid > 0 && *end == '\0' && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
+/* As cm_pg_lock, waiting for the session of a process that is no more. */
+static int lock_or_wait(struct cm_locks *l, bool *got, char **holder, struct cm_err **err)
+{
+    int64_t limit = cm_loop_now_ms(l->loop) + DEAD_MS;
+    for (;;) {
+        free(*holder);
+        *holder = NULL;
+        if (cm_pg_lock(l->pg, got, holder, err) < 0)
+            return -1;
+        int64_t now = cm_loop_now_ms(l->loop);
+        if (*got || now >= limit || !has_ended(*holder) ||
+            cm_loop_until(l->loop, NULL, NULL, now + DEAD_LOOK_MS) == CM_WAIT_CANCELLED)
+            return 0;
+    }
+}
+
 static int open_and_lock(struct cm_locks *l, struct cm_step *look, struct cm_err **err)
 {
     struct cm_pg_target target;
@@ -129,7 +160,7 @@ static int open_and_lock(struct cm_locks *l, struct cm_step *look, struct cm_err
         return 0;
     }
     l->pg = cm_pg_open(l->loop, &target, &why, err);
-    if (!l->pg || cm_pg_lock(l->pg, &got, &holder, err) < 0) {
+    if (!l->pg || lock_or_wait(l, &got, &holder, err) < 0) {
         database_give(l);
         return -1;
     }
