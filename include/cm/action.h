@@ -31,7 +31,20 @@ struct cm_arena;       /* base/mem.h */
 enum cm_kind { CM_CHECK, CM_TRIAL, CM_COMPUTE, CM_EFFECT, CM_HOLD, CM_GATE };
 enum cm_answer { CM_DONE, CM_NEEDED, CM_UNDER_WAY, CM_BLOCKED, CM_FOREIGN, CM_UNDECIDED };
 enum cm_verdict { CM_OK, CM_WARNING, CM_BLOCKER, CM_UNKNOWN };
-enum cm_type { CM_T_STRING, CM_T_BOOL, CM_T_INT, CM_T_DURATION, CM_T_LIST, CM_T_MAP, CM_T_ANY };
+/* id, word for a table, words for a message, JSON Schema: what `explain`, the manual, the messages and the schema say of a parameter. */
+#define CM_TYPES(X)                                                                                          \
+    X(CM_T_STRING, "text", "text", "{\"type\": \"string\"}")                                                 \
+    X(CM_T_BOOL, "true or false", "true or false", "{\"type\": \"boolean\"}")                                \
+    X(CM_T_INT, "number", "a whole number", "{\"type\": \"integer\"}")                                       \
+    X(CM_T_DURATION, "duration", "a duration such as 10s or 5m", "{\"type\": [\"string\", \"integer\"]}")    \
+    X(CM_T_LIST, "list", "a list", "{\"type\": \"array\"}")                                                  \
+    X(CM_T_MAP, "map", "a map", "{\"type\": \"object\"}")                                                    \
+    X(CM_T_ANY, "any", "a value", "{}")
+enum cm_type {
+#define X(id, word, words, schema) id,
+    CM_TYPES(X)
+#undef X
+};
 
 struct cm_param {             /* one parameter that a runbook may give under `with:` */
     const char *name;
@@ -71,6 +84,8 @@ struct cm_action {
 };
 
 const char *cm_kind_word(enum cm_kind);           /* "check" … */
+const char *cm_type_word(enum cm_type);           /* "number" … */
+const char *cm_type_words(enum cm_type);          /* "a whole number" … */
 const char *cm_answer_word(enum cm_answer);       /* "done" "needed" "under way" … */
 const char *cm_verdict_word(enum cm_verdict);     /* "ok" "warning" "blocker" "unknown" */
 

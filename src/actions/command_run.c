@@ -76,7 +76,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
     struct cm_intent_spec spec = {.effect = "command.run", .key = cm_step_id(step), .original = original};
     struct cm_intent *i = NULL;
     if (!argv)
-        return cm_fail(err, CM_E_USAGE, "%s: `run` is empty", cm_step_id(step));
+        return cm_fail(err, CM_E_USAGE, "%s: `run` is empty; it needs a list of words, the program first", cm_step_id(step));
     if (cm_intend(step, &spec, &i, err) < 0)
         return -1;
     if (cm_intent_life(i) == CM_HAPPENED)

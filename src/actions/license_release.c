@@ -33,7 +33,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
 static int verify(struct cm_step *step, struct cm_err **err)
 {
     if (counted(step) && !cm_reading(step) && !cm_gate_answer(step, "license.release"))
-        return cm_fail(err, CM_E_WAITING, "nobody has attested that the activation was given back");
+        return cm_fail(err, CM_E_WAITING,
+                       "nobody has attested that the activation was given back; the gate license.release needs it");
     return 0;
 }
 

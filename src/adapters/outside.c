@@ -40,7 +40,8 @@ struct cm_outside *cm_outside_new(struct cm_loop *loop, const struct cm_plan *pl
     for (size_t i = 0; i < n; i++) {
         const char *name = json_string_value(json_array_get(names, i));
         if (name == NULL || *name == '\0' || *name == '-') {
-            cm_fail(err, CM_E_USAGE, "source.hosts: entry %zu is not the name of a machine", i + 1);
+            cm_fail(err, CM_E_USAGE, "source.hosts: entry %zu is not the name of a machine; a name that ssh knows is expected",
+                    i + 1);
             cm_outside_free(o);
             return NULL;
         }

@@ -88,6 +88,6 @@ int cm_secret_resolve(struct cm_loop *loop, const json_t *ref, const char *what,
     else if (json_array_size(command) > 0)
         *out = from_command(loop, command, what, err);
     else
-        cm_fail(err, CM_E_USAGE, "%s: neither {env: NAME} nor {file: PATH} nor {command: [..]}", what);
+        cm_fail(err, CM_E_USAGE, "%s: expected {env: NAME}, {file: PATH} or {command: [PROGRAM, ARG]}", what);
     return *out == NULL ? -1 : 0;
 }

@@ -13,10 +13,12 @@
 
 static json_t *typed(enum cm_type type)
 {
-    static const char *const names[] = {"string", "boolean", "integer", NULL, "array", "object", NULL};
-    if (type == CM_T_DURATION)
-        return json_pack("{s:[s, s]}", "type", "string", "integer");
-    return names[type] ? json_pack("{s:s}", "type", names[type]) : json_object();
+    static const char *const schemas[] = {
+#define X(id, word, words, schema) schema,
+        CM_TYPES(X)
+#undef X
+    };
+    return json_loads(schemas[type], 0, NULL);
 }
 
 static json_t *param_schema(const struct cm_param *p)

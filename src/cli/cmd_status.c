@@ -101,8 +101,11 @@ int cm_cmd_status(const struct cm_invocation *in, struct cm_err **err)
     cm_autofree char *run_dir = cm_run_dir_of(in), *state = cm_path_join(run_dir, "state.jsonl");
     struct look l = {in, run_dir, state, false};
     bool plain = cm_given_times(in, CM_O_PLAIN) || cm_given_times(in, CM_O_JSON), terminal = isatty(STDOUT_FILENO) && !plain;
-    if (!cm_file_exists(in->args[0]) && !cm_file_exists(run_dir))
-        return cm_fail(err, CM_E_USAGE, "%s: there is no such plan", in->args[0]);
+    if (!cm_file_exists(in->args[0]) && !cm_file_exists(run_dir)) {
+        cm_fail(err, CM_E_USAGE, "%s: there is no such plan", in->args[0]);
+        cm_hint(err, "Name the plan's file; `connect-migrate-run init` prints a first one.");
+        return -1;
+    }
     for (;;) {
         int code = one_look(&l, err);
         if (code < 0 || !cm_given_times(in, CM_O_WATCH) || !l.live)

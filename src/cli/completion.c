@@ -40,13 +40,17 @@ static void when(const struct cm_completion *c)
     cm_complete_one(c, "never", "no colour");
 }
 
+/* The option's help is the list: "preview: text, html, markdown; report: …". */
 static void formats(const struct cm_completion *c)
 {
-    static const char *const of_report[] = {"html", "markdown", "json", "junit", NULL}, *const of_preview[] = {"text", "html",
-                                                                                                               "markdown", NULL};
-    bool report = c->command && strcmp(c->command->name, "report") == 0;
-    for (const char *const *f = report ? of_report : of_preview; *f; f++)
-        cm_complete_one(c, *f, "");
+    cm_autofree char *head = cm_fmt("%s: ", c->command ? c->command->name : "");
+    const char *list = strstr(cm_options[CM_O_FORMAT].help, head), *p = list ? list + strlen(head) : "";
+    while (*p && *p != ';') {
+        size_t n = strcspn(p, ",;");
+        cm_autofree char *word = cm_strndup(p, n);
+        cm_complete_one(c, word, "");
+        p += n + (p[n] == ',') + strspn(p + n + (p[n] == ','), " ");
+    }
 }
 
 static const struct {

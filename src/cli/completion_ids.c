@@ -6,6 +6,7 @@
 
 #include <cm/str.h>
 
+#include "actions/findings.h"
 #include "actions/registry.h"
 #include "adapters/process.h"
 #include "base/file.h"
@@ -136,6 +137,11 @@ void cm_complete_explained(const struct cm_completion *c)
 {
     for (size_t i = 0; cm_actions[i]; i++)
         cm_complete_one(c, cm_actions[i]->name, cm_actions[i]->summary);
+    for (const struct cm_finding_family *f = cm_finding_families; f->name; f++)
+        for (const struct cm_finding_text *t = f->rows; t->id; t++)
+            if (!strchr(t->id, '*'))
+                cm_complete_one(c, t->id, t->title);
+    cm_complete_one(c, "findings", "lists all findings");
 }
 
 /* The world names its own accidents: NAME, a tab, what happens. */

@@ -249,12 +249,6 @@ static void keys(void)
 
 /* ---- actions, in Markdown ---- */
 
-static const char *param_type(enum cm_type type)
-{
-    static const char *const names[] = {"text", "true or false", "number", "duration", "list", "map", "any"};
-    return names[type];
-}
-
 /* As it is between backticks; what Markdown would take for markup is escaped elsewhere. */
 static void markdown_text(const char *text)
 {
@@ -312,7 +306,7 @@ static void params(const struct cm_param *p)
         return;
     puts("\n| parameter | type | default | |\n|---|---|---|---|");
     for (; p->name; p++) {
-        printf("| `%s` | %s | ", p->name, param_type(p->type));
+        printf("| `%s` | %s | ", p->name, cm_type_word(p->type));
         param_default(p->def);
         fputs(" | ", stdout);
         markdown_text(p->help);

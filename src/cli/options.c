@@ -57,8 +57,9 @@ const struct cm_command cm_commands[] = {
      "helm's releases, the values files of this folder. Each value says where it came from; what was not found is a question in a "
      "comment. Writes nothing.",
      cm_cmd_init},
-    {"explain", "[ACTION]", 0, 1, "what an action reads, does, proves and undoes",
-     "Shows an action's parameters, what it reads, does, proves and undoes, and the least rights it needs; without ACTION, the list.",
+    {"explain", "[ACTION]", 0, 1, "what an action does, or what a finding means",
+     "Shows an action's parameters, what it reads, does, proves and undoes, and the least rights it needs; without ACTION, the list. The "
+     "id of a finding is explained too; `explain findings` lists them.",
      cm_cmd_explain},
     {"schema", "", 0, 0, "the plan's JSON Schema, for editors",
      "Prints the JSON Schema (draft 2020-12) of plans: keys, types, defaults, help, and the parameters of every action.",
@@ -319,7 +320,7 @@ static int check_fit(const struct cm_invocation *in, struct cm_err **err)
     return check_reasons(in, err);
 }
 
-int cm_parse(int argc, char **argv, struct cm_invocation *out, struct cm_err **err)
+static int parse(int argc, char **argv, struct cm_invocation *out, struct cm_err **err)
 {
     bool ended = false;
     *out = (struct cm_invocation){.given = cm_alloc((size_t)(argc + 1) * 8 * sizeof *out->given)};
@@ -351,6 +352,16 @@ int cm_parse(int argc, char **argv, struct cm_invocation *out, struct cm_err **e
         return -1;
     }
     return check_fit(out, err);
+}
+
+int cm_parse(int argc, char **argv, struct cm_invocation *out, struct cm_err **err)
+{
+    if (parse(argc, argv, out, err) == 0)
+        return 0;
+    const struct cm_command *c = out->command;
+    const char *name = !c ? "" : c == cm_commands ? "PLAN " : c->name;
+    cm_hint(err, "`connect-migrate-run %s%s--help` shows how it is typed.", name, !c || c == cm_commands ? "" : " ");
+    return -1;
 }
 
 void cm_invocation_fini(struct cm_invocation *in) { free(in->given); }

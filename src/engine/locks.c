@@ -27,8 +27,11 @@ int cm_locks_held(struct cm_engine *e, struct cm_err **err)
     if (e->mode != CM_MODE_RUN)
         return 0; /* `check` takes no lock */
     for (size_t i = 0; i < e->s->lock_count; i++)
-        if (e->s->locks[i].held(e->s->locks[i].ctx) != CM_HELD)
-            return cm_fail(err, CM_E_LOCKED, "the lock of the %s is not held: nothing may be changed", e->s->locks[i].name);
+        if (e->s->locks[i].held(e->s->locks[i].ctx) != CM_HELD) {
+            cm_fail(err, CM_E_LOCKED, "the lock of the %s is not held: nothing may be changed", e->s->locks[i].name);
+            cm_hint(err, "See that nobody else runs this migration, then type the same command again.");
+            return -1;
+        }
     return 0;
 }
 

@@ -64,11 +64,13 @@ static int look(struct cm_step *st, enum cm_answer *answer, struct cm_err **err)
         return -1;
     cm_step_log(st, "probe: %s", cm_answer_word(*answer));
     switch (*answer) {
-    case CM_BLOCKED: cm_fail(err, CM_E_FAILED, "%s is blocked", st->r->id); return -1;
-    case CM_FOREIGN: cm_fail(err, CM_E_CHANGED, "%s was changed by somebody else", st->r->id); return -1;
-    case CM_UNDECIDED: cm_fail(err, CM_E_WAITING, "it cannot be told from here whether %s is done", st->r->id); return -1;
+    case CM_BLOCKED: cm_fail(err, CM_E_FAILED, "%s is blocked", st->r->id); break;
+    case CM_FOREIGN: cm_fail(err, CM_E_CHANGED, "%s was changed by somebody else", st->r->id); break;
+    case CM_UNDECIDED: cm_fail(err, CM_E_WAITING, "it cannot be told from here whether %s is done", st->r->id); break;
     default: return 0;
     }
+    cm_hint(err, "`connect-migrate-run explain %s` says what it looks at; mend that, then type the same command again.", a->name);
+    return -1;
 }
 
 static int verify(struct cm_step *st, struct cm_err **err)

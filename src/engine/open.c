@@ -127,12 +127,19 @@ static int other_direction(const struct cm_engine *e, const char *what, const ch
     return -1;
 }
 
+/* Both ends: nothing goes on in this run directory. */
+static int ended(struct cm_err **err, const char *what)
+{
+    cm_fail(err, CM_E_CHANGED, "%s", what);
+    cm_hint(err, "Its report stays where it is; another migration needs a plan, or a --run-dir DIR, of its own.");
+    return -1;
+}
+
 static int go_forward(struct cm_engine *e, bool *nothing, struct cm_err **err)
 {
     const struct cm_m_attempt *a = CM_MODEL(e)->now;
     if (a->direction == CM_FINISH)
-        return a->ended ? cm_fail(err, CM_E_CHANGED, "this migration was declared final")
-                        : other_direction(e, "a finish is open", "finish ", err);
+        return a->ended ? ended(err, "this migration was declared final") : other_direction(e, "a finish is open", "finish ", err);
     if (a->direction == CM_FORWARD) {
         *nothing = a->ended && !e->s->redo_count;
         return 0;
@@ -152,9 +159,8 @@ static int go_back(struct cm_engine *e, bool *nothing, struct cm_err **err)
 {
     const struct cm_m_attempt *a = CM_MODEL(e)->now;
     if (a->direction == CM_FINISH)
-        return cm_fail(err, CM_E_CHANGED,
-                       a->ended ? "this migration was declared final; there is no way back any more"
-                                : "a finish is open; there is no way back any more");
+        return a->ended ? ended(err, "this migration was declared final; there is no way back any more")
+                        : other_direction(e, "a finish is open; there is no way back any more", "finish ", err);
     if (a->direction == CM_BACKWARD) {
         *nothing = a->ended;
         return 0;
@@ -167,7 +173,7 @@ static int go_finish(struct cm_engine *e, bool *nothing, struct cm_err **err)
 {
     const struct cm_m_attempt *a = CM_MODEL(e)->now;
     if (a->direction == CM_BACKWARD)
-        return a->ended ? cm_fail(err, CM_E_CHANGED, "this migration was rolled back; there is nothing to finish")
+        return a->ended ? ended(err, "this migration was rolled back; there is nothing to finish")
                         : other_direction(e, "a rollback is open", "rollback ", err);
     if (a->direction == CM_FINISH) {
         *nothing = a->ended;
@@ -184,7 +190,7 @@ static int redo(struct cm_engine *e, struct cm_err **err)
     for (size_t n = 0; n < e->s->redo_count; n++) {
         const struct cm_m_step *st = cm_model_step(CM_MODEL(e), e->s->redo[n]);
         if (!st)
-            return cm_fail(err, CM_E_USAGE, "--redo %s: there is no such step", e->s->redo[n]);
+            return cm_fail(err, CM_E_USAGE, "--redo %s: this walk knows no such step", e->s->redo[n]);
         cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:s, s:i}", "type", "step.end", "step", st->id, "state", "pending",
                                            "message", "to be done again (--redo)", "took_ms", 0));
         /* What can be taken back stays on record as it is; what cannot is done anew, by new intents. */
@@ -216,8 +222,11 @@ static int go_on(struct cm_engine *e, const char *path, bool *nothing, struct cm
         return begin_new(e, path, err);
     }
     e->record = cm_record_journal(j);
-    if (!CM_MODEL(e)->now)
-        return cm_fail(err, CM_E_CHANGED, "%s: holds no attempt", path);
+    if (!CM_MODEL(e)->now) {
+        cm_fail(err, CM_E_CHANGED, "%s: holds no attempt", path);
+        cm_hint(err, "Keep this run directory as it is, and begin another run with --run-dir DIR.");
+        return -1;
+    }
     if (same_place(e, err) < 0)
         return -1;
     if (e->s->event)

@@ -52,13 +52,6 @@ static bool typed(json_t **value, enum cm_type type)
     return true;
 }
 
-static const char *type_word(enum cm_type t)
-{
-    static const char *const words[] = {"text",   "true or false", "a whole number", "a duration such as 10s or 5m",
-                                        "a list", "a map",         "a value"};
-    return words[t];
-}
-
 static void unknown_params(struct cm_problems *p, const char *place, const struct cm_action *a, const json_t *with)
 {
     const char *names[64] = {0}, *key;
@@ -91,7 +84,7 @@ static json_t *params_of(struct cm_problems *p, const char *place, const struct 
         if (!value && !q->def)
             say(p, place, "%s needs the parameter \"%s\" under `with`: %s", a->name, q->name, q->help);
         if (value && !json_is_null(value) && !typed(&value, q->type))
-            say(p, place, "%s of %s must be %s", q->name, a->name, type_word(q->type));
+            say(p, place, "%s of %s must be %s", q->name, a->name, cm_type_words(q->type));
         if (value)
             json_object_set_new(out, q->name, value);
     }
@@ -322,6 +315,7 @@ struct cm_resolved *cm_resolve(const struct cm_plan *plan, enum cm_direction dir
         }
     } else if (forward && direction == CM_BACKWARD && !forward->back) {
         cm_fail(err, CM_E_USAGE, "runbook %s names no way back (`back:`)", forward->id);
+        cm_hint(err, "Give the runbook one, `back: kubernetes-to-vm` for instance, and type the same command again.");
     }
     cm_runbook_free(forward);
     cm_runbook_free(back);

@@ -52,6 +52,7 @@ static int known_names(const struct cm_engine *e, struct cm_err **err)
         const char *near = cm_nearest(e->s->until, names);
         rc = cm_fail(err, CM_E_USAGE, "--until %s: there is no such stage%s%s", e->s->until, near ? "; did you mean " : "",
                      near ? near : "");
+        cm_hint(err, "`connect-migrate-run status %s` shows stages and steps.", cm_plan_file(e->s->plan));
     }
     memset(names, 0, (rb->stage_count + 1) * sizeof *names);
     for (size_t i = 0; i < rb->step_count; i++)
@@ -62,9 +63,11 @@ static int known_names(const struct cm_engine *e, struct cm_err **err)
         for (size_t i = 0; i < rb->step_count && !found; i++)
             found = strcmp(names[i], want) == 0;
         const char *near = found ? NULL : cm_nearest(want, names);
-        if (!found)
+        if (!found) {
             rc = cm_fail(err, CM_E_USAGE, "--%s %s: there is no such step%s%s", k < e->s->skip_count ? "skip" : "redo", want,
                          near ? "; did you mean " : "", near ? near : "");
+            cm_hint(err, "`connect-migrate-run status %s` shows stages and steps.", cm_plan_file(e->s->plan));
+        }
     }
     free(names);
     return rc;

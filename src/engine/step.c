@@ -371,6 +371,14 @@ void cm_interruption(struct cm_step *st, const char *what, int64_t from_ms, int6
                                                "from", (json_int_t)from_ms, "to", (json_int_t)to_ms));
 }
 
+static const char *const types[][2] = {
+#define X(id, word, words, schema) {word, words},
+    CM_TYPES(X)
+#undef X
+};
+const char *cm_type_word(enum cm_type t) { return types[t][0]; }
+const char *cm_type_words(enum cm_type t) { return types[t][1]; }
+
 const char *cm_kind_word(enum cm_kind k)
 {
     static const char *const words[] = {"check", "trial", "compute", "effect", "hold", "gate"};

@@ -366,7 +366,7 @@ int cm_config_convert(const struct cm_config_wish *wish, struct cm_config_result
     if (wish->gcfg->count >= CM_NO_SETTING) {
         end(&w);
         cm_config_result_fini(out);
-        return cm_fail(err, CM_E_USAGE, "more than 4 thousand million settings");
+        return cm_fail(err, CM_E_USAGE, "more than 4 thousand million settings; fewer are expected");
     }
     put_in_groups(&w);
     for (size_t i = 0; i < m->group_count; i++)

@@ -459,7 +459,7 @@ int cm_gcfg_add_environment(struct cm_gcfg *g, const char *const *variables, str
         if (!split_variable(g, *variables, &s))
             continue;
         if (!cm_utf8_valid(s.value, s.value_bytes))
-            return cm_fail(err, CM_E_USAGE, "the environment variable CONNECT_%s_%s is not valid UTF-8", s.section, s.key);
+            return cm_fail(err, CM_E_USAGE, "the environment variable CONNECT_%s_%s: expected text in UTF-8", s.section, s.key);
         cm_autofree char *name = cm_fmt("environment CONNECT_%s_%s", s.section, s.key);
         s.file = own_name(g, name);
         *add(g) = s;

@@ -100,7 +100,7 @@ def explaining():
         TAP.equal(wide, [], f"explain {name} fits into 80 columns")
     listed = json.loads(run("explain", "--json").out)
     TAP.equal([a["name"] for a in listed], names, "explain --json lists the same")
-    TAP.ok(says(run("explain", "helm.deply"), 2, "there is no action \"helm.deply\"", "helm.deploy"), "explain names the nearest action")
+    TAP.ok(says(run("explain", "helm.deply"), 2, "there is no action and no finding \"helm.deply\"", "helm.deploy"), "explain names the nearest action")
 
 
 def plans_with_faults():
