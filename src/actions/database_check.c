@@ -131,6 +131,14 @@ static void password_refused(struct cm_dbcheck *d, const char *at, const char *w
                    from_plan ? "the plan" : "the server's configuration", words);
 }
 
+/* The server's words for an address without an entry name the encryption (auth.c: ", no encryption"; before PostgreSQL 14 "SSL off"):
+ * they point at TLS where the URL forgoes it. */
+static bool tls_may_be_missing(const struct cm_pg_url *u, const char *words)
+{
+    return u->sslmode && (strcmp(u->sslmode, "disable") == 0 || strcmp(u->sslmode, "allow") == 0) &&
+           strstr(words, "no pg_hba.conf entry") && (strstr(words, "no encryption") || strstr(words, "SSL off"));
+}
+
 static void not_open(struct cm_dbcheck *d, enum cm_pg_why why, const struct cm_err *seen)
 {
     cm_autofree char *words = cm_look_words(seen);
@@ -147,7 +155,13 @@ static void not_open(struct cm_dbcheck *d, enum cm_pg_why why, const struct cm_e
         return;
     case CM_PG_NO_ROLE:
         cm_finding(d->step, CM_BLOCKER, id_of(d, "role"), "Correct the role in Postgres.URL, or the address in database.hostaddr.",
-                   "%s%s does not know the role %s: %s", at, way, d->url->user, words);
+                   "%s%s refuses the role %s: %s", at, way, d->url->user, words);
+        return;
+    case CM_PG_RIGHT:
+        cm_finding(d->step, CM_BLOCKER, id_of(d, "connect"),
+                   cm_arena_fmt(cm_step_arena(d->step), "As the database's owner: GRANT CONNECT ON DATABASE \"%s\" TO \"%s\";",
+                                d->url->database, d->url->user),
+                   "%s%s does not let the role %s connect: %s", at, way, d->url->user, words);
         return;
     case CM_PG_TLS:
         cm_finding(d->step, CM_UNKNOWN, id_of(d, "tls"),
@@ -155,6 +169,15 @@ static void not_open(struct cm_dbcheck *d, enum cm_pg_why why, const struct cm_e
                    at, way, words);
         return;
     case CM_PG_HBA:
+        if (tls_may_be_missing(d->url, words)) {
+            cm_finding(
+                d->step, CM_UNKNOWN, id_of(d, "tls"),
+                "If the database takes connections with TLS only, say sslmode=require (or verify-full) in Postgres.URL, here and for "
+                "the pods; otherwise let pg_hba.conf admit this machine.",
+                "%s%s admits nobody from this address without TLS, and the URL says sslmode=%s: %s", at, way, d->url->sslmode,
+                words);
+            return;
+        }
         cm_finding(
             d->step, CM_UNKNOWN, id_of(d, "hba"),
             "Let pg_hba.conf admit this machine, or go through the server with `database: {via: source}`; the pods' addresses "
@@ -180,11 +203,23 @@ static void not_open(struct cm_dbcheck *d, enum cm_pg_why why, const struct cm_e
 
 /* ---- what the server says of itself ---- */
 
-/* Everything in one row. current_schema() is NULL when no schema of the search path exists. */
+/* The schema that Connect's URL asks for (admin guide, database/postgres): "search_path=x" as a parameter of its own or in "options=-c
+ * search_path=x"; the first of several. "": none, or one that depends on the role. Caller frees. */
+static char *schema_of_url(const struct cm_pg_url *u)
+{
+    const char *path = json_string_value(json_object_get(u->parameters, "search_path"));
+    if (!path && u->options && (path = strstr(u->options, "search_path=")) != NULL)
+        path += strlen("search_path=");
+    size_t n = path ? strcspn(path, ", ") : 0;
+    return n && *path != '$' && strncmp(path, "\"$", 2) != 0 ? cm_strndup(path, n) : cm_strdup("");
+}
+
+/* Everything in one row. $1: the schema that Connect's URL names; '': the search path's first. schema is NULL when there is no such
+ * schema. */
 static const char about_sql[] =
     "SELECT pg_is_in_recovery() AS recovery, current_setting('server_version_num') AS number,"
-    " current_setting('server_version') AS version, current_schema() AS schema,"
-    " coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,"
+    " current_setting('server_version') AS version, s.schema::text AS schema,"
+    " coalesce(has_schema_privilege(s.schema::oid, 'CREATE'), false) AS may_create,"
     " current_user AS role, pg_encoding_to_char(d.encoding) AS encoding, pg_database_size(d.oid) AS bytes,"
     " pg_size_pretty(pg_database_size(d.oid)) AS size,"
     " current_setting('default_transaction_read_only') AS read_only,"
@@ -192,11 +227,10 @@ static const char about_sql[] =
     " (SELECT sum(numbackends) FROM pg_stat_database) AS used, d.datconnlimit AS database_limit,"
     " (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS role_limit,"
     " coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS tls,"
-    " extract(epoch FROM clock_timestamp() - (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()))::int AS age,"
-    " inet_server_port() AS port, (SELECT count(*) FROM pg_class c WHERE c.relkind IN ('r', 'p')"
-    " AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+    " (SELECT count(*) FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = s.schema::regnamespace"
     " AND NOT pg_has_role(current_user, c.relowner, 'USAGE')) AS foreign_tables"
-    " FROM pg_database d WHERE d.datname = current_database()";
+    " FROM pg_database d, (SELECT to_regnamespace(coalesce(nullif($1, ''), quote_ident(current_schema()))) AS schema) s"
+    " WHERE d.datname = current_database()";
 
 static bool is_true(const json_t *row, const char *name)
 {
@@ -261,18 +295,13 @@ static void judge_room(struct cm_dbcheck *d, const json_t *row)
                    "only %ld connections are allowed at %s", limit, identity(d->step, d->url));
 }
 
-/* A fresh connection has a fresh backend, unless something in between keeps backends for others. */
-static bool behind_a_pooler(struct cm_dbcheck *d, const json_t *row)
+static void say_pooled(struct cm_dbcheck *d)
 {
-    long age = number(row, "age", 0);
-    if (age < 5)
-        return false;
     cm_finding(d->step, CM_UNKNOWN, id_of(d, "pooler"),
-               "Give the database server's own address: `database: {hostaddr: ADDRESS, port: 5432}` in the plan; behind a pooler "
-               "nobody can see whether Connect is still connected.",
-               "the session at %s was %ld s old when it was opened: a connection pooler stands in between",
-               identity(d->step, d->url), age);
-    return true;
+               "Give the database server's own address: `database: {hostaddr: ADDRESS, port: 5432}` in the plan. Behind a pooler "
+               "nobody can see whether Connect is still connected, and no lock can be held against a second run.",
+               "a connection pooler stands between here and %s: the process that answers is not the one that let us in",
+               identity(d->step, d->url));
 }
 
 static void judge(struct cm_dbcheck *d, const json_t *row)
@@ -292,7 +321,8 @@ static void judge(struct cm_dbcheck *d, const json_t *row)
         cm_finding(d->step, CM_WARNING, id_of(d, "encoding"), "Connect's documents ask for UTF8; plan a dump and restore.",
                    "%s is encoded in %s", at, cm_json_text(row, "encoding", "?"));
     judge_room(d, row);
-    d->pooled = behind_a_pooler(d, row);
+    if (d->pooled)
+        say_pooled(d);
     cm_finding(d->step, CM_OK, id_of(d, d->which ? "answers" : "core"), NULL,
                "PostgreSQL %s at %s as %s: %s, %s, %s, %ld of %ld connections in use", cm_json_text(row, "version", "?"), at,
                cm_json_text(row, "role", "?"), cm_json_text(row, "size", "?"), cm_json_text(row, "encoding", "?"),
@@ -320,7 +350,10 @@ static int look_at(struct cm_dbcheck *d, bool *answered, struct cm_err **err)
     }
     *answered = true;
     cm_pg_log_to(p, d->step);
-    int rc = cm_pg_query(p, about_sql, NULL, &rows, &seen);
+    d->pooled = cm_pg_pooled(p);
+    cm_autofree char *schema = schema_of_url(d->url);
+    const char *const named[] = {schema, NULL};
+    int rc = cm_pg_query(p, about_sql, named, &rows, &seen);
     if (rc == 0 && json_array_size(rows) == 1) {
         judge(d, json_array_get(rows, 0));
         rc = d->pooled ? 0 : cm_dbcheck_sessions(d, p, &seen);

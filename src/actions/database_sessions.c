@@ -194,11 +194,12 @@ int cm_dbcheck_sessions(struct cm_dbcheck *d, struct cm_pg *p, struct cm_err **e
         nodes_read(d->step, &nodes);
     for (size_t i = 0; i < all.count; i++)
         count(d, &nodes, &all.list[i], &t);
-    if (!all.all_visible && t.hidden_n)
-        cm_finding(d->step, CM_UNKNOWN, d->id_rights,
-                   "Ask as Connect's own role, or as the database's owner: GRANT pg_read_all_stats TO this role.",
-                   "%zu session(s) of Connect's role hide their address from the role %s", t.hidden_n,
-                   d->url->user ? d->url->user : "used");
+    if (!all.all_visible || t.hidden_n)
+        cm_finding(
+            d->step, CM_UNKNOWN, d->id_rights,
+            "As a superuser: GRANT pg_read_all_stats TO the role that this program signs in as; it shows who is connected, no data.",
+            "%zu session(s) of Connect's role hide their address and beginning from the role that was let in as %s", t.hidden_n,
+            d->url->user ? d->url->user : "the one used");
     say(d, &nodes, &t);
     int rc = d->which == 0 && t.known_n + t.strangers_n + t.hidden_n == 0 ? look_for_connect(d, err) : 0;
     nodes_fini(&nodes);

@@ -37,6 +37,9 @@ const struct cm_finding_text cm_findings_database[] = {
     {"database.role", "the database does not know Connect's role",
      "Perhaps another server answers at this address than the one that Connect uses.",
      "Correct the role in Postgres.URL, or database.hostaddr in the plan."},
+    {"database.connect", "Connect's role may not connect",
+     "The server knows the role and the database, and refuses the one the other.",
+     "As the database's owner: GRANT CONNECT ON DATABASE to Connect's role."},
     {"database.query", "a question to the database failed",
      "The session was opened, and then the server refused a question or went away.", "Read the server's words, and check again."},
     {"database.tls", "there is no agreement on TLS",
@@ -77,8 +80,9 @@ const struct cm_finding_text cm_findings_database[] = {
      "A Connect node that is missing from the plan would go on writing beside the new server. Sessions of Connect's role from unknown addresses are therefore a question.",
      "Add the node to source.hosts, name a monitoring agent under database.ignore_sessions, or attest what it is."},
     {"database.rights", "sessions hide their addresses",
-     "PostgreSQL shows addresses only to the role itself and to who has pg_read_all_stats.",
-     "Ask as Connect's own role, or grant pg_read_all_stats."},
+     "PostgreSQL shows addresses only to the role itself and to who has pg_read_all_stats. Who was let in is not Connect's role: a pooler "
+     "or the server maps one to the other.",
+     "Grant pg_read_all_stats to the role that was let in; it shows who is connected, and no data."},
     {NULL, NULL, NULL, NULL},
 };
 

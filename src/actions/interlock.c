@@ -127,16 +127,6 @@ static void look_at_node(struct look *l, struct cm_host *h)
 
 /* ---- the databases ---- */
 
-/* A pooler hands out backends per transaction: then the sessions seen are the pooler's, not Connect's. */
-static bool behind_pooler(struct cm_pg *pg)
-{
-    cm_autojson rows = NULL;
-    if (cm_pg_query(pg, "select pg_backend_pid()::text as pid", NULL, &rows, NULL) < 0)
-        return false;
-    const char *pid = cm_json_text(json_array_get(rows, 0), "pid", NULL);
-    return pid != NULL && strtol(pid, NULL, 10) != cm_pg_backend(pg);
-}
-
 static struct cm_pg *open_pg(struct look *l, int which, const struct cm_pg_target *t, struct cm_err **err)
 {
     enum cm_pg_why why = CM_PG_OK;
@@ -151,7 +141,7 @@ static struct cm_pg *open_pg(struct look *l, int which, const struct cm_pg_targe
     l->slot->pid_of = getpid();
     if (*p == NULL) {
         *p = cm_pg_open(cm_step_loop(l->step), t, &why, err);
-        l->slot->pooled[which] = *p != NULL && behind_pooler(*p);
+        l->slot->pooled[which] = *p != NULL && cm_pg_pooled(*p);
     }
     if (*p != NULL)
         cm_pg_log_to(*p, l->step);

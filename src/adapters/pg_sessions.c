@@ -22,9 +22,11 @@ static const char sessions_sql[] =
     "AND a.pid <> pg_catalog.pg_backend_pid() AND (a.backend_type = 'client backend' OR a.backend_type IS NULL) "
     "ORDER BY a.usename, a.pid";
 
-/* Whoever has the rights of a role sees its sessions; pg_read_all_stats sees all (superusers have its rights). */
-static const char rights_sql[] = "SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS all_stats, "
-                                 "pg_catalog.pg_has_role(current_user, session_user, 'USAGE') AS own";
+/* Whoever has the rights of a role sees its sessions; pg_read_all_stats sees all (superusers have its rights). The role that counts is
+ * the one Connect's URL names: who we are may be another one, by a pooler's map, pg_ident.conf or ALTER ROLE … SET role. */
+static const char rights_sql[] =
+    "SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS all_stats, coalesce((SELECT "
+    "pg_catalog.pg_has_role(current_user, r.oid, 'USAGE') FROM pg_catalog.pg_roles r WHERE r.rolname = $1), false) AS own";
 
 static char *text_of(const json_t *row, const char *name) { return cm_strdup(json_string_value(json_object_get(row, name))); }
 
@@ -54,8 +56,10 @@ int cm_pg_sessions(struct cm_pg *p, struct cm_pg_sessions *out, struct cm_err **
     cm_autojson rows = NULL;
     cm_autojson rights = NULL;
 
+    const char *const role[] = {cm_pg_role(p), NULL};
+
     memset(out, 0, sizeof *out);
-    if (cm_pg_query(p, rights_sql, NULL, &rights, err) != 0 || cm_pg_query(p, sessions_sql, NULL, &rows, err) != 0)
+    if (cm_pg_query(p, rights_sql, role, &rights, err) != 0 || cm_pg_query(p, sessions_sql, NULL, &rows, err) != 0)
         return cm_wrap(err, "sessions on the database");
     const json_t *right = json_array_get(rights, 0);
     out->all_visible = true_of(right, "all_stats") || true_of(right, "own");

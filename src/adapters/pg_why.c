@@ -36,6 +36,8 @@ static enum cm_pg_why why_of_state(const char *state, const char *message)
         return CM_PG_PASSWORD;
     if (strncmp(state, "28000", 5) == 0)
         return strstr(message, "pg_hba.conf") != NULL ? CM_PG_HBA : CM_PG_NO_ROLE;
+    if (strncmp(state, "42501", 5) == 0)
+        return CM_PG_RIGHT;
     if (strncmp(state, "3D000", 5) == 0)
         return CM_PG_NO_DATABASE;
     if (strncmp(state, "53300", 5) == 0)
@@ -109,6 +111,7 @@ static void hint(enum cm_pg_why why, struct cm_err **err)
     case CM_PG_HBA:
         cm_hint(err, "Ask the DBA for a line in pg_hba.conf that lets this machine in, or say database: {via: source}.");
         break;
+    case CM_PG_RIGHT: cm_hint(err, "As the database's owner: GRANT CONNECT ON DATABASE … TO the role in Connect's URL."); break;
     case CM_PG_FULL: cm_hint(err, "All connections of the database are taken; the DBA can see by whom in pg_stat_activity."); break;
     default: break;
     }

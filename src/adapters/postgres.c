@@ -1,7 +1,8 @@
 /* adapters/postgres.c: one libpq connection on the loop: connecting, queries with a limit, the advisory lock.
  *
  * What it does not do: pool, repeat, write. Resolving a host name is libpq's and blocks (database.hostaddr avoids it). The
- * server's own statement_timeout ends a query a little before ours would, so that nothing of ours goes on running there. */
+ * server's own statement_timeout ends a query a little before ours would, so that nothing of ours goes on running there. Behind a
+ * pooler it is not set: it would stay on a session that Connect is given next. */
 #include <config.h>
 
 #include "adapters/postgres.h"
@@ -16,6 +17,7 @@
 #include <cm/str.h>
 
 #include "adapters/pg_why.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -38,6 +40,8 @@ struct cm_pg {
     PGconn *conn;
     struct cm_watch *watch;
     char *where; /* "db.example.com:5432/connect as connect" */
+    char *role;  /* of the URL */
+    bool pooled;
     int64_t timeout_ms;
     bool ready;  /* something happened on the socket */
     bool broken; /* a limit passed within a query: the connection is of no use any more */
@@ -157,25 +161,37 @@ static void quiet(void *ctx, const PGresult *r)
     (void)r;
 }
 
+/* The process that answers is the one that let us in, unless a pooler lent us another's. */
+static int greet(struct cm_pg *p, struct cm_err **err)
+{
+    static const char sql[] = "SELECT CASE WHEN pg_catalog.pg_backend_pid()::text = $1 THEN "
+                              "pg_catalog.set_config('statement_timeout', $2, false) END AS limit";
+    cm_autofree char *pid = cm_fmt("%d", PQbackendPID(p->conn)), *limit = cm_fmt("%lld", (long long)p->timeout_ms);
+    const char *const params[] = {pid, limit, NULL};
+    cm_autojson rows = NULL;
+
+    if (cm_pg_query(p, sql, params, &rows, err) != 0)
+        return -1;
+    p->pooled = json_is_null(json_object_get(json_array_get(rows, 0), "limit"));
+    return 0;
+}
+
 struct cm_pg *cm_pg_open(struct cm_loop *loop, const struct cm_pg_target *t, enum cm_pg_why *why, struct cm_err **err)
 {
     struct cm_pg *p = cm_alloc(sizeof *p);
     enum cm_pg_why unused;
-    cm_autofree char *limit = cm_fmt("%lld", (long long)t->timeout_ms);
-    const char *const params[] = {limit, NULL};
-
     why = why != NULL ? why : &unused;
     *why = CM_PG_OK;
     p->loop = loop;
     p->where = describe(t);
+    p->role = cm_strdup(t->url->user);
     p->timeout_ms = t->timeout_ms;
     p->conn = start(t);
     if (p->conn != NULL) {
         (void)PQsetErrorVerbosity(p->conn, PQERRORS_VERBOSE);
         (void)PQsetNoticeReceiver(p->conn, quiet, NULL);
     }
-    if (p->conn == NULL || connect_until(p, cm_loop_now_ms(loop) + t->timeout_ms, why, err) != 0 ||
-        cm_pg_query(p, "SELECT pg_catalog.set_config('statement_timeout', $1, false)", params, NULL, err) != 0) {
+    if (p->conn == NULL || connect_until(p, cm_loop_now_ms(loop) + t->timeout_ms, why, err) != 0 || greet(p, err) != 0) {
         if (*why == CM_PG_OK)
             *why = CM_PG_QUERY;
         cm_pg_close(p);
@@ -193,10 +209,15 @@ void cm_pg_close(struct cm_pg *p)
     cm_watch_drop(p->watch);
     PQfinish(p->conn);
     free(p->where);
+    free(p->role);
     free(p);
 }
 
 int cm_pg_backend(const struct cm_pg *p) { return PQbackendPID(p->conn); }
+
+const char *cm_pg_role(const struct cm_pg *p) { return p->role; }
+
+bool cm_pg_pooled(const struct cm_pg *p) { return p->pooled; }
 
 /* ---- queries ---- */
 

@@ -16,7 +16,7 @@
 struct cm_step;
 
 enum cm_pg_why { CM_PG_OK, CM_PG_UNREACHABLE, CM_PG_SILENT, CM_PG_PASSWORD, CM_PG_NO_DATABASE, CM_PG_NO_ROLE, CM_PG_TLS,
-                 CM_PG_HBA, CM_PG_FULL, CM_PG_LOST, CM_PG_QUERY, CM_PG_OTHER };
+                 CM_PG_HBA, CM_PG_RIGHT, CM_PG_FULL, CM_PG_LOST, CM_PG_QUERY, CM_PG_OTHER };
 
 /* A postgres:// URL as Connect reads it, taken apart. */
 struct cm_pg_url { char *host, *port, *user, *database, *sslmode; struct cm_secret *password; char *options; json_t *parameters; };
@@ -36,6 +36,9 @@ struct cm_pg *cm_pg_open(struct cm_loop *loop, const struct cm_pg_target *t, enu
 void cm_pg_close(struct cm_pg *p);
 bool cm_pg_alive(struct cm_pg *p);                   /* one short round trip */
 int cm_pg_backend(const struct cm_pg *p);            /* pid of our backend */
+const char *cm_pg_role(const struct cm_pg *p);       /* the URL's: Connect's own */
+/* A pooler stands in between: sessions seen there are the pooler's, what is set or locked is another's in the next moment. */
+bool cm_pg_pooled(const struct cm_pg *p);
 /* Rows as an array of objects, all values strings or null. Parameters are text, NULL-ended list of values (NULL: none). */
 int cm_pg_query(struct cm_pg *p, const char *sql, const char *const *params, json_t **rows, struct cm_err **err);
 
@@ -43,7 +46,7 @@ int cm_pg_query(struct cm_pg *p, const char *sql, const char *const *params, jso
 void cm_pg_log_to(struct cm_pg *p, struct cm_step *step);
 
 struct cm_pg_session { int pid; char *user, *application, *address, *started, *state; bool hidden; bool ours; };
-struct cm_pg_sessions { struct cm_pg_session *list; size_t count; bool all_visible; /* own role or pg_read_all_stats */ };
+struct cm_pg_sessions { struct cm_pg_session *list; size_t count; bool all_visible; /* Connect's role or pg_read_all_stats */ };
 /* Sessions on this database but our own connection. Rows whose backend_type is hidden count as client sessions. */
 int cm_pg_sessions(struct cm_pg *p, struct cm_pg_sessions *out, struct cm_err **err);
 void cm_pg_sessions_fini(struct cm_pg_sessions *s);

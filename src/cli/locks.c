@@ -160,6 +160,12 @@ static int open_and_lock(struct cm_locks *l, struct cm_step *look, struct cm_err
         return 0;
     }
     l->pg = cm_pg_open(l->loop, &target, &why, err);
+    if (l->pg && cm_pg_pooled(l->pg)) {
+        /* The lock would lie on a session that somebody else is given next; database.check asks about the pooler. */
+        database_give(l);
+        l->no_database = true;
+        return 0;
+    }
     if (!l->pg || lock_or_wait(l, &got, &holder, err) < 0) {
         database_give(l);
         return -1;

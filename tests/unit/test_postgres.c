@@ -346,6 +346,21 @@ static void a_role_that_became_another_does_not_see_its_own_sessions(void **stat
     cm_pg_close(p);
 }
 
+static void a_role_that_is_not_connects_does_not_see_connects_sessions(void **state)
+{
+    struct world *w = *state;
+    struct cm_pg *p = must_open(w, "boss", "check");
+    CM_CLEANUP(cm_pg_sessions_fini) struct cm_pg_sessions before, after;
+    assert_int_equal(cm_pg_sessions(p, &before, NULL), 0);
+    assert_int_equal(cm_pg_query(p, "SET SESSION AUTHORIZATION weak", NULL, NULL, NULL), 0); /* as a pooler's map does */
+
+    assert_int_equal(cm_pg_sessions(p, &after, NULL), 0);
+
+    assert_true(before.all_visible);
+    assert_false(after.all_visible);
+    cm_pg_close(p);
+}
+
 /* ---- the lock ---- */
 
 static void the_lock_is_one_runs_and_names_its_holder(void **state)
@@ -535,6 +550,7 @@ int main(void)
         cmocka_unit_test(hidden_sessions_of_other_roles_still_count),
         cmocka_unit_test(our_other_sessions_are_ours),
         cmocka_unit_test(a_role_that_became_another_does_not_see_its_own_sessions),
+        cmocka_unit_test(a_role_that_is_not_connects_does_not_see_connects_sessions),
         cmocka_unit_test(the_lock_is_one_runs_and_names_its_holder),
         cmocka_unit_test(taking_a_held_lock_again_is_fine_and_counts_once),
         cmocka_unit_test(a_lock_goes_with_its_session),

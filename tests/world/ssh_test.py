@@ -1,30 +1,18 @@
 #!/usr/bin/env python3
 """The old server by real OpenSSH on loopback: what keeps ssh out is told apart and says what to type, nothing hangs or asks, one
 connection serves a node, and a whole migration goes over it, with the database through the server as well."""
-import json
 import os
 import pwd
 import re
 import resource
 import shutil
 import subprocess
-import time
 
+from looked import look, only_checks, plan_text, write_plan
 from openssh import Lab, make_key, missing
 from rehearsal import Postgres, Tap, World, skip_all
 
-RUNBOOK = """runbook: 1
-id: checks
-stages:
-  - id: prerequisites
-    title: Checks
-    steps:
-      - {uses: database.check, timeout: LIMIT}
-      - {uses: storage.check, timeout: LIMIT}
-      - {uses: version.check, timeout: LIMIT}
-      - {uses: license.check, timeout: LIMIT}
-      - {uses: source.inventory, timeout: LIMIT}
-"""
+CHECKS = ("database.check", "storage.check", "version.check", "license.check", "source.inventory")
 
 tap = Tap()
 
@@ -36,8 +24,7 @@ def node_shell(world, host):
 
 def plan_by_ssh(world, lab, name, *, hosts="connect1", become="[]", limit="30s", whole=False, database=None):
     """The world's plan with the old server behind ssh."""
-    with open(world.plan, encoding="utf-8") as f:
-        text = f.read()
+    text = plan_text(world)
     text = re.sub(r"^  hosts: .*$", f"  hosts: [{hosts}]", text, flags=re.M)
     text = re.sub(r"^  shell: .*$", "  shell: ssh", text, flags=re.M)
     text = re.sub(r"^  become: .*$", f"  become: {become}", text, flags=re.M)
@@ -45,36 +32,12 @@ def plan_by_ssh(world, lab, name, *, hosts="connect1", become="[]", limit="30s",
     if database:
         text = re.sub(r"^database: \{", f"database: {{{database}, ", text, flags=re.M)
     if not whole:
-        with open(world.path("checks.yaml"), "w", encoding="utf-8") as f:
-            f.write(RUNBOOK.replace("LIMIT", limit))
-        text = re.sub(r"^runbook:.*$", "runbook: ./checks.yaml", text, flags=re.M)
-        text = re.sub(r"^(backup|notify):.*\n", "", text, flags=re.M)
-        text = re.sub(r"^(access|content|gates):\n(  .*\n)+", "", text, flags=re.M)
-    path = world.path(name)
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
-    return path
-
-
-class Looked:
-    def __init__(self, result, took):
-        self.result, self.took = result, took
-        try:
-            self.findings = {f["id"]: f for f in json.loads(result.out)["findings"]}
-        except (ValueError, KeyError):
-            self.findings = {}
-
-    def of(self, *verdicts):
-        return sorted(i for i, f in self.findings.items() if f["verdict"] in verdicts)
-
-    def __str__(self):
-        return f"{self.took:.1f} s, status {self.result.status}\n" + "\n".join(
-            f"{f['verdict']:8} {i}: {f['seen']}  → {f['remedy']}" for i, f in sorted(self.findings.items())) + "\n" + self.result.err
+        text = only_checks(world, text, CHECKS, limit)
+    return write_plan(world, name, text)
 
 
 def check(world, lab, plan, **environment):
-    began = time.monotonic()
-    return Looked(world.cli("check", plan, "--json", env=lab.environment(**environment)), time.monotonic() - began)
+    return look(world, plan, lab.environment(**environment))
 
 
 def kept_out(world, lab, name, words, typed, plan=None, ids=("database.unreachable", "storage.unreachable"), **environment):
@@ -83,9 +46,8 @@ def kept_out(world, lab, name, words, typed, plan=None, ids=("database.unreachab
     tap.equal(seen.result.status, 5, f"{name}: the check has open questions", seen)
     tap.equal(seen.of("blocker"), [], f"{name}: what cannot be seen is no blocker", seen)
     for finding in ids:
-        f = seen.findings.get(finding, {"verdict": "none", "seen": "", "remedy": ""})
-        tap.ok(f["verdict"] == "unknown" and words in f["seen"], f"{name}: {finding} says \"{words}\"", seen)
-        tap.ok(typed in (f["remedy"] or ""), f"{name}: {finding} says what to type", f"wanted: {typed}\n{seen}")
+        tap.ok(seen.verdict(finding) == "unknown" and words in seen.seen(finding), f"{name}: {finding} says \"{words}\"", seen)
+        tap.ok(typed in seen.remedy(finding), f"{name}: {finding} says what to type", f"wanted: {typed}\n{seen}")
     return seen
 
 
@@ -122,7 +84,7 @@ def refused(world, lab, one):
     lab.configure(lab.entry(one))
     os.chmod(lab.key, 0o644)
     seen = kept_out(world, lab, "a key file that others may read", "ssh is not allowed in", "BatchMode=yes connect1 true")
-    tap.ok("too open" in seen.findings.get("storage.unreachable", {}).get("seen", ""), "and the file's rights are named as the reason", seen)
+    tap.ok("too open" in seen.seen("storage.unreachable"), "and the file's rights are named as the reason", seen)
     os.chmod(lab.key, 0o600)
 
 
