@@ -48,19 +48,42 @@ static int taken_by(const char *body, const char *run_dir, struct cm_err **err)
     return -1;
 }
 
+/* What the holder of the lock wrote of itself, and that process is no more: its workers hold the lock until they have noticed. */
+static bool holder_has_ended(const char *body)
+{
+    cm_autojson who = body && *body ? cm_json_parse(body, strlen(body), "lock", NULL) : NULL;
+    pid_t pid = (pid_t)cm_json_int(who, "pid", 0);
+    return pid > 0 && !cm_pid_alive(pid, cm_json_int(who, "start", -1), cm_json_text(who, "boot", ""));
+}
+
+/* As cm_lock_file, waiting for what a killed run left behind. */
+static int lock_file_or_wait(struct cm_locks *l, const char *path, struct cm_err **err)
+{
+    int64_t limit = cm_loop_now_ms(l->loop) + DEAD_MS;
+    for (;;) {
+        cm_autofree char *body = NULL;
+        cm_autoerr why = NULL;
+        int fd = cm_lock_file(path, &body, &why);
+        if (fd >= 0)
+            return fd;
+        if (cm_err_code(why) != CM_E_LOCKED)
+            return cm_fail(err, cm_err_code(why), "%s", cm_err_message(why));
+        int64_t now = cm_loop_now_ms(l->loop);
+        if (now >= limit || !holder_has_ended(body) || cm_loop_until(l->loop, NULL, NULL, now + DEAD_LOOK_MS) == CM_WAIT_CANCELLED)
+            return taken_by(body, l->run_dir, err);
+    }
+}
+
 static int dir_take(void *ctx, bool may_wait, struct cm_err **err)
 {
     struct cm_locks *l = ctx;
     (void)may_wait;
     if (l->fd >= 0)
         return 0;
-    cm_autofree char *path = cm_path_join(l->run_dir, "lock"), *body = NULL;
-    cm_autoerr why = NULL;
-    int fd = cm_lock_file(path, &body, &why);
-    if (fd < 0 && cm_err_code(why) == CM_E_LOCKED)
-        return taken_by(body, l->run_dir, err);
+    cm_autofree char *path = cm_path_join(l->run_dir, "lock");
+    int fd = lock_file_or_wait(l, path, err);
     if (fd < 0)
-        return cm_fail(err, cm_err_code(why), "%s", cm_err_message(why));
+        return -1;
     cm_autofree char *since = cm_time_text(cm_clock_wall(cm_loop_clock(l->loop)));
     cm_autojson me =
         json_pack("{s:i, s:s, s:s, s:s}", "pid", (int)getpid(), "who", cm_who(), "since", since, "command", l->command);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Beginnings that are not the usual one: the way back before the old server was stopped, and a start just after a kill, while the database
 still knows the session of the process that is no more."""
+import fcntl
 import json
 import os
 import subprocess
@@ -56,8 +57,39 @@ def start_after_a_kill():
         holder.communicate()
 
 
+def run_directory_held(w, pid):
+    """The lock of the run directory, held here as by a run with that pid; close() gives it back."""
+    f = open(os.path.join(w.run_dir, "lock"), "w", encoding="utf-8")
+    fcntl.flock(f, fcntl.LOCK_EX)
+    with open(f"/proc/{os.getpid()}/stat", encoding="utf-8") as stat, open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as boot:
+        start = int(stat.read().rsplit(")", 1)[1].split()[19]) if pid == os.getpid() else 1
+        json.dump({"pid": pid, "start": start, "boot": boot.read().strip(), "who": "ann@here", "since": "2026-01-01T00:00:00.000Z", "command": "p"}, f)
+    f.flush()
+    return f
+
+
+def workers_of_a_killed_run():
+    """A killed run's workers have its lock until they notice its end."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    with World(postgres) as w:
+        w.run("--until", "configure")
+        held = run_directory_held(w, gone.pid)
+        run = w.start(w.plan, "--yes")
+        time.sleep(1)
+        tap.equal(run.poll(), None, "the run directory of a run that was killed is waited for")
+        held.close()
+        out, err = run.communicate(timeout=60)
+        tap.equal(run.returncode, 0, "and taken when its workers have ended", out + err)
+        held = run_directory_held(w, os.getpid())
+        r = w.run()
+        tap.equal(r.status, 4, "the run directory of a run that lives is refused at once", r.out + r.err)
+        held.close()
+
+
 try:
     rollback_before_the_stop()
+    workers_of_a_killed_run()
     start_after_a_kill()
 finally:
     postgres.stop()
