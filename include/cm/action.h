@@ -46,6 +46,9 @@ enum cm_type {
 #undef X
 };
 
+/* Whether a step can be taken back, as a change board asks. At a cost: with a downtime, lost work, or something that is not put back. */
+enum cm_reversal { CM_REVERSAL_UNSAID, CM_CHANGES_NOTHING, CM_REVERSIBLE, CM_REVERSIBLE_AT_A_COST, CM_NOT_REVERSIBLE };
+
 struct cm_param {             /* one parameter that a runbook may give under `with:` */
     const char *name;
     enum cm_type type;
@@ -81,8 +84,14 @@ struct cm_action {
     /* for `explain`, the manual and the report; sentences, no newline at the end */
     const char *reads, *does, *proves, *undoes, *rights;
     const char *page;         /* the vendor's page on what it looks at, for those who read on; NULL */
+    /* Trials, effects and holds must say it; the other kinds change nothing. cost: what it costs, or why it cannot be taken back, a sentence;
+     * NULL: nothing. For preview, `explain` and the manual. */
+    enum cm_reversal reversal;
+    const char *cost;
 };
 
+enum cm_reversal cm_reversal_of(const struct cm_action *);
+const char *cm_reversal_word(enum cm_reversal);   /* "changes nothing" "reversible" "reversible at a cost" "not reversible" */
 const char *cm_kind_word(enum cm_kind);           /* "check" … */
 const char *cm_type_word(enum cm_type);           /* "number" … */
 const char *cm_type_words(enum cm_type);          /* "a whole number" … */

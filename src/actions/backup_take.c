@@ -59,6 +59,7 @@ const struct cm_action cm_action_backup_take = {
     .name = "backup.take",
     .summary = "Take a restore point of database, data folder and configuration while all is stopped",
     .kind = CM_EFFECT,
+    .reversal = CM_REVERSIBLE,
     .probe = probe,
     .preview = preview,
     .apply = apply,

@@ -107,6 +107,7 @@ const struct cm_action cm_action_connect_verify = {
     .name = "connect.verify",
     .summary = "Verify the new server",
     .kind = CM_EFFECT,
+    .reversal = CM_CHANGES_NOTHING,
     .gives = facts_given,
     .preview = preview,
     .apply = apply,

@@ -39,6 +39,7 @@ const struct cm_action cm_action_database_quiesce = {
     .name = "database.quiesce",
     .summary = "Wait until no session of Connect is left in its databases",
     .kind = CM_HOLD,
+    .reversal = CM_CHANGES_NOTHING,
     .params = params,
     .preview = preview,
     .apply = apply,

@@ -207,6 +207,7 @@ const struct cm_action cm_action_deployer_suspend = {
     .name = "deployer.suspend",
     .summary = "Suspend another deployer of the release",
     .kind = CM_EFFECT,
+    .reversal = CM_REVERSIBLE,
     .preview = preview,
     .apply = apply,
     .verify = verify,

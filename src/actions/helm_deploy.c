@@ -108,6 +108,9 @@ const struct cm_action cm_action_helm_deploy = {
     .name = "helm.deploy",
     .summary = "Deploy Connect to the cluster",
     .kind = CM_EFFECT,
+    .reversal = CM_REVERSIBLE_AT_A_COST,
+    .cost =
+        "A way back scales the new server to zero and starts the old one: a second downtime. What the new server wrote to database and data folder stays.",
     .needs = needs,
     .gives = gives,
     .probe = probe,

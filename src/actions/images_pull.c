@@ -145,6 +145,7 @@ const struct cm_action cm_action_images_pull = {
     .name = "images.pull",
     .summary = "Pull the images ahead of the downtime",
     .kind = CM_EFFECT,
+    .reversal = CM_REVERSIBLE,
     .preview = preview,
     .apply = apply,
     .verify = verify,

@@ -53,6 +53,9 @@ const struct cm_action cm_action_ledger_settle = {
     .name = "ledger.settle",
     .summary = "Settle the changes that are still in force",
     .kind = CM_EFFECT,
+    .reversal = CM_REVERSIBLE_AT_A_COST,
+    .cost =
+        "What it takes back would have to be made again; what `finish` declares to stay is no longer taken back by this program.",
     .params = params,
     .preview = preview,
     .apply = apply,

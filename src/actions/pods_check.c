@@ -571,6 +571,7 @@ const struct cm_action cm_action_pods_check = {
     .summary = "Try from a short-lived pod what only a pod can tell",
     .page = "https://docs.posit.co/connect/admin/appendix/off-host/execution-environments/",
     .kind = CM_TRIAL,
+    .reversal = CM_REVERSIBLE,
     .preview = preview,
     .apply = apply,
     .verify = verify,

@@ -176,6 +176,7 @@ const struct cm_action cm_action_serviceaccounts_label = {
     .name = "serviceaccounts.label",
     .summary = "Label the service accounts that content runs under",
     .kind = CM_EFFECT,
+    .reversal = CM_REVERSIBLE,
     .params = params,
     .probe = probe,
     .preview = preview,

@@ -72,6 +72,7 @@ const struct cm_action cm_action_source_verify = {
     .name = "source.verify",
     .summary = "Verify the old server",
     .kind = CM_EFFECT,
+    .reversal = CM_CHANGES_NOTHING,
     .preview = preview,
     .apply = apply,
     .verify = verify,

@@ -40,6 +40,8 @@ static void print_action(const struct cm_action *a)
     paragraph("proves", a->proves);
     bool changes = a->kind == CM_TRIAL || a->kind == CM_EFFECT || a->kind == CM_HOLD;
     paragraph("undoes", a->undoes ? a->undoes : changes ? "Nothing." : "Nothing: it changes nothing outside.");
+    cm_autofree char *back = cm_fmt("%s%s%s", cm_reversal_word(cm_reversal_of(a)), a->cost ? ": " : "", a->cost ? a->cost : "");
+    paragraph("can it be taken back", back);
     paragraph("least rights", a->rights);
     if (a->page)
         paragraph("to read on", a->page);
@@ -59,9 +61,10 @@ static json_t *action_json(const struct cm_action *a)
     for (const struct cm_param *p = a->params; p && p->name; p++)
         json_array_append_new(params, json_pack("{s:s, s:s, s:s?, s:s}", "name", p->name, "type", cm_type_word(p->type), "default",
                                                 p->def, "help", p->help));
-    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:o}", "name", a->name, "kind", cm_kind_word(a->kind),
-                     "summary", a->summary, "reads", a->reads, "does", a->does, "proves", a->proves, "undoes", a->undoes, "rights",
-                     a->rights, "params", params);
+    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:o}", "name", a->name, "kind",
+                     cm_kind_word(a->kind), "summary", a->summary, "reads", a->reads, "does", a->does, "proves", a->proves,
+                     "undoes", a->undoes, "rights", a->rights, "reversal", cm_reversal_word(cm_reversal_of(a)), "cost", a->cost,
+                     "params", params);
 }
 
 static void print_json(const json_t *value)

@@ -23,7 +23,7 @@ int cm_cmd_preview(const struct cm_invocation *in, struct cm_err **err)
         f = CM_PREVIEW_JSON;
     if (cm_session_open(&s, in, err) < 0)
         return -1;
-    struct cm_preview *p = cm_preview_new(f, in->args[0]);
+    struct cm_preview *p = cm_preview_new(f, s.plan);
     s.setup.view = cm_preview_view(p);
     if (f == CM_PREVIEW_TEXT)
         cm_print_origins(stdout, s.plan, cm_given_times(in, CM_O_VERBOSE) > 0);

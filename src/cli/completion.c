@@ -170,8 +170,9 @@ static void offer_options(const struct line *l)
     const struct cm_command *command = l->c.command ? l->c.command : cm_commands;
     for (size_t i = 0; i < CM_OPTION_COUNT; i++) {
         cm_autofree char *name = cm_fmt("--%s", cm_options[i].name);
+        cm_autofree char *help = cm_option_help(&cm_options[i], command);
         if (cm_option_fits(&cm_options[i], command))
-            cm_complete_one(&l->c, name, cm_options[i].help);
+            cm_complete_one(&l->c, name, help);
     }
 }
 

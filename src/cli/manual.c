@@ -83,7 +83,8 @@ static void options_that(bool (*wanted)(const struct cm_option *, const struct c
         fputs("Fl \\-", stdout);
         mdoc_word(o->name);
         printf("%s%s\n", o->word ? " Ar " : "", o->word ? o->word : "");
-        mdoc_text(o->help);
+        cm_autofree char *help = cm_option_help(o, c);
+        mdoc_text(help);
     }
     if (any)
         puts(".El");
@@ -326,6 +327,9 @@ static void actions(void)
         action_line("proves", a->proves);
         bool changes = a->kind == CM_TRIAL || a->kind == CM_EFFECT || a->kind == CM_HOLD;
         action_line("undoes", a->undoes || !changes ? a->undoes : "Nothing.");
+        cm_autofree char *back =
+            changes ? cm_fmt("%s%s%s", cm_reversal_word(cm_reversal_of(a)), a->cost ? ". " : "", a->cost ? a->cost : "") : NULL;
+        action_line("can it be taken back", back);
         action_line("least rights", a->rights);
         facts("* **needs from earlier steps:** ", a->needs);
         facts("* **gives to later steps:** ", a->gives);

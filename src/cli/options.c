@@ -86,7 +86,8 @@ const struct cm_option cm_options[CM_OPTION_COUNT] = {
     {CM_O_ACCEPT, "accept-plan-changes", 0, NULL, WALK, "go on with a plan that differs from the one on record"},
     {CM_O_FRESH, "fresh", 0, NULL, " check ", "look again at what passed slowly within the last hour"},
     {CM_O_NOTE, "note", 0, "TEXT", " approve ", "what was done or seen, when and by whom"},
-    {CM_O_FORMAT, "format", 0, "FORMAT", " check preview report ", "check: text, json, junit; preview: text, html, markdown; report: html, markdown, json, junit"},
+    {CM_O_FORMAT, "format", 0, "FORMAT", " check preview report ",
+     "check: text, json, junit; preview: text, html, markdown; report: html, markdown, json, junit"},
     {CM_O_OUTPUT, "output", 'o', "FILE", " report" BOTH, "write there instead of standard output"},
     {CM_O_MIGRATION, "migration", 0, "FILE", CONFIG, "the rstudio-connect-migration.gcfg that is read after the main file"},
     {CM_O_ENVIRONMENT, "environment", 0, "FILE", CONFIG, "NAME=value lines of the unit: CONNECT_* settings, proxies"},
@@ -123,6 +124,16 @@ bool cm_option_fits(const struct cm_option *o, const struct cm_command *c)
         return true;
     cm_autofree char *name = cm_fmt(" %s ", c->name);
     return strstr(o->commands, name) != NULL;
+}
+
+char *cm_option_help(const struct cm_option *o, const struct cm_command *c)
+{
+    cm_autofree char *mark = cm_fmt("%s: ", c ? c->name : "");
+    const char *own = strstr(o->help, mark);
+    if (!c || !own || (own > o->help && !cm_starts(own - 2, "; ")))
+        return cm_strdup(o->help);
+    own += strlen(mark);
+    return cm_strndup(own, strcspn(own, ";"));
 }
 
 /* ---- reading ---- */
@@ -395,7 +406,8 @@ static void print_options(FILE *out, const struct cm_command *c, bool own)
             continue;
         cm_autofree char *name = cm_fmt("%s%c%s--%s%s%s", o->letter ? "-" : " ", o->letter ? o->letter : ' ',
                                         o->letter ? ", " : "  ", o->name, o->word ? " " : "", o->word ? o->word : "");
-        cm_print_entry(out, NAME_COLUMN, name, TEXT_COLUMN, o->help);
+        cm_autofree char *help = cm_option_help(o, c);
+        cm_print_entry(out, NAME_COLUMN, name, TEXT_COLUMN, help);
     }
 }
 

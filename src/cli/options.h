@@ -57,6 +57,8 @@ size_t cm_given_times(const struct cm_invocation *in, enum cm_option_id id);
 /* The --reason that belongs to the nth given option, a --skip or --waive; NULL: none. */
 const char *cm_given_reason(const struct cm_invocation *in, size_t nth);
 bool cm_option_fits(const struct cm_option *o, const struct cm_command *c);
+/* Its help for this command: of "check: text; preview: html" the command's own part, else all of it. Caller frees. */
+char *cm_option_help(const struct cm_option *o, const struct cm_command *c);
 void cm_print_help(FILE *out, const struct cm_command *c);                             /* NULL: the whole program */
 
 #endif

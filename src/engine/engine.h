@@ -33,6 +33,9 @@ struct cm_view {
     /* Ask at the terminal. 1: yes (*note: what was typed, caller frees; may be NULL). 0: no. -1: there is no terminal, or it is lost. */
     int (*ask)(void *ctx, const struct cm_gate_spec *spec, char **note);
     void (*will)(void *ctx, const char *step, const char *kind, const char *text);       /* preview */
+    /* preview; may be NULL. Of a step, after `step`: {"action", "kind", "by", "limit_ms" (0: none), "reversal", "cost", "took_ms" (the last
+     * time in this run directory; null)}. Of a gate in it: {"gate", "attest", "title", "shown", "digest"}: what an approval would carry. */
+    void (*detail)(void *ctx, const char *step, const json_t *detail);
     /* The end of a run with this status: cause (NULL: none), and the model for the state of the world and the next commands. */
     void (*ended)(void *ctx, int status, const struct cm_err *err, const struct cm_model *model);
     void *ctx;

@@ -100,9 +100,22 @@ static int nobody(struct cm_step *st, const struct cm_gate_spec *spec, bool refu
     return -1;
 }
 
+static void preview_gate(struct cm_step *st, const struct cm_gate_spec *spec)
+{
+    const struct cm_view *v = st->e->s->view;
+    char digest[65];
+    if (!v || !v->detail)
+        return;
+    digest_of(spec, digest);
+    cm_autojson detail = json_pack("{s:s, s:b, s:s, s:s, s:s}", "gate", spec->id, "attest", (int)spec->attest, "title", spec->title,
+                                   "shown", spec->shown ? spec->shown : "", "digest", digest);
+    v->detail(v->ctx, cm_step_id(st), detail);
+}
+
 int cm_gate_pass(struct cm_step *st, const struct cm_gate_spec *spec, struct cm_err **err)
 {
     if (st->e->mode == CM_MODE_PREVIEW) {
+        preview_gate(st, spec);
         cm_will(st, "gate", "%s (%s): %s", spec->id, spec->attest ? "a person attests" : "a person says go", spec->title);
         return 0;
     }

@@ -293,15 +293,41 @@ int cm_engine_check(const struct cm_engine_setup *s, json_t **result, struct cm_
 
 /* ---- preview ---- */
 
+/* How long it took the newest time it was done, in any direction; 0: never. */
+static int64_t took_last(const struct cm_model *m, const char *step)
+{
+    int64_t took = 0;
+    for (size_t k = 0; k < m->attempt_count; k++)
+        for (size_t i = 0; i < m->attempts[k].step_count; i++)
+            if (m->attempts[k].steps[i].done_ms > 0 && strcmp(m->attempts[k].steps[i].id, step) == 0)
+                took = m->attempts[k].steps[i].took_ms;
+    return took;
+}
+
+static void tell_detail(struct cm_engine *e, const struct cm_rstep *r)
+{
+    const struct cm_view *v = e->s->view;
+    int64_t took = took_last(CM_MODEL(e), r->id);
+    if (!v->detail)
+        return;
+    cm_autojson detail =
+        json_pack("{s:s, s:s, s:s, s:I, s:s, s:s?, s:o}", "action", r->action->name, "kind", cm_kind_word(r->action->kind), "by",
+                  cm_by_word(r->by), "limit_ms", (json_int_t)r->timeout_ms, "reversal", cm_reversal_word(cm_reversal_of(r->action)),
+                  "cost", r->action->cost, "took_ms", took > 0 ? json_integer(took) : json_null());
+    v->detail(v->ctx, r->id, detail);
+}
+
 static void preview_step(struct cm_engine *e, const struct cm_rstep *r)
 {
     const struct cm_view *v = e->s->view;
     const struct cm_m_step *m = cm_model_step(CM_MODEL(e), r->id);
     if (m && (m->state == CM_S_DONE || m->state == CM_S_SKIPPED) && r->action->kind != CM_CHECK && r->action->kind != CM_COMPUTE) {
         v->step(v->ctx, r->id, r->action->summary, CM_STANDS, NULL, 0);
+        tell_detail(e, r);
         return;
     }
     v->step(v->ctx, r->id, r->action->summary, r->skip ? CM_ENDS_SKIPPED : CM_BEGINS, r->skip, 0);
+    tell_detail(e, r);
     if (r->skip)
         return;
     struct cm_step st;

@@ -379,6 +379,18 @@ static const char *const types[][2] = {
 const char *cm_type_word(enum cm_type t) { return types[t][0]; }
 const char *cm_type_words(enum cm_type t) { return types[t][1]; }
 
+enum cm_reversal cm_reversal_of(const struct cm_action *a)
+{
+    bool changes = a->kind == CM_TRIAL || a->kind == CM_EFFECT || a->kind == CM_HOLD;
+    return changes ? a->reversal : CM_CHANGES_NOTHING;
+}
+
+const char *cm_reversal_word(enum cm_reversal r)
+{
+    static const char *const words[] = {"not said", "changes nothing", "reversible", "reversible at a cost", "not reversible"};
+    return words[r];
+}
+
 const char *cm_kind_word(enum cm_kind k)
 {
     static const char *const words[] = {"check", "trial", "compute", "effect", "hold", "gate"};

@@ -311,6 +311,39 @@ static void add_head(json_t *report, const struct cm_source_of_report *s)
     set(report, "resumed", json_integer(s->m->resumes));
 }
 
+/* What helm was given, newest upgrade last: the values files with their digests. */
+static json_t *values_given(const struct cm_model *m)
+{
+    json_t *list = json_array(), *sum;
+    const char *file;
+    for (size_t i = 0; i < m->intent_count; i++) {
+        const struct cm_m_intent *n = &m->intents[i];
+        if (strcmp(n->effect, "helm.upgrade") != 0 || n->life != CM_HAPPENED)
+            continue;
+        json_object_foreach(cm_json_loose(cm_json_at(n->detail, "values")), file, sum) if (json_is_string(sum))
+            json_array_append_new(list,
+                                  json_pack("{s:I, s:s, s:s, s:O}", "revision", (json_int_t)cm_json_int(n->result, "revision", 0),
+                                            "purpose", cm_json_text(n->detail, "purpose", ""), "file", file, "sha256", sum));
+    }
+    return list;
+}
+
+/* What the estimate before the downtime said, for comparison with the clocks. */
+static json_t *estimate(const struct cm_model *m)
+{
+    const json_t *fact = json_object_get(m->facts, "downtime.estimate");
+    static const char *const names[] = {"service", "users"};
+    json_t *out = json_object();
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *span = json_object_get(fact, names[i]);
+        json_object_set_new(out, names[i],
+                            span == NULL ? json_null()
+                                         : json_pack("{s:o, s:o}", "from", cm_word_seconds(cm_json_int(span, "low_ms", 0)), "to",
+                                                     cm_word_seconds(cm_json_int(span, "high_ms", 0))));
+    }
+    return out;
+}
+
 static void add_content(json_t *report, const struct cm_source_of_report *s)
 {
     json_t *items = cm_part_content_items(s);
@@ -335,6 +368,8 @@ json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **e
     set(report, "situation", five_lines(&now));
     set(report, "versions", versions(s->m));
     set(report, "images", images(s->m));
+    set(report, "values_given", values_given(s->m));
+    set(report, "estimate", estimate(s->m));
     set(report, "said", cm_part_said(s));
     set(report, "changes", cm_part_changes(s));
     set(report, "temporary", cm_part_temporary(s));

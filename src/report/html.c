@@ -120,6 +120,8 @@ static void cell(FILE *out, const struct shape *s, size_t column, const char *te
         fputs("\">", out);
         cm_html_text(out, text);
         fputs("</a>", out);
+    } else if (s->facts) {
+        cm_html_text(out, text);
     } else {
         cell_text(out, text);
     }

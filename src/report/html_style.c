@@ -33,7 +33,7 @@ const char *const cm_html_style[] = {
     ".good-word::before{content:\"\\2713\\a0\";color:var(--good);font-weight:700}"
     ".bad-word::before{content:\"\\2717\\a0\";color:var(--bad);font-weight:700}\n",
     ".care-word::before{content:\"!\\a0\";color:var(--care);font-weight:700}.bad-word{font-weight:700}\n",
-    "pre{background:var(--shade);padding:.75rem;overflow-x:auto;white-space:pre}code{overflow-wrap:anywhere}\n",
+    "pre{background:var(--shade);padding:.75rem;white-space:pre-wrap;overflow-wrap:anywhere}code{overflow-wrap:anywhere}\n",
     "td details pre{white-space:pre-wrap;max-width:40rem;margin:.3rem 0}td summary{cursor:pointer}\n",
     "[hidden]{display:none!important}.tools{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center;margin:.5rem 0}\n",
     ".tools input,.tools select,.tools button,.more button{font:inherit;color:inherit;background:var(--ground);"
@@ -57,7 +57,6 @@ const char *const cm_html_style[] = {
     "nav,.tools,.more{display:none}h2,h3,h4{break-after:avoid}section+section h2{break-before:page;margin-top:0}"
     "tr{break-inside:avoid}.wide{overflow:visible}table{font-size:8pt;width:100%}"
     "th,td,thead th{overflow-wrap:anywhere;white-space:normal;max-width:none;min-width:0}.n{overflow-wrap:normal}"
-    "thead{break-after:avoid}th button::after{content:none}td{white-space:pre-line}svg{min-width:0;break-inside:avoid}"
-    "pre{white-space:pre-wrap}}\n",
+    "thead{break-after:avoid}th button::after{content:none}td{white-space:pre-line}svg{min-width:0;break-inside:avoid}}\n",
     NULL,
 };

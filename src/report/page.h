@@ -1,5 +1,5 @@
-/* report/page.h: how ticket.c and technical.c put the report for people together, as headings, paragraphs, lists and tables: the blocks
- * of parts.h. Nobody else includes it. */
+/* report/page.h: how a page for people is put together, as headings, paragraphs, lists and tables: the blocks of parts.h. Used by the
+ * report's pages and by the preview (cli), so that they look alike. */
 #ifndef CM_REPORT_PAGE_H
 #define CM_REPORT_PAGE_H
 

@@ -1,4 +1,4 @@
-/* report/parts.h: what the files of src/report hand to each other; nobody else includes it. The report is collected once, as the JSON
+/* report/parts.h: what the files of src/report hand to each other; of others only the preview (cli) includes it, to print blocks. The report is collected once, as the JSON
  * document whose shape stands in report.h; from it come the blocks (headings, lists, tables) that both Markdown and HTML print. */
 #ifndef CM_REPORT_PARTS_H
 #define CM_REPORT_PARTS_H

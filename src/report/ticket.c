@@ -63,17 +63,27 @@ static void approval(const struct cm_page *p, json_t *t)
                                           : " - another one: changes of the plan were accepted later, see the transcript");
 }
 
+/* "; estimated before: 100 s to 34 min", or nothing. */
+static char *estimated(const struct cm_page *p, const char *clock)
+{
+    const json_t *span = json_object_get(json_object_get(p->report, "estimate"), clock);
+    cm_autofree char *from = cm_page_took(json_object_get(span, "from")), *to = cm_page_took(json_object_get(span, "to"));
+    return json_is_object(span) ? cm_fmt("; estimated before: %s to %s", from, to) : cm_strdup("");
+}
+
 static void clock_fact(const struct cm_page *p, json_t *t, const char *what, const char *path)
 {
     const json_t *c = cm_json_at(p->report, path), *inside = json_object_get(c, "within_window");
     cm_autofree char *length = cm_page_took(json_object_get(c, "seconds"));
+    cm_autofree char *expected = estimated(p, strrchr(path, '.') + 1);
     if (!json_is_string(json_object_get(c, "from")))
-        fact(t, what, "not begun");
+        fact(t, what, "not begun%s", expected);
     else
-        fact(t, what, "%s%s%s", length, json_is_true(json_object_get(c, "open")) ? " and going on" : "",
+        fact(t, what, "%s%s%s%s", length, json_is_true(json_object_get(c, "open")) ? " and going on" : "",
              json_is_true(inside)    ? ", inside the window"
              : json_is_false(inside) ? ", OUTSIDE the window"
-                                     : "");
+                                     : "",
+             expected);
 }
 
 static void window_fact(const struct cm_page *p, json_t *t)
@@ -91,6 +101,11 @@ static void version_facts(const struct cm_page *p, json_t *t)
     json_array_foreach(json_object_get(p->report, "versions"), i, v) fact(t, text_of(v, "what"), "%s", text_of(v, "value"));
     json_array_foreach(json_object_get(p->report, "images"), i, v)
         fact(t, "Image", "%s, %s", text_of(v, "image"), text_of(v, "digest"));
+    cm_autostr values = CM_STR(CM_STR_PAGE);
+    json_array_foreach(json_object_get(p->report, "values_given"), i, v)
+        cm_str_addf(&values, "%srevision %lld (%s): %s, sha256 %s", values.len > 0 ? "\n" : "",
+                    (long long)cm_json_int(v, "revision", 0), text_of(v, "purpose"), text_of(v, "file"), text_of(v, "sha256"));
+    fact(t, "Values given to helm", "%s", cm_str_text(&values));
 }
 
 static void content_fact(const struct cm_page *p, json_t *t)

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The report of a small world and of ten thousand items: its shapes, its pages as a browser shows them, and what must never be in them."""
 import glob
-import html.parser
 import json
 import os
 import re
@@ -16,6 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 import big_run  # noqa: E402
 import browser  # noqa: E402
+from pages import Page, a_page_is_whole_in_itself, markdown_tables_are_even, read  # noqa: E402
 from rehearsal import RUN, SRC, Postgres, Tap, World  # noqa: E402
 
 try:
@@ -26,14 +26,6 @@ except ImportError:
 TAP = Tap()
 MANY, OWNERS = 10000, 40
 WORK = tempfile.mkdtemp(prefix="cm-report-")
-# Nothing else may stand in a page: a mark from outside would be one more.
-ELEMENTS = {"html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "h1", "h2", "h3", "h4", "p", "ul", "li", "a", "div", "table",
-            "caption", "thead", "tbody", "tr", "th", "td", "code", "pre", "details", "summary", "noscript", "svg", "rect", "path", "text", "script"}
-
-
-def read(*names):
-    with open(os.path.join(*names), encoding="utf-8", newline="") as f:
-        return f.read()
 
 
 def load(*names):
@@ -80,65 +72,14 @@ def junit_is_read_by_servers(run_dir, content):
 
 def markdown_reads(run_dir):
     lines = read(run_dir, "report.md").split("\n")
-    uneven, columns = [], 0
-    for line in lines:
-        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
-        if cells and columns and cells != columns:
-            uneven.append(line[:200])
-        columns = cells
-    TAP.ok(not uneven, "each row of a Markdown table has as many cells as its head", "\n".join(uneven[:5]))
+    markdown_tables_are_even(TAP, "\n".join(lines), "Markdown")
     parts = [x for x in lines if x.startswith("## ")]
     TAP.equal(parts, ["## Ticket page", "## Technical pages"], "Markdown has the ticket page first and the technical pages behind it")
     last = [x for x in lines if x][-1]
     TAP.ok(last.startswith("`") and "values.config.yaml" in last, "the last line of the Markdown names the values files to use", last)
 
 
-# ---- pages as text ----
-
-class Page(html.parser.HTMLParser):
-    """Every element with its attributes, and the text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.words, self.depth = [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    def wrong(self):
-        for tag, attrs in self.elements:
-            if tag not in ELEMENTS or any(a.startswith("on") for a in attrs) or {"src", "srcset", "action", "data", "style"} & set(attrs):
-                yield tag, attrs
-            elif tag == "a" and not re.match(r"(#|https?://)", attrs.get("href", "")):
-                yield tag, attrs
-
-    def outside(self):
-        return [(t, a) for t, a in self.elements if t in ("link", "img", "iframe", "object", "embed", "base")]
-
-    def count(self, tag):
-        return sum(t == tag for t, _ in self.elements)
-
-
-def a_page_is_whole_in_itself(path, what):
-    text = read(path)
-    page = Page(text)
-    wrong = [*page.wrong(), *page.outside()]
-    TAP.ok(not wrong and page.count("script") == 1 and "url(" not in text and "@import" not in text, f"{what} needs nothing from elsewhere, and no text became a mark",
-           "\n".join(map(str, wrong[:10])))
-    tables = [i for i, (t, _) in enumerate(page.elements) if t == "table"]
-    named = all(page.elements[i + 1][0] == "caption" for i in tables)
-    headed = all(a.get("scope") in ("col", "row") for t, a in page.elements if t == "th")
-    levels = [int(t[1]) for t, _ in page.elements if re.fullmatch("h[1-6]", t)]
-    steps = all(b <= a + 1 for a, b in zip(levels, levels[1:]))
-    TAP.ok(tables and named and headed and levels[0] == 1 and levels.count(1) == 1 and steps and ("html", {"lang": "en"}) in page.elements,
-           f"{what} can be heard: a language, headings in order, tables with captions and headed columns", f"{named} {headed} {levels[:20]}")
-    return page
-
+# ---- owners ----
 
 def owners_have_their_own(run_dir, report, name):
     """Each owner's items by title and GUID on their page, and nothing of anybody else, of servers or of files."""
@@ -225,7 +166,7 @@ def small(postgres):
         markdown_reads(w.run_dir)
         transcript_is_whole(report)
         ticket_page_answers(report, markdown)
-        a_page_is_whole_in_itself(os.path.join(w.run_dir, "report.html"), "the report")
+        a_page_is_whole_in_itself(TAP, os.path.join(w.run_dir, "report.html"), "the report")
         owners_have_their_own(w.run_dir, report, "each owner's page holds their items and nothing of others")
         owner = read(w.run_dir, "report.owners", report["owners"][0]["file"])
         TAP.ok("connect-admins@example.com" in owner and "CHG-20481" in owner, "an owner reads whom to ask")
@@ -262,9 +203,9 @@ def many():
               (MANY, MANY - len(failed), MANY - len(failed)), "every item is in it, and every build in the histogram")
     builds = [f for f in report["failures"] if f["what"] == "build"]
     TAP.equal((len(builds), sum(len(f["items"]) for f in builds)), (3, len(failed)), "failures of one cause are one group, whatever item the text names")
-    a_page_is_whole_in_itself(os.path.join(run_dir, "report.html"), "the report with hostile titles")
+    a_page_is_whole_in_itself(TAP, os.path.join(run_dir, "report.html"), "the report with hostile titles")
     for file in (report["owners"][0]["file"], report["owners"][1]["file"]):
-        a_page_is_whole_in_itself(os.path.join(run_dir, "report.owners", file), f"an owner's page with hostile titles ({file})")
+        a_page_is_whole_in_itself(TAP, os.path.join(run_dir, "report.owners", file), f"an owner's page with hostile titles ({file})")
     owners_have_their_own(run_dir, report, "each of forty owners' pages holds their items and nothing of others")
     markdown_reads(run_dir)
     xml.parse(os.path.join(run_dir, "junit.xml"))
