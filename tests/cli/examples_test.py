@@ -4,6 +4,7 @@
 A folder stands for the reader's: prod.yaml is README's plan, helm, kubectl and ssh reach nothing. There no example may end as a wrong
 command line or a wrong plan (2), as an internal error, or by a signal. What asks for a world gets a rehearsal's."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -174,6 +175,28 @@ def manual():
         TAP.ok(ran > 0, f"{name} has examples")
 
 
+def guide():
+    """The commands of the guide are run by guide_test.py; its plans here."""
+    with open(os.path.join(SRC, "doc/guide.md"), encoding="utf-8") as f:
+        for text in re.findall(r"^```yaml\n(.*?)^```$", f.read(), re.M | re.S):
+            one_plan(text, "guide")
+
+
+def members():
+    """Every member of every event in a rehearsal's record stands in state(5)."""
+    with open(os.path.join(SRC, "doc/connect-migrate-state.5"), encoding="utf-8") as f:
+        page = f.read()
+    entries = {}
+    for m in re.finditer(r"^\.It Cm (.*)\n((?:(?!\.It |\.El).*\n)*)", page, re.M):
+        for name in m[1].replace(" ,", "").split():
+            entries[name] = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"^\.(?:Cm|Br?q|Pq|Po).*$", m[2], re.M))))
+    lost = set()
+    with open(os.path.join(WORLD, "plan.run", "state.jsonl"), encoding="utf-8") as f:
+        for event in (e for line in f for e in json.loads(line)["ev"]):
+            lost |= {f"{event['type']}: {k}" for k in event if k != "type" and k not in entries.get(event["type"], set())}
+    TAP.equal(sorted(lost), [], "state(5) names every member that a rehearsal's record has")
+
+
 def inline():
     """What stands between backticks in the running text of README: the actions and commands that it names are there."""
     with open(os.path.join(SRC, "README.md"), encoding="utf-8") as f:
@@ -197,6 +220,8 @@ try:
     readme()
     manual()
     inline()
+    guide()
+    members()
 finally:
     shutil.rmtree(FOLDER, ignore_errors=True)
 TAP.end()
