@@ -1,7 +1,9 @@
 /* actions/access.c: access.close and access.open: who answers under the public name. The change itself is the network team's
  * (a maintenance page, DNS, a load balancer), so it is done by hand or by the plan's command; the proof is ours.
  *
- * Connect says by execution_type of /__api__/server_settings how it runs content: "native" on a server of its own. */
+ * Connect says by execution_type of /__api__/server_settings how it runs content: "native" on a server of its own. Whether it says so
+ * without a key is not certain; then it is asked with the key, and where that says nothing either, it is told by elimination: the
+ * server that is down cannot be the one that answers. What stays undecided is never taken for the right one, nor for closed. */
 #include <config.h>
 
 #include <string.h>
@@ -9,6 +11,7 @@
 #include "actions/evening.h"
 #include "actions/source.h"
 #include "actions/target.h"
+#include "adapters/connect.h"
 #include "adapters/http.h"
 #include "adapters/outside.h"
 #include "base/json.h"
@@ -56,6 +59,70 @@ static enum who which(struct cm_step *step, const json_t *settings)
     return type == NULL ? CONNECT : strcmp(type, "native") == 0 ? OLD : NEW;
 }
 
+/* An error of Connect's API: {"code", "error"}. Maintenance pages have other bodies. */
+static bool is_api_error(const json_t *body)
+{
+    return json_is_integer(json_object_get(body, "code")) && json_is_string(json_object_get(body, "error"));
+}
+
+/* Its health, which needs no key: {} in JSON. */
+static int answers_ping(struct cm_step *step, const char *url, bool *yes, struct cm_err **err)
+{
+    CM_CLEANUP(cm_http_answer_fini) struct cm_http_answer a = {0};
+    if (ask(step, url, "/__ping__", &a, err) < 0)
+        return -1;
+    cm_autojson body = a.status == 200 && a.body ? cm_json_parse(a.body, a.body_bytes, "__ping__", NULL) : NULL;
+    *yes = json_is_object(body) || a.status == 402;
+    return 0;
+}
+
+/* With the key, to an address that is known to be a Connect's. */
+static int ask_with_key(struct cm_step *step, const char *url, enum who *who, struct cm_err **err)
+{
+    struct cm_connect *c = cm_connect_new(cm_step_outside(step), url, false);
+    cm_autoreply r = {0};
+    cm_autoerr seen = NULL;
+    int rc = cm_connect_get(step, c, "server_settings", &r, &seen);
+    if (rc == 0 && r.status == 200 && which(step, r.body) != PAGE)
+        *who = which(step, r.body);
+    cm_connect_free(c);
+    if (rc < 0 && cm_cancelled(step)) {
+        struct cm_err *moved = seen;
+        seen = NULL;
+        return cm_err_move(err, moved);
+    }
+    return 0;
+}
+
+/* Which server can it be? One that is down does not answer. */
+static int by_elimination(struct cm_step *step, enum who *who, struct cm_err **err)
+{
+    bool old_up = false;
+    int64_t first_pod = 0;
+    cm_autofree char *url = cm_outside_hosts(cm_step_outside(step)) > 0 ? cm_source_url(step, NULL) : NULL;
+    if (url && answers_ping(step, url, &old_up, err) < 0)
+        return -1;
+    if (cm_target_first_pod(step, &first_pod, NULL) < 0)
+        return 0;
+    if (old_up && first_pod == 0)
+        *who = OLD;
+    else if (!old_up && first_pod != 0)
+        *who = NEW;
+    return 0;
+}
+
+static int find_out(struct cm_step *step, struct answer *a, struct cm_err **err)
+{
+    bool pings = false;
+    if (a->who == PAGE && answers_ping(step, a->url, &pings, err) < 0)
+        return -1;
+    if (pings)
+        a->who = CONNECT;
+    if (a->who == CONNECT && ask_with_key(step, a->url, &a->who, err) < 0)
+        return -1;
+    return a->who == CONNECT ? by_elimination(step, &a->who, err) : 0;
+}
+
 static int look(struct cm_step *step, struct answer *out, struct cm_err **err)
 {
     CM_CLEANUP(cm_http_answer_fini) struct cm_http_answer a = {0};
@@ -71,14 +138,15 @@ static int look(struct cm_step *step, struct answer *out, struct cm_err **err)
     }
     cm_autojson settings = a.body == NULL ? NULL : cm_json_parse(a.body, a.body_bytes, "server_settings", NULL);
     out->who = a.status == 200 || a.status == 402 ? which(step, settings) : PAGE;
-    if (a.status == 402)
-        out->who = CONNECT; /* Connect's own answer without a license */
-    return 0;
+    if (a.status == 402 || is_api_error(settings))
+        out->who = CONNECT; /* its own answer without a license, or to somebody without a key */
+    return find_out(step, out, err);
 }
 
 static const char *in_words(enum who w)
 {
-    static const char *const words[] = {"nobody", "something that is not Connect", "the old server", "the new server", "a Connect"};
+    static const char *const words[] = {"nobody", "something that is not Connect", "the old server", "the new server",
+                                        "a Connect that does not say which one it is"};
     return words[w];
 }
 
@@ -185,7 +253,7 @@ const struct cm_action cm_action_access_close = {
     .apply = close_apply,
     .verify = close_verify,
     .undo = close_undo,
-    .reads = "who answers GET /__api__/server_settings under the public name",
+    .reads = "who answers GET /__ping__ and /__api__/server_settings under the public name",
     .does = "Keep users and publishers out: let the public name lead to a maintenance page, or to nothing.",
     .proves = "under the public name no Connect answers any more",
     .undoes = "access.open lets users in again",
@@ -210,7 +278,7 @@ static int expected(struct cm_step *step, enum who *who, struct cm_err **err)
     return 0;
 }
 
-static bool opened(const struct answer *a, enum who want) { return a->who == want || a->who == CONNECT; }
+static bool opened(const struct answer *a, enum who want) { return a->who == want; }
 
 static int open_probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
@@ -273,11 +341,12 @@ const struct cm_action cm_action_access_open = {
     .preview = open_preview,
     .apply = open_apply,
     .verify = open_verify,
-    .reads = "who answers GET /__api__/server_settings under the public name",
+    .reads =
+        "who answers GET /__ping__ and /__api__/server_settings under the public name, with the key where it says nothing without",
     .does =
         "Let users and publishers in: let the public name lead to the server that serves now (the new one; after a rollback the "
         "old one).",
-    .proves = "under the public name the right server answers, told by its execution_type",
+    .proves = "under the public name the right server answers, told by its execution_type, or by the other one being down",
     .undoes = "nothing: access.close keeps users out again",
     .rights = "those of the plan's command",
 };

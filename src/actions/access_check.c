@@ -5,8 +5,10 @@
  * somebody else's (a load balancer), and the step access.open names it. Nothing here is a blocker: users are let in last. */
 #include <config.h>
 
+#include <netdb.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "actions/look.h"
 #include "actions/source.h"
@@ -207,6 +209,33 @@ static int judge_tls(struct cm_step *step, const json_t *ingress, const char *ho
     return 0;
 }
 
+/* Without a name the default class serves it, where there is one. */
+static int judge_default_class(struct cm_step *step, struct cm_err **err)
+{
+    cm_autojson list = NULL;
+    cm_autoerr seen = NULL;
+    enum cm_seen what = CM_ABSENT;
+    const json_t *one;
+    size_t i;
+    cm_autostr names = CM_STR(512);
+    if (cm_kube_get_in(step, "", "ingressclass", NULL, NULL, &list, &what, &seen) < 0)
+        return cm_look_ends(&seen, err) ? -1 : 0;
+    if (what != CM_SEEN)
+        return 0;
+    json_array_foreach(json_object_get(list, "items"), i, one)
+    {
+        const char *is_default = json_string_value(
+            json_object_get(cm_json_at(one, "metadata.annotations"), "ingressclass.kubernetes.io/is-default-class"));
+        if (is_default && strcmp(is_default, "true") == 0)
+            return 0;
+        cm_look_list(&names, "%s", cm_json_text(one, "metadata.name", "?"));
+    }
+    cm_finding(step, CM_WARNING, "access.ingress-class", "Say ingress.ingressClassName in the values.",
+               "the Ingress in the values names no class, and the cluster has no default one (it has %s): nobody would serve it",
+               names.len ? cm_str_text(&names) : "none at all");
+    return 0;
+}
+
 static int judge_class(struct cm_step *step, const json_t *ingress, struct cm_err **err)
 {
     const char *name = cm_json_text(ingress, "ingressClassName", "");
@@ -214,13 +243,31 @@ static int judge_class(struct cm_step *step, const json_t *ingress, struct cm_er
     cm_autoerr seen = NULL;
     enum cm_seen what = CM_ABSENT;
     if (!*name)
-        return 0;
+        return annotated(ingress, "kubernetes.io/ingress.class") ? 0 : judge_default_class(step, err);
     if (cm_kube_get_in(step, "", "ingressclass", name, NULL, &object, &what, &seen) < 0)
         return cm_look_ends(&seen, err) ? -1 : 0;
     if (what == CM_ABSENT)
         cm_finding(step, CM_WARNING, "access.ingress-class", "Name one that `kubectl get ingressclass` lists.",
                    "there is no ingress class %s in the cluster: nobody would serve the Ingress", name);
     return 0;
+}
+
+/* target.resolve: where the public name will lead to. */
+static void judge_resolve(struct cm_step *step)
+{
+    const char *name = cm_plan_text(cm_step_plan(step), "target.resolve");
+    struct addrinfo *found = NULL, hints = {.ai_socktype = SOCK_STREAM};
+    if (!name)
+        return;
+    int rc = getaddrinfo(name, NULL, &hints, &found);
+    if (rc != 0)
+        cm_finding(step, CM_WARNING, "access.resolve",
+                   "Correct target.resolve in the plan, or have the name made before the evening.",
+                   "target.resolve %s has no address as seen from here: %s", name, gai_strerror(rc));
+    else
+        cm_finding(step, CM_OK, "access.resolve", NULL, "%s, where the public name will lead to, has an address", name);
+    if (found)
+        freeaddrinfo(found);
 }
 
 static int judge_ingress(struct cm_step *step, const struct cm_source *s, const json_t *values, struct cm_err **err)
@@ -260,6 +307,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
         return cm_plan_text(cm_step_plan(step), "connect.url") ? ask_public(step, err) : 0;
     }
     judge_address(step, s, values);
+    judge_resolve(step);
     if (values && judge_ingress(step, s, values, err) < 0)
         return -1;
     return ask_public(step, err);

@@ -1,7 +1,7 @@
 /* actions/cluster_check.c: cluster.check: the cluster that the plan means, and what must stand in it before helm is called.
  *
  * A cluster that is not reached is one finding, and nothing else is asked. What may not be looked at is unknown. Rights:
- * cluster_rights.c; what the chart needs to find: cluster_objects.c; release and other deployers: cluster_release.c. */
+ * cluster_rights.c; what the chart needs to find: cluster_objects.c; machines and Pod Security: cluster_room.c; release and other deployers: cluster_release.c. */
 #include <config.h>
 
 #include <string.h>
@@ -40,7 +40,7 @@ static const json_t *named(const json_t *list, const char *name)
 }
 
 /* The server's address by the kubeconfig, so that nobody migrates into the wrong cluster; NULL: not known. Arena. */
-static const char *server_of(struct cm_step *step)
+static const char *server_of(struct cm_step *step, const char **name)
 {
     const struct cm_plan *plan = cm_step_plan(step);
     cm_autoargv a = {0};
@@ -58,6 +58,8 @@ static const char *server_of(struct cm_step *step)
         context = cm_json_text(view, "current-context", "");
     const char *cluster = cm_json_text(named(json_object_get(view, "contexts"), context), "context.cluster", "");
     const char *server = cm_json_text(named(json_object_get(view, "clusters"), cluster), "cluster.server", NULL);
+    if (*cluster)
+        *name = cm_arena_strdup(cm_step_arena(step), cluster);
     return server ? cm_arena_strdup(cm_step_arena(step), server) : NULL;
 }
 
@@ -76,6 +78,31 @@ static int judge_helm(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
+/* The chart, from its repository, in the version that the plan names. */
+static int judge_chart(struct cm_step *step, struct cm_err **err)
+{
+    cm_autojson chart = NULL;
+    cm_autoerr seen = NULL;
+    const char *name = cm_plan_text(cm_step_plan(step), "target.chart"),
+               *wanted = cm_plan_text(cm_step_plan(step), "target.chart_version");
+    const char *remedy = "Run `helm repo update`; see `helm search repo rstudio-connect --versions` for what there is, and correct "
+                         "target.chart or target.chart_version in the plan.";
+    if (cm_helm_chart(step, &chart, &seen) == 0) {
+        cm_finding(step, CM_OK, "cluster.chart", NULL, "chart %s %s is to be had, for Connect %s", cm_json_text(chart, "name", "?"),
+                   cm_json_text(chart, "version", "?"), cm_json_text(chart, "appVersion", "?"));
+        return 0;
+    }
+    if (cm_look_ends(&seen, err))
+        return -1;
+    cm_autofree char *words = cm_look_words(seen);
+    /* helm's words when the repository's index was read and has it not; everything else may be the way there */
+    bool absent = strstr(words, "no chart version found") || strstr(words, "no chart name found");
+    const char *hint = cm_err_hint(seen);
+    cm_finding(step, absent ? CM_BLOCKER : CM_UNKNOWN, "cluster.chart", absent || !hint ? remedy : hint,
+               "chart %s%s%s cannot be had: %s", name ? name : "?", wanted ? " " : "", wanted ? wanted : "", words);
+    return 0;
+}
+
 static int judge_namespace(struct cm_step *step, struct cm_err **err)
 {
     const char *ns = cm_plan_text(cm_step_plan(step), "target.namespace");
@@ -87,20 +114,11 @@ static int judge_namespace(struct cm_step *step, struct cm_err **err)
         enum cm_seen what = CM_ABSENT;
         if (cm_kube_get_in(step, "", "namespace", names[i], NULL, &found, &what, &seen) < 0)
             return cm_look_failed(step, "cluster.namespace", "namespace", "Check again when the cluster answers.", &seen, err);
-        const char *level =
-            what == CM_SEEN
-                ? json_string_value(json_object_get(cm_json_at(found, "metadata.labels"), "pod-security.kubernetes.io/enforce"))
-                : NULL;
         if (what == CM_ABSENT)
             cm_finding(step, CM_BLOCKER, "cluster.namespace",
                        cm_arena_fmt(cm_step_arena(step), "Create it: kubectl --context %s create namespace %s", context_of(step),
                                     names[i]),
                        "there is no namespace %s in this cluster%s", names[i], i ? " (backends.kubernetes.namespace)" : "");
-        else if (level && strcmp(level, "restricted") == 0)
-            cm_finding(
-                step, CM_WARNING, "cluster.pod-security",
-                "Set pod.securityContext, securityContext and those of the content's job base in the values as that level asks.",
-                "namespace %s admits pods of level 'restricted' only; the chart's defaults do not fit it", names[i]);
     }
     return 0;
 }
@@ -111,18 +129,21 @@ static int apply(struct cm_step *step, struct cm_err **err)
 {
     cm_autojson version = NULL;
     cm_autoerr seen = NULL;
+    if (judge_helm(step, err) < 0)
+        return -1;
     if (cm_kube_version(step, &version, &seen) < 0)
         return cm_look_failed(step, "cluster.unreachable", cm_arena_fmt(cm_step_arena(step), "context %s", context_of(step)),
                               cm_arena_fmt(cm_step_arena(step), "Make `kubectl --context %s get pods` work here, then check again.",
                                            context_of(step)),
                               &seen, err);
-    const char *server = server_of(step);
-    cm_finding(step, CM_OK, "cluster.reached", NULL, "context %s is Kubernetes %s%s%s, namespace %s, release %s", context_of(step),
+    const char *cluster = NULL, *server = server_of(step, &cluster);
+    cm_finding(step, CM_OK, "cluster.reached", NULL, "context %s%s%s%s is Kubernetes %s%s%s, namespace %s, release %s",
+               context_of(step), cluster ? " (cluster " : "", cluster ? cluster : "", cluster ? ")" : "",
                cm_json_text(version, "server", "?"), server ? " at " : "", server ? server : "",
                cm_plan_text(cm_step_plan(step), "target.namespace"), cm_plan_text(cm_step_plan(step), "target.release"));
     if (server && cm_fact_set(step, "cluster.server", json_string(server), err) < 0)
         return -1;
-    int (*const looks[])(struct cm_step *, struct cm_err **) = {judge_helm,          judge_namespace,    cm_cluster_rights,
+    int (*const looks[])(struct cm_step *, struct cm_err **) = {judge_chart,         judge_namespace,    cm_cluster_rights,
                                                                 cm_cluster_claim,    cm_cluster_secrets, cm_cluster_release,
                                                                 cm_cluster_deployer, cm_cluster_nodes};
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)

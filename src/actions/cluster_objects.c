@@ -1,5 +1,5 @@
 /* actions/cluster_objects.c: the part of cluster.check on what must exist before helm is called: the claim of the shared storage,
- * the Secrets that the values name, machines to run on.
+ * the Secrets that the values name.
  *
  * Of a Secret only the names of its keys are looked at. A missing claim is no fault where the chart creates it, a missing TLS
  * Secret of an ingress none at all (cert-manager makes it when the ingress is there). */
@@ -264,49 +264,4 @@ int cm_cluster_secrets(struct cm_step *step, struct cm_err **err)
     cm_str_fini(&v.forbidden);
     cm_str_fini(&v.soft);
     return rc;
-}
-
-/* ---- machines ---- */
-
-static bool ready(const json_t *node)
-{
-    const json_t *condition;
-    size_t i;
-    if (cm_json_bool(node, "spec.unschedulable", false))
-        return false;
-    json_array_foreach(cm_json_at(node, "status.conditions"), i, condition)
-    {
-        if (strcmp(cm_json_text(condition, "type", ""), "Ready") == 0)
-            return strcmp(cm_json_text(condition, "status", ""), "True") == 0;
-    }
-    return false;
-}
-
-int cm_cluster_nodes(struct cm_step *step, struct cm_err **err)
-{
-    cm_autojson list = NULL;
-    cm_autoerr seen = NULL;
-    enum cm_seen what = CM_ABSENT;
-    const json_t *node;
-    size_t i, good = 0;
-    if (cm_kube_get_in(step, "", "nodes", NULL, NULL, &list, &what, &seen) < 0)
-        return cm_look_failed(step, "cluster.nodes", "nodes", "Check again when the cluster answers.", &seen, err);
-    if (what == CM_FORBIDDEN) {
-        cm_finding(step, CM_UNKNOWN, "cluster.nodes",
-                   "Ask who runs the cluster whether it has room for Connect and its content, and attest it.",
-                   "the cluster's nodes may not be listed with these rights");
-        return 0;
-    }
-    json_array_foreach(json_object_get(list, "items"), i, node)
-    {
-        if (ready(node))
-            good++;
-    }
-    size_t all = json_array_size(json_object_get(list, "items"));
-    if (all > 0 && good == 0)
-        cm_finding(step, CM_BLOCKER, "cluster.nodes", "Look at `kubectl get nodes`.", "none of %zu nodes is ready for new pods",
-                   all);
-    else
-        cm_finding(step, CM_OK, "cluster.nodes", NULL, "%zu of %zu nodes are ready", good, all);
-    return 0;
 }

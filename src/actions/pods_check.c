@@ -12,7 +12,7 @@
 
 #include "actions/evening.h"
 #include "actions/look.h"
-#include "actions/pods_trial.h"
+#include "actions/pods_check.h"
 #include "actions/source.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
@@ -26,169 +26,10 @@
 #include "base/yaml.h"
 #include "plan/plan.h"
 
-enum { IMAGES_MOST = 5, HOSTS_MOST = 20, STUCK_MS = 60000 };
+#define JOB_PREFIX "connect-migrate-check-"
+enum { STUCK_MS = 60000 };
 
-struct trial {
-    struct cm_step *step;
-    json_t *base;                   /* job.yaml of the rendered ConfigMap; NULL: none */
-    json_t *images;                 /* {image: "paths"} */
-    struct cm_str hosts, databases; /* "host:port" each, parted by blanks; databases are among the hosts */
-    const char *claim, *mount_path, *sub_path, *nonce;
-    char *key; /* the server's, hashed; NULL: not known */
-    struct cm_str started, refused, rights, stuck, waiting, ids, no_network, database_network, missing, keys;
-    bool key_other, key_same, key_unreadable;
-};
-
-/* ---- what is to be tried ---- */
-
-static void take_config_map(void *ctx, const json_t *object)
-{
-    struct trial *t = ctx;
-    const char *text = json_string_value(json_object_get(json_object_get(object, "data"), "job.yaml"));
-    if (!text || t->base || strcmp(cm_json_text(object, "kind", ""), "ConfigMap") != 0)
-        return;
-    cm_autoyaml doc = cm_yaml_parse(text, strlen(text), "job.yaml", NULL);
-    if (doc && cm_yaml_root(doc))
-        t->base = cm_yaml_json(doc, cm_yaml_root(doc));
-}
-
-static void add_paths(struct cm_str *paths, const json_t *environment)
-{
-    static const char *const languages[] = {"r", "python", "quarto", "tensorflow", "nodejs"};
-    const json_t *one;
-    size_t i;
-    for (size_t k = 0; k < sizeof languages / sizeof *languages; k++) {
-        json_array_foreach(json_object_get(json_object_get(environment, languages[k]), "installations"), i, one)
-        {
-            const char *path = cm_json_text(one, "path", "");
-            if (*path == '/' && strcmp(languages[k], "tensorflow") != 0)
-                cm_str_addf(paths, "%s%s", paths->len ? " " : "", path);
-        }
-    }
-}
-
-static void read_images(struct trial *t, const json_t *values)
-{
-    const json_t *one;
-    size_t i;
-    json_array_foreach(json_object_get(values, "executionEnvironments"), i, one)
-    {
-        const char *image = cm_json_text(one, "name", "");
-        cm_autostr paths = CM_STR(CM_STR_LINE);
-        if (!*image || json_object_size(t->images) >= IMAGES_MOST)
-            continue;
-        add_paths(&paths, one);
-        json_object_set_new(t->images, image, json_string(cm_str_text(&paths)));
-    }
-}
-
-static void add_host(struct trial *t, const char *host, const char *port, bool database)
-{
-    cm_autofree char *word = cm_fmt("%s:%s", host, port);
-    for (const char *p = word; *p; p++)
-        if (strchr(" \t'\"`$\\", *p))
-            return;
-    if (strstr(cm_str_text(&t->hosts), word))
-        return;
-    cm_str_addf(&t->hosts, "%s%s", t->hosts.len ? " " : "", word);
-    if (database)
-        cm_str_addf(&t->databases, " %s ", word);
-}
-
-/* "https://sso.example.com/realm" → host and port; other texts are left out. */
-static void add_url(struct trial *t, const char *url)
-{
-    static const struct {
-        const char *scheme, *port;
-    } known[] = {{"https://", "443"}, {"http://", "80"}, {"ldaps://", "636"}, {"ldap://", "389"}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!cm_starts(url, known[i].scheme))
-            continue;
-        cm_autofree char *host = cm_look_url_host(url);
-        const char *authority = url + strlen(known[i].scheme), *end = authority + strcspn(authority, "/?#");
-        const char *colon = memchr(authority, ':', (size_t)(end - authority));
-        cm_autofree char *port = colon ? cm_strndup(colon + 1, (size_t)(end - colon - 1)) : cm_strdup(known[i].port);
-        if (host && !cm_pg_host_is_local(host))
-            add_host(t, host, port, false);
-        return;
-    }
-}
-
-/* LDAP.ServerAddress is "host:port", with a name of the server between the section's brackets; URLs stand in many settings. */
-static void add_setting(struct trial *t, const struct cm_gcfg_setting *one)
-{
-    const char *value = one->value, *colon = value ? strrchr(value, ':') : NULL;
-    if (!value || t->hosts.len > HOSTS_MOST * 40)
-        return;
-    if (strcasecmp(one->section, "LDAP") == 0 && strcasecmp(one->key, "ServerAddress") == 0 && colon && !strstr(value, "://")) {
-        cm_autofree char *host = cm_strndup(value, (size_t)(colon - value));
-        add_host(t, host, colon + 1, false);
-    } else {
-        add_url(t, value);
-    }
-}
-
-static void read_hosts(struct trial *t, const struct cm_source *s)
-{
-    const struct cm_pg_url *urls[] = {s->has_core ? &s->core : NULL, s->has_instrumentation ? &s->instrumentation : NULL};
-    const char *smtp = cm_gcfg_get(s->gcfg, "SMTP", NULL, "Host"), *port = cm_gcfg_get(s->gcfg, "SMTP", NULL, "Port");
-    for (size_t i = 0; i < 2; i++)
-        if (urls[i] && !cm_pg_host_is_local(urls[i]->host))
-            add_host(t, urls[i]->host, urls[i]->port && *urls[i]->port ? urls[i]->port : "5432", true);
-    if (smtp && *smtp && !cm_pg_host_is_local(smtp))
-        add_host(t, smtp, port && *port ? port : "25", false);
-    for (size_t i = 0; i < s->gcfg->count; i++)
-        add_setting(t, &s->gcfg->list[i]);
-}
-
-/* The server's key, hashed as the pod will; without it the comparison is left out. */
-static int read_key(struct trial *t, const struct cm_source *s, struct cm_err **err)
-{
-    static const char command[] =
-        "[ -r \"$2/secret.key\" ] && { printf '%s\\n' \"$1\"; cat \"$2/secret.key\"; } | sha256sum | cut -c 1-64";
-    const char *const argv[] = {"sh", "-c", command, "sh", t->nonce, s->database_dir, NULL};
-    cm_autoout out = {0};
-    cm_autoerr seen = NULL;
-    if (cm_host_run(t->step, cm_outside_host(cm_step_outside(t->step), 0), true, argv, &out, &seen) < 0)
-        return cm_look_ends(&seen, err) ? -1 : 0;
-    if (out.status == 0 && out.out_bytes >= 64)
-        t->key = cm_strndup(out.out, 64);
-    return 0;
-}
-
-/* 0 ready, 1 there is nothing to try (said), -1. */
-static int prepare(struct trial *t, struct cm_err **err)
-{
-    const json_t *values = cm_look_values(t->step);
-    const struct cm_source *s;
-    cm_autofree char *manifests = NULL;
-    cm_autoerr seen = NULL;
-    const char *run = cm_run_id(t->step), *path = json_string_value(cm_look_config(values, "Server", "DataDir"));
-    t->nonce = run && *run ? run : "connect-migrate";
-    if (cm_helm_template(t->step, NULL, &manifests, &seen) < 0) {
-        if (cm_look_ends(&seen, err))
-            return -1;
-        cm_step_log(t->step, "no trial: %s", cm_err_message(seen)); /* values.check says why the chart does not render */
-        return 1;
-    }
-    cm_look_manifests(manifests, take_config_map, t);
-    read_images(t, values);
-    if (!t->base || json_object_size(t->images) == 0) {
-        cm_finding(t->step, CM_OK, "pods.not-tried", NULL,
-                   "nothing to try: the values name no execution environment for the direct runner");
-        return 1;
-    }
-    bool mounted = cm_json_bool(values, "sharedStorage.create", false) || cm_json_bool(values, "sharedStorage.mount", false);
-    t->claim = mounted ? cm_target_pvc(t->step) : NULL;
-    t->mount_path = path && *path == '/' ? path : "/var/lib/rstudio-connect";
-    t->sub_path = cm_json_text(values, "sharedStorage.subPath", NULL);
-    if (cm_outside_hosts(cm_step_outside(t->step)) == 0)
-        return 0;
-    if (cm_source_read(t->step, &s, &seen) < 0)
-        return cm_look_ends(&seen, err) ? -1 : 0;
-    read_hosts(t, s);
-    return read_key(t, s, err);
-}
+/* ---- the Job ---- */
 
 static json_t *job_for(struct trial *t, const char *image, const char *name)
 {
@@ -199,7 +40,10 @@ static json_t *job_for(struct trial *t, const char *image, const char *name)
                               .sub_path = t->sub_path,
                               .nonce = t->nonce,
                               .hosts = cm_str_text(&t->hosts),
-                              .paths = json_string_value(json_object_get(t->images, image))};
+                              .paths = json_string_value(json_object_get(t->images, image)),
+                              .user = t->user,
+                              .token = t->token,
+                              .patience_s = t->patience_s};
     return cm_trial_job(t->base, &w);
 }
 
@@ -207,10 +51,10 @@ static const char *job_name(struct trial *t, const char *image)
 {
     unsigned char sum[32];
     char hex[65];
-    cm_autofree char *both = cm_fmt("%s %s", t->nonce, image);
+    cm_autofree char *both = cm_fmt("%s %s", t->token ? t->token : t->nonce, image);
     cm_sha256(both, strlen(both), sum);
     cm_hex(sum, 5, hex);
-    return cm_arena_fmt(cm_step_arena(t->step), "connect-migrate-check-%s", hex);
+    return cm_arena_fmt(cm_step_arena(t->step), JOB_PREFIX "%s", hex);
 }
 
 /* RBAC's words; admission and quota say "forbidden" too, and mean the Job. */
@@ -225,22 +69,6 @@ static bool from_the_server(const char *words)
 {
     return strstr(words, "from server") || strstr(words, "denied the request") || strstr(words, "is invalid") ||
            strstr(words, "is forbidden");
-}
-
-/* The same words for several images are said once. */
-static void add_words(struct cm_str *list, const char *words)
-{
-    if (!strstr(cm_str_text(list), words))
-        cm_look_list(list, "%s", words);
-}
-
-static void say_rights(struct trial *t)
-{
-    if (t->rights.len)
-        cm_finding(t->step, CM_UNKNOWN, "pods.rights",
-                   "Ask for the right to create Jobs in the namespace, or for somebody who tries it; then "
-                   "attest that pods start.",
-                   "this login may not try it: %s", cm_str_text(&t->rights));
 }
 
 /* ---- without leave: only shown to the API server ---- */
@@ -266,7 +94,7 @@ static int dry_run(struct trial *t, const char *why, struct cm_err **err)
             return 0;
         }
         if (words)
-            add_words(lacks_right(words) ? &t->rights : &refused, words);
+            cm_pods_add(lacks_right(words) ? &t->rights : &refused, words);
     }
     if (refused.len)
         cm_finding(t->step, CM_BLOCKER, "pods.admission",
@@ -274,12 +102,15 @@ static int dry_run(struct trial *t, const char *why, struct cm_err **err)
                    "ask (security context, resources), or ask who runs the cluster.",
                    "the cluster would refuse the Jobs that content runs in: %s", cm_str_text(&refused));
     else if (t->rights.len)
-        say_rights(t);
+        cm_pods_say_rights(t);
     else
-        cm_finding(t->step, CM_OK, "pods.not-tried", NULL,
-                   "the content's Job was accepted in a dry run; %s, so pulling the images, mounting, "
-                   "network from pods and runtimes in the images were not tried",
-                   why);
+        cm_finding(
+            t->step, CM_UNKNOWN, "pods.not-tried",
+            "Give leave for a short-lived Job an image (`allow: [pods]` in the plan) and check again; or try by other means, and "
+            "attest it.",
+            "the content's Job was accepted in a dry run; %s, so whether the images can be pulled, the storage mounts, hosts "
+            "are reached from pods and runtimes are in the images is not known",
+            why);
     return 0;
 }
 
@@ -348,7 +179,7 @@ static int make(struct trial *t, const char *image, const char *name, struct cm_
         return cm_err_move(err, passing);
     }
     cm_autofree char *words = cm_look_words(seen);
-    add_words(lacks_right(words) ? &t->rights : &t->refused, words);
+    cm_pods_add(lacks_right(words) ? &t->rights : &t->refused, words);
     return cm_intent_close(i, CM_NOT_HAPPENED, NULL, err) < 0 ? -1 : 1;
 }
 
@@ -362,35 +193,27 @@ static int unmake(struct trial *t, const char *image, const char *name, struct c
     return cm_intent_happened(i, NULL, err);
 }
 
-static void judge_key(struct trial *t, const char *image, const struct cm_trial_seen *s)
-{
-    if (!s->key)
-        return;
-    bool hash = strlen(s->key) == 64;
-    if (hash && t->key && strcmp(s->key, t->key) == 0)
-        t->key_same = true;
-    else if (strcmp(s->key, "unreadable") == 0)
-        t->key_unreadable = true;
-    else if (!hash || t->key) {
-        t->key_other = true;
-        cm_look_list(&t->keys, "%s: %s", image,
-                     hash                            ? "another secret.key"
-                     : strcmp(s->key, "absent") == 0 ? "no secret.key"
-                                                     : "no folder");
-    }
-}
+/* $1 folder, $2 token, $3 seconds: the pod's file as the server sees it; its owner and after how many seconds. */
+static const char back_script[] = CM_LOOK_SHELL
+    "f=$1/" CM_TRIAL_FILE_BACK "; i=0\n"
+    "until [ \"$(cat \"$f\" 2>/dev/null)\" = \"$2\" ] || [ $i -ge \"$3\" ]; do ls \"$1\" >/dev/null 2>&1; sleep 1; i=$((i+1)); done\n"
+    "[ \"$(cat \"$f\" 2>/dev/null)\" = \"$2\" ] && text owner \"$(stat -c '%u:%g' \"$f\")\"; text waited $i\n";
 
-/* A host that several images do not reach is said once. */
-static void judge_hosts(struct trial *t, const char *hosts, const char *what)
+static struct cm_host *server(struct trial *t) { return cm_outside_host(cm_step_outside(t->step), 0); }
+
+static int look_back(struct trial *t, const char *image, const struct cm_trial_seen *s, struct cm_err **err)
 {
-    for (const char *at = hosts; at && *at;) {
-        size_t n = strcspn(at, " ");
-        cm_autofree char *word = cm_fmt(" %.*s ", (int)n, at), *said = cm_fmt("%.*s (%s)", (int)n, at, what);
-        bool database = strstr(cm_str_text(&t->databases), word) != NULL;
-        if (n)
-            add_words(database ? &t->database_network : &t->no_network, said);
-        at += n + (at[n] ? 1 : 0);
-    }
+    cm_autofree char *patience = cm_fmt("%d", t->patience_s);
+    const char *const argv[] = {"sh", "-c", back_script, "sh", t->source->data_dir, t->token, patience, NULL};
+    cm_autoout out = {0};
+    cm_autoerr seen = NULL;
+    if (cm_host_run(t->step, server(t), true, argv, &out, &seen) < 0)
+        return cm_look_ends(&seen, err) ? -1 : 0;
+    cm_autofree char *owner = cm_part_text(out.out, out.out_bytes, "owner"),
+                     *waited = cm_part_text(out.out, out.out_bytes, "waited");
+    if (waited)
+        cm_pods_judge_back(t, image, s, owner, strtol(waited, NULL, 10));
+    return 0;
 }
 
 static int take_output(struct trial *t, const char *image, const struct waiting *w, struct cm_err **err)
@@ -401,13 +224,11 @@ static int take_output(struct trial *t, const char *image, const struct waiting 
         return -1;
     cm_trial_read(log, &s);
     if (s.whole) {
-        cm_look_list(&t->started, "%s", image);
-        cm_look_list(&t->ids, "%s", s.ids ? s.ids : "?");
-        judge_key(t, image, &s);
-        judge_hosts(t, s.no_name, "no address");
-        judge_hosts(t, s.no_answer, "no answer");
-        if (s.missing && *s.missing)
-            cm_look_list(&t->missing, "%s: %s", image, s.missing);
+        cm_pods_judge(t, image, &s);
+        if (s.made && look_back(t, image, &s, err) < 0) {
+            cm_trial_fini(&s);
+            return -1;
+        }
     } else {
         cm_autofree char *last = cm_last_lines(log, 2);
         cm_look_list(&t->stuck, "%s ended without an answer: %.300s", image, last);
@@ -435,59 +256,6 @@ static int try_image(struct trial *t, const char *image, struct cm_err **err)
     return rc;
 }
 
-/* ---- verdicts ---- */
-
-static void say_storage(struct trial *t)
-{
-    if (t->key_other)
-        cm_finding(
-            t->step, CM_BLOCKER, "pods.storage",
-            "Correct the volume or sharedStorage.subPath: with another key the new server refuses the database. Do not reset the key.",
-            "what pods mount by claim %s is not the server's folder: %s", t->claim, cm_str_text(&t->keys));
-    else if (t->key_same)
-        cm_finding(t->step, CM_OK, "pods.storage", NULL, "pods mount the folder with the server's secret.key by claim %s",
-                   t->claim);
-    else if (t->key_unreadable)
-        cm_finding(
-            t->step, CM_UNKNOWN, "pods.storage",
-            "secret.key is for Connect alone, and content's user may not read it: compare the folder's files by hand, or attest it.",
-            "pods mount claim %s, and their user (%s) may not look into its db folder", t->claim, cm_str_text(&t->ids));
-}
-
-static void say(struct trial *t)
-{
-    if (t->refused.len)
-        cm_finding(
-            t->step, CM_BLOCKER, "pods.admission",
-            "Change backends.kubernetes.defaultResourceJobBase in the values as these words ask, or ask for the right they name.",
-            "the cluster refused the Job: %s", cm_str_text(&t->refused));
-    say_rights(t);
-    if (t->stuck.len)
-        cm_finding(t->step, CM_BLOCKER, "pods.start",
-                   "Correct the image's name, its pull secret, or what the words name, in the values.",
-                   "content would not start: %s", cm_str_text(&t->stuck));
-    if (t->waiting.len)
-        cm_finding(t->step, CM_UNKNOWN, "pods.waiting",
-                   "Look at `kubectl describe pod` and at the cluster's room, and check again.",
-                   "the trial's pods did not start in time: %s", cm_str_text(&t->waiting));
-    if (t->started.len)
-        cm_finding(t->step, CM_OK, "pods.start", NULL, "pods start with %s, as %s", cm_str_text(&t->started), cm_str_text(&t->ids));
-    say_storage(t);
-    if (t->database_network.len)
-        cm_finding(
-            t->step, CM_UNKNOWN, "pods.database",
-            "Open the way from the cluster to the database (DNS, firewall, NetworkPolicy); if only Connect's own pod may reach it, attest "
-            "that.",
-            "content's pods do not reach the database: %s", cm_str_text(&t->database_network));
-    if (t->no_network.len)
-        cm_finding(t->step, CM_WARNING, "pods.network", "Open the way from the cluster, or drop what is no longer used.",
-                   "pods do not reach hosts of the configuration: %s", cm_str_text(&t->no_network));
-    if (t->missing.len)
-        cm_finding(t->step, CM_WARNING, "pods.runtimes",
-                   "Correct the paths under executionEnvironments in the values, or use the image that has them.",
-                   "runtimes are not where the values say: %s", cm_str_text(&t->missing));
-}
-
 static bool has_leave(struct cm_step *step)
 {
     const json_t *one;
@@ -500,23 +268,95 @@ static bool has_leave(struct cm_step *step)
     return false;
 }
 
-static int look(struct trial *t, struct cm_err **err)
+/* A file in the data folder of the server for pods to see. Without rights to write there it is left out, and said in the log. */
+static int write_token(struct trial *t, struct cm_err **err)
+{
+    static const char command[] = "rm -f \"$1/" CM_TRIAL_FILE_BACK "\"; umask 022; printf '%s\\n' \"$2\" >\"$1/" CM_TRIAL_FILE "\"";
+    if (!t->source || !t->claim)
+        return 0;
+    struct cm_intent *i = NULL;
+    cm_autofree char *path = cm_fmt("%s/%s", t->source->data_dir, CM_TRIAL_FILE);
+    const char *token = cm_arena_fmt(cm_step_arena(t->step), "%s-%lld", t->nonce, (long long)cm_wall_now(t->step));
+    cm_autojson detail = json_pack("{s:s}", "path", path);
+    struct cm_intent_spec spec = {.effect = "trial.write", .key = path, .detail = detail};
+    const char *const argv[] = {"sh", "-c", command, "sh", t->source->data_dir, token, NULL};
+    cm_autoout out = {0};
+    cm_autoerr seen = NULL;
+    if (cm_intend_again(t->step, &spec, &i, err) < 0)
+        return -1;
+    if (cm_host_run_effect(i, server(t), argv, &out, &seen) < 0) {
+        if (cm_look_ends(&seen, err))
+            return -1;
+        cm_step_log(t->step, "%s could not be written: %s", path, cm_err_message(seen));
+        return cm_intent_close(i, CM_NOT_HAPPENED, NULL, err);
+    }
+    t->token = token;
+    t->patience_s = (int)((cm_target_patience(t->step) + 999) / 1000);
+    return cm_intent_happened(i, NULL, err);
+}
+
+static int remove_token(struct trial *t, struct cm_err **err)
+{
+    struct cm_intent *i = NULL;
+    if (!t->token)
+        return 0;
+    cm_autofree char *path = cm_fmt("%s/%s", t->source->data_dir, CM_TRIAL_FILE);
+    cm_autofree char *back = cm_fmt("%s/%s", t->source->data_dir, CM_TRIAL_FILE_BACK);
+    cm_autojson detail = json_pack("{s:s}", "path", path);
+    struct cm_intent_spec spec = {.effect = "trial.remove", .key = path, .detail = detail};
+    const char *const argv[] = {"rm", "-f", path, back, NULL};
+    cm_autoout out = {0};
+    if (cm_intend_again(t->step, &spec, &i, err) < 0 || cm_host_run_effect(i, server(t), argv, &out, err) < 0)
+        return -1;
+    return cm_intent_happened(i, NULL, err);
+}
+
+/* Jobs of a trial that was killed: what they would say is old. */
+static int sweep(struct trial *t, struct cm_err **err)
+{
+    cm_autojson jobs = NULL;
+    enum cm_seen seen = CM_ABSENT;
+    size_t i;
+    json_t *job;
+    if (cm_kube_get(t->step, "jobs", NULL, "app.kubernetes.io/managed-by=connect-migrate", &jobs, &seen, err) < 0)
+        return -1;
+    json_array_foreach(json_object_get(jobs, "items"), i, job)
+    {
+        const char *name = cm_json_text(job, "metadata.name", "");
+        if (cm_starts(name, JOB_PREFIX) && unmake(t, name, name, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int try_all(struct trial *t, struct cm_err **err)
 {
     const char *image;
     json_t *paths;
-    int rc = prepare(t, err);
+    if (sweep(t, err) < 0 || write_token(t, err) < 0)
+        return -1;
+    json_object_foreach(t->images, image, paths)
+    {
+        if (try_image(t, image, err) < 0) {
+            (void)remove_token(t, NULL);
+            return -1;
+        }
+    }
+    return remove_token(t, err);
+}
+
+static int look(struct trial *t, struct cm_err **err)
+{
+    int rc = cm_pods_prepare(t, err);
     if (rc != 0)
         return rc < 0 ? -1 : 0;
     if (!has_leave(t->step))
         return dry_run(t, "the plan gives no leave (allow: [pods])", err);
     if (cm_reading(t->step))
         return dry_run(t, "nothing may be made here", err);
-    json_object_foreach(t->images, image, paths)
-    {
-        if (try_image(t, image, err) < 0)
-            return -1;
-    }
-    say(t);
+    if (try_all(t, err) < 0)
+        return -1;
+    cm_pods_say(t);
     return 0;
 }
 
@@ -535,15 +375,26 @@ static int apply(struct cm_step *step, struct cm_err **err)
                       .no_network = CM_STR(2048),
                       .database_network = CM_STR(1024),
                       .missing = CM_STR(2048),
+                      .no_trust = CM_STR(2048),
+                      .seen_late = CM_STR(1024),
+                      .not_seen = CM_STR(1024),
+                      .not_seen_back = CM_STR(1024),
+                      .squashed = CM_STR(1024),
+                      .no_drivers = CM_STR(2048),
+                      .no_user = CM_STR(1024),
                       .keys = CM_STR(1024)};
-    struct cm_str *all[] = {&t.hosts,   &t.databases, &t.started,    &t.refused,          &t.rights,  &t.stuck,
-                            &t.waiting, &t.ids,       &t.no_network, &t.database_network, &t.missing, &t.keys};
+    struct cm_str *all[] = {&t.hosts,      &t.databases,        &t.started,  &t.refused, &t.rights,       &t.stuck,     &t.waiting,
+                            &t.ids,        &t.no_network,       &t.missing,  &t.keys,    &t.no_trust,     &t.seen_late, &t.not_seen,
+                            &t.no_drivers, &t.database_network, &t.squashed, &t.no_user, &t.not_seen_back};
     int rc = look(&t, err);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         cm_str_fini(all[i]);
     json_decref(t.base);
     json_decref(t.images);
     free(t.key);
+    free(t.drivers);
+    free(t.user);
+    free(t.user_id);
     return rc;
 }
 
@@ -554,7 +405,7 @@ static int preview(struct cm_step *step, struct cm_err **err)
         cm_will(step, "note", "a dry run of the content's Job; nothing is made without `allow: [pods]`");
     else
         cm_will(step, "command", "kubectl create -f - (a Job for each content image, at most %d), its log, and kubectl delete",
-                IMAGES_MOST);
+                CM_PODS_IMAGES_MOST);
     return 0;
 }
 

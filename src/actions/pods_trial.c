@@ -15,7 +15,8 @@ enum { TRIAL_LIMIT_S = 600, KEPT_S = 600 };
 #define CONTENT_CONTAINER "connect-content"
 #define VOLUME "connect-migrate-data"
 
-/* $1 nonce, $2 folder of the storage or "", $3 hosts, $4 paths. bash knows /dev/tcp; without it no host is tried. */
+/* $1 nonce, $2 folder of the storage or "", $3 hosts, $4 paths, $5 user, $6 token, $7 seconds. bash knows /dev/tcp; without it no host is
+ * tried. curl's statuses are those of a failed handshake or a certificate that is not accepted (curl(1), EXIT CODES). */
 static const char script[] = CM_LOOK_SHELL
     "text ids \"$(id -u):$(id -g)\"\n"
     "if [ -n \"$2\" ]; then k=$2/db/secret.key\n"
@@ -24,13 +25,30 @@ static const char script[] = CM_LOOK_SHELL
     " elif [ -e \"$k\" ] || { [ -d \"$2/db\" ] && [ ! -x \"$2/db\" ]; }; then text key unreadable; else text key absent; fi\n"
     " [ -w \"$2\" ] && text writable yes\n"
     "fi\n"
-    "n=; a=\n"
+    "n=; a=; c=\n"
     "if command -v bash >/dev/null 2>&1 && command -v timeout >/dev/null 2>&1; then for x in $3; do\n"
-    " h=${x%:*}; p=${x##*:}\n"
+    " t=; case $x in *:tls) t=1; x=${x%:tls};; esac; h=${x%:*}; p=${x##*:}\n"
     " if command -v getent >/dev/null 2>&1 && ! getent hosts \"$h\" >/dev/null 2>&1; then n=\"$n $x\"\n"
-    " elif ! timeout 5 bash -c 'exec 3<>\"/dev/tcp/$0/$1\"' \"$h\" \"$p\" 2>/dev/null; then a=\"$a $x\"; fi\n"
+    " elif ! timeout 5 bash -c 'exec 3<>\"/dev/tcp/$0/$1\"' \"$h\" \"$p\" 2>/dev/null; then a=\"$a $x\"\n"
+    " elif [ -n \"$t\" ] && command -v curl >/dev/null 2>&1; then\n"
+    "  timeout 10 curl -s -o /dev/null \"https://$h:$p/\" 2>/dev/null; case $? in 35|51|58|60|77|83) c=\"$c $x\";; esac\n"
+    " elif [ -n \"$t\" ] && command -v openssl >/dev/null 2>&1; then\n"
+    "  timeout 10 openssl s_client -connect \"$h:$p\" -servername \"$h\" -verify_hostname \"$h\" -verify_return_error "
+    "</dev/null >/dev/null 2>&1 || c=\"$c $x\"\n"
+    " fi\n"
     "done; fi\n"
-    "text noname \"$n\"; text noanswer \"$a\"\n"
+    "text noname \"$n\"; text noanswer \"$a\"; text notrust \"$c\"\n"
+    "[ -n \"$5\" ] && text user \"$(id -u \"$5\" 2>/dev/null)\"\n"
+    "text drivers \"$(sed -n 's/^\\[\\(.*\\)\\][[:space:]]*$/\\1/p' /etc/odbcinst.ini /opt/rstudio-drivers/odbcinst.ini 2>/dev/null | "
+    "grep -v '^ODBC' | sort -u)\"\n"
+    "if [ -n \"$6\" ] && [ -n \"$2\" ]; then f=$2/" CM_TRIAL_FILE "; i=0\n"
+    " if [ ! -x \"$2\" ]; then text seen closed; else\n"
+    "  until [ \"$(cat \"$f\" 2>/dev/null)\" = \"$6\" ] || [ $i -ge \"$7\" ]; do ls \"$2\" >/dev/null 2>&1; sleep 1; i=$((i+1)); done\n"
+    "  if [ \"$(cat \"$f\" 2>/dev/null)\" = \"$6\" ]; then text seen $i; else text seen never; fi\n"
+    " fi\n"
+    " [ -w \"$2\" ] && rm -f \"$2/" CM_TRIAL_FILE_BACK "\" && printf '%s\\n' \"$6\" >\"$2/" CM_TRIAL_FILE_BACK "\" && text made "
+    "\"$(stat -c '%u:%g' \"$2/" CM_TRIAL_FILE_BACK "\" 2>/dev/null)\"\n"
+    "fi\n"
     "m=; for x in $4; do [ -x \"$x\" ] || m=\"$m $x\"; done; text missing \"$m\"\n"
     "text end ''\n";
 
@@ -85,6 +103,7 @@ static void mount_storage(json_t *spec, json_t *box, const struct cm_trial_wish 
 json_t *cm_trial_job(const json_t *base, const struct cm_trial_wish *w)
 {
     json_t *job = json_is_object(base) ? json_deep_copy(base) : json_object();
+    cm_autofree char *patience = cm_fmt("%d", w->patience_s);
     json_object_set_new(job, "apiVersion", json_string("batch/v1"));
     json_object_set_new(job, "kind", json_string("Job"));
     json_t *meta = object_in(job, "metadata"), *spec = object_in(job, "spec"), *template = object_in(spec, "template");
@@ -99,8 +118,9 @@ json_t *cm_trial_job(const json_t *base, const struct cm_trial_wish *w)
     json_object_set_new(box, "image", json_string(w->image));
     json_object_del(box, "args");
     json_object_set_new(box, "command",
-                        json_pack("[s, s, s, s, s, s, s, s]", "sh", "-c", script, "sh", w->nonce, w->claim ? w->mount_path : "",
-                                  w->hosts, w->paths));
+                        json_pack("[s, s, s, s, s, s, s, s, s, s, s]", "sh", "-c", script, "sh", w->nonce,
+                                  w->claim ? w->mount_path : "", w->hosts, w->paths, w->user ? w->user : "",
+                                  w->token ? w->token : "", patience));
     if (w->claim)
         mount_storage(pod, box, w);
     return job;
@@ -126,6 +146,11 @@ void cm_trial_read(const char *log, struct cm_trial_seen *out)
     out->key = part(log, "key");
     out->no_name = part(log, "noname");
     out->no_answer = part(log, "noanswer");
+    out->no_trust = part(log, "notrust");
+    out->user_id = part(log, "user");
+    out->drivers = part(log, "drivers");
+    out->seen_after = part(log, "seen");
+    out->made = part(log, "made");
     out->missing = part(log, "missing");
 }
 
@@ -136,6 +161,11 @@ void cm_trial_fini(struct cm_trial_seen *s)
     free(s->no_name);
     free(s->no_answer);
     free(s->missing);
+    free(s->no_trust);
+    free(s->user_id);
+    free(s->drivers);
+    free(s->seen_after);
+    free(s->made);
     memset(s, 0, sizeof *s);
 }
 

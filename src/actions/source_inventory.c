@@ -265,8 +265,7 @@ static int compare_nodes(struct cm_step *step, const struct cm_source *s, struct
     return 0;
 }
 
-/* "/srv/chroot" of "/srv/chroot/etc/rstudio-connect/rstudio-connect.gcfg"; "" usually. Caller frees. */
-static char *root_of(const char *config_file)
+char *cm_inventory_root(const char *config_file)
 {
     size_t n = strlen(config_file), tail = strlen(USUAL_CONFIG);
     return n > tail && cm_ends(config_file, USUAL_CONFIG) ? cm_strndup(config_file, n - tail) : cm_strdup("");
@@ -275,7 +274,7 @@ static char *root_of(const char *config_file)
 static int look(struct cm_step *step, const struct cm_source *s, struct cm_err **err)
 {
     struct cm_host *host = cm_outside_host(cm_step_outside(step), 0);
-    cm_autofree char *root = root_of(s->config_file);
+    cm_autofree char *root = cm_inventory_root(s->config_file);
     const char *const argv[] = {"sh", "-c", script, "sh", root, s->data_dir, NULL};
     cm_autoout out = {0};
     cm_autoerr seen = NULL;

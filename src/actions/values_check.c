@@ -52,6 +52,11 @@ static void try_helm(struct cm_step *step)
     cm_autofree char *manifests = NULL, *refused = NULL;
     cm_autoerr why = NULL;
     const char *const none[] = {NULL};
+    cm_autojson chart = NULL;
+    if (cm_helm_chart(step, &chart, &why) < 0) {
+        cm_step_log(step, "nothing is rendered: %s", cm_err_message(why)); /* cluster.check says that there is no chart */
+        return;
+    }
     if (cm_helm_template(step, none, &manifests, &why) < 0) {
         cm_autofree char *tail = cm_last_lines(cm_err_evidence(why) ? cm_err_evidence(why) : "", 2);
         cm_finding(step, cm_err_is_passing(why) ? CM_UNKNOWN : CM_BLOCKER, "values.template",

@@ -139,12 +139,9 @@ static int ask_chart(struct versions *v, struct cm_err **err)
     const json_t *values = cm_look_values(v->step);
     const char *app = NULL;
     if (cm_helm_chart(v->step, &chart, &seen) < 0) {
-        bool said = *cm_json_text(values, "versionOverride", "") || *cm_json_text(values, "image.tag", "");
         if (cm_look_ends(&seen, err))
             return -1;
-        if (!said)
-            return cm_look_failed(v->step, "version.chart", "the chart's version of Connect is not known",
-                                  "Run `helm repo update`, then check again.", &seen, err);
+        cm_step_log(v->step, "the chart's version of Connect is not known: %s", cm_err_message(seen)); /* cluster.check says why */
     } else {
         app = cm_json_text(chart, "appVersion", NULL);
     }

@@ -55,8 +55,15 @@ static int server_settings(struct request *r)
                   about, "authentication", "handles_credentials", 1, "handles_login", 1, "name", "LDAP", "dashboard_path",
                   "/connect", "public_warning", public_warning != NULL ? public_warning : "", "logged_in_warning",
                   logged_in != NULL ? logged_in : "", "execution_type", off_host(r) ? "kubernetes" : "native");
-    if (!r->admin && !r->publisher)
-        return answer_json(r, 200, o);
+    if (!r->admin && !r->publisher) {
+        static const char *const hidden[] = {"hostname", "version", "build", "execution_type"};
+        for (size_t i = 0; drill_is(r->w, "settings-reduced") && i < sizeof hidden / sizeof *hidden; i++)
+            json_object_del(o, hidden[i]);
+        if (!drill_is(r->w, "settings-need-key"))
+            return answer_json(r, 200, o);
+        json_decref(o);
+        return answer_error(r, 401, 30, "We cannot authenticate you, please log in");
+    }
     json_object_update_new(o, json_pack("{s:o, s:b, s:b, s:b, s:b, s:b, s:[s,s,s], s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "license",
                                         license(r), "license_expiration_ui_warning", 1, "deprecated_settings", 0,
                                         "deprecated_settings_ui_warning", 0, "mail_configured", 1, "metrics_instrumentation", 1,

@@ -37,6 +37,10 @@ static const struct {
     {"lock-lost", "our session's advisory lock is lost when helm begins, and another run takes it"},
     {"rights-missing", "the kubeconfig may not read volumes and events, nor exec"},
     {"admission-refuses", "the cluster refuses Jobs and Deployments that kubectl creates"},
+    {"pods-no-database", "pods have no way to the database's port"},
+    {"pods-untrusted", "the content images do not accept the certificates of the configuration's hosts"},
+    {"settings-reduced", "Connect says without a key neither its version, its host nor how it runs content"},
+    {"settings-need-key", "Connect shows its settings to nobody without a key"},
     {"host-unreachable", "the old server's shell is not reached"},
     {"webhook-fails", "the webhook answers 500"},
 };

@@ -267,6 +267,7 @@ int world_write_plan(struct world *w, struct cm_err **err)
         "  open: {by: command, command: [\"%s/bin/access\", open]}\nnotify: {webhook: {file: \"%s/secrets/webhook\"}}\n",
         w->dir, w->dir, w->dir, w->dir);
     cm_str_add(&s, "gates:\n  license.activations: {note: \"a license file is not counted by activations\"}\n"
+                   "  pods.not-tried: {note: \"the world's images are known\"}\n"
                    "  gate.login: {note: \"the world's people logged in\"}\n");
     put_text(w, "plan.yaml", cm_str_text(&s), 0644);
     return 0;
@@ -370,7 +371,7 @@ int world_bins(struct world *w, struct cm_err **err)
             return cm_fail_errno(err, CM_E_FAILED, "cannot make %s", link);
     }
     /* what a pod's container has of its own */
-    static const char *const in_pods[] = {"getent", "timeout", "id"};
+    static const char *const in_pods[] = {"getent", "timeout", "id", "curl"};
     for (size_t i = 0; i < sizeof in_pods / sizeof *in_pods; i++) {
         cm_autofree char *link = world_path(w, "bin/pod/%s", in_pods[i]);
         if (symlink("../world-client", link) != 0 && errno != EEXIST)

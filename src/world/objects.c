@@ -225,8 +225,9 @@ int objects_make(struct world *w, struct cm_err **err)
     cm_autofree char *license = base64("-- world license --\n");
     put(w, "v1", "Namespace", NULL, WORLD_NAMESPACE, NULL);
     put(w, "v1", "Node", NULL, "worker-1",
-        json_pack("{s:{s:[{s:s, s:s}], s:{s:s, s:s}}}", "status", "conditions", "type", "Ready", "status", "True", "nodeInfo",
-                  "kubeletVersion", "v1.32.4", "osImage", "Debian GNU/Linux 12"));
+        json_pack("{s:{s:[{s:s, s:s}], s:{s:s, s:s}, s:{s:s, s:s}}}", "status", "conditions", "type", "Ready", "status", "True",
+                  "nodeInfo", "kubeletVersion", "v1.32.4", "osImage", "Debian GNU/Linux 12", "allocatable", "cpu", "8", "memory",
+                  "32Gi"));
     put(w, "networking.k8s.io/v1", "IngressClass", NULL, "nginx",
         json_pack("{s:{s:s}}", "spec", "controller", "k8s.io/ingress-nginx"));
     put(w, "storage.k8s.io/v1", "StorageClass", NULL, "standard", json_pack("{s:s}", "provisioner", "rancher.io/local-path"));

@@ -520,6 +520,10 @@ static json_t *connect_container(const struct chart *c, json_t *mounts_taken)
                             "containerPort", 3232, "securityContext", cm_json_at(v, "securityContext"));
     if (on(v, "backends.kubernetes.enabled"))
         json_object_set_new(box, "args", json_pack("[s, s]", "/scripts/prestart.bash", "/usr/local/bin/startup.sh"));
+    if (on(v, "resources.requests.enabled"))
+        json_object_set_new(box, "resources",
+                            json_pack("{s:{s:O*, s:O*}}", "requests", "cpu", cm_json_at(v, "resources.requests.cpu"), "memory",
+                                      cm_json_at(v, "resources.requests.memory")));
     if (on(v, "readinessProbe.enabled")) {
         json_t *probe = json_deep_copy(cm_json_at(v, "readinessProbe"));
         json_object_del(probe, "enabled");
@@ -546,6 +550,8 @@ static void add_deployment(struct chart *c)
         json_pack("{s:s, s:[o], s:o, s:O}", "serviceAccountName", service_account(c), "containers", connect_container(c, mounts),
                   "volumes", volumes, "terminationGracePeriodSeconds", cm_json_at(v, "pod.terminationGracePeriodSeconds"));
     json_t *d = object(c, "apps/v1", "Deployment", "", false);
+    if (json_object_size(cm_json_at(v, "nodeSelector")) > 0)
+        json_object_set(spec, "nodeSelector", json_object_get(v, "nodeSelector"));
     json_object_set_new(d, "spec",
                         json_pack("{s:O, s:O, s:{s:o}, s:{s:{s:o, s:o}, s:o}}", "replicas", cm_json_at(v, "replicas"), "strategy",
                                   cm_json_at(v, "strategy"), "selector", "matchLabels", selector(c), "template", "metadata",

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include <cm/str.h>
+
 #include "actions/pods_trial.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -152,6 +154,51 @@ static void the_script_tells_what_it_finds(void **state)
     cm_trial_fini(&seen);
 }
 
+static void the_script_sees_the_servers_file_and_leaves_its_own(void **state)
+{
+    (void)state;
+    struct cm_trial_seen seen;
+    char dir[] = "/tmp/cm-trial-XXXXXX", there[64], back[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(there, sizeof there, "%s/" CM_TRIAL_FILE, dir);
+    snprintf(back, sizeof back, "%s/" CM_TRIAL_FILE_BACK, dir);
+    struct cm_trial_wish w = {.name = "t",
+                              .image = "i",
+                              .claim = "c",
+                              .mount_path = dir,
+                              .nonce = "n",
+                              .hosts = "",
+                              .paths = "",
+                              .user = "root",
+                              .token = "run-7",
+                              .patience_s = 0};
+
+    assert_int_equal(cm_file_write(there, "run-7\n", 6, 0644, NULL), 0);
+    run(&w, &seen);
+    assert_string_equal(seen.seen_after, "0");
+    assert_string_equal(seen.user_id, "0");
+    cm_autofree char *own = cm_fmt("%u:%u", (unsigned)getuid(), (unsigned)getgid());
+    assert_string_equal(seen.made, own);
+    assert_true(cm_file_exists(back));
+    cm_trial_fini(&seen);
+
+    w.token = "run-8";
+    w.user = "no-such-user-here";
+    run(&w, &seen);
+    assert_string_equal(seen.seen_after, "never");
+    assert_string_equal(seen.user_id, "");
+    cm_trial_fini(&seen);
+
+    w.token = w.user = NULL;
+    run(&w, &seen);
+    assert_null(seen.seen_after);
+    assert_null(seen.user_id);
+    cm_trial_fini(&seen);
+    unlink(there);
+    unlink(back);
+    rmdir(dir);
+}
+
 static void a_log_that_was_cut_off_is_not_whole(void **state)
 {
     (void)state;
@@ -203,6 +250,7 @@ int main(void)
         cmocka_unit_test(keeps_what_the_chart_says_of_pods),
         cmocka_unit_test(needs_nothing_from_the_chart),
         cmocka_unit_test(the_script_tells_what_it_finds),
+        cmocka_unit_test(the_script_sees_the_servers_file_and_leaves_its_own),
         cmocka_unit_test(a_log_that_was_cut_off_is_not_whole),
         cmocka_unit_test(tells_a_pod_that_will_not_start_from_one_that_may),
     };

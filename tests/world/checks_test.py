@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What the checks see: a healthy world has nothing to complain of, every fault staged is seen with its place and what to do, twelve at once
 are twelve findings, what cannot be told is no blocker, and nothing is changed by looking."""
+import contextlib
 import json
 import os
 import re
@@ -55,6 +56,7 @@ class Checked(World):
         text = re.sub(r"^runbook:.*$", "runbook: ./checks.yaml", text, flags=re.M)
         text = re.sub(r"^(backup|notify):.*\n", "", text, flags=re.M)
         text = re.sub(r"^(access|content|gates):\n(  .*\n)+", "", text, flags=re.M)
+        text += 'gates: {pods.not-tried: {note: "tried by hand"}}\n'
         self.check_plan = self.path("check.yaml")
         with open(self.check_plan, "w", encoding="utf-8") as f:
             f.write(text)
@@ -90,7 +92,7 @@ class Looked:
         self.result, self.findings, self.took = result, findings, took
 
     def of(self, *verdicts):
-        return sorted(i for i, f in self.findings.items() if f["verdict"] in verdicts)
+        return sorted(i for i, f in self.findings.items() if f["verdict"] in verdicts and not ("answer" in f and f["verdict"] == "unknown"))
 
     def __str__(self):
         return "\n".join(f"{f['verdict']:8} {i}: {f['seen']}  → {f['remedy']}" for i, f in sorted(self.findings.items())) + "\n" + self.result.err
@@ -113,7 +115,8 @@ def healthy():
         tap.ok(len(seen.findings) > 20, "the checks say what they saw", seen)
         tap.equal(seen.of("blocker", "unknown"), [], "a healthy world has no blocker and no open question", seen)
         tap.equal(seen.result.status, 0, "and the check ends with 0", seen)
-        for part in ("database", "storage", "version", "cluster", "source", "access", "license", "pods"):
+        tap.equal(seen.findings.get("pods.not-tried", {}).get("verdict"), "unknown", "what no pod has tried is not called ok", seen)
+        for part in ("database", "storage", "version", "cluster", "source", "access", "license"):
             tap.ok(any(i.startswith(part + ".") for i in seen.of("ok")), f"{part}: says what was found to be good", seen)
         tap.equal([i for i in seen.of("warning") if not i.startswith("source.")], [], "nothing but the server's own extras is warned of", seen)
         tap.ok("CANARY" not in seen.result.out + seen.result.err, "no secret is shown", seen)
@@ -209,6 +212,17 @@ def pv(spec):
             "exec \"$REAL\" \"$@\"")
 
 
+RESTRICTED = ("case \" $* \" in *' get namespace '*) echo '{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"posit-connect\",\"labels\":"
+              "{\"pod-security.kubernetes.io/enforce\":\"restricted\"}}}'; exit;; *' --dry-run=server '*) t=$(cat); case $t in *'\"kind\":\"Pod\"'*) "
+              "echo 'Error from server (Forbidden): error when creating \"STDIN\": pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": "
+              "allowPrivilegeEscalation != false' >&2; exit 1;; esac; printf '%s' \"$t\" | \"$REAL\" \"$@\"; exit;; esac\nexec \"$REAL\" \"$@\"")
+
+
+def append(path, text):
+    with open(path, "a", encoding="utf-8") as f:
+        f.write(text)
+
+
 FAULTS = [
     ("sqlite", change("gcfg", r"^Provider = postgres$", "Provider = sqlite"), "blocker", "database.sqlite", ["rstudio-connect.gcfg:", "migrate"]),
     ("no provider", change("gcfg", r"^Provider = postgres$", "; none"), "blocker", "database.sqlite", ["not set"]),
@@ -255,6 +269,23 @@ FAULTS = [
                                                     edit(w.values, r"^    Address: .*$", "    Address: http://localhost:3939")),
      "warning", "access.address", ["localhost"]),
     ("a Job that is refused", drill("admission-refuses"), "blocker", "pods.admission", ["registry.example.com"]),
+    ("a chart version that is not there", lambda w: w.wrapped("helm", "case $1 in show|template) echo 'Error: chart \"rstudio-connect\" matching 0.99.0 not "
+     "found in rstudio index: no chart version found for rstudio-connect-0.99.0' >&2; exit 1;; esac\nexec \"$REAL\" \"$@\""), "blocker", "cluster.chart",
+     ["0.21.0", "helm search repo"]),
+    ("a repository that does not answer", lambda w: w.wrapped("helm", "case $1 in show|template) echo 'Error: looks like \"https://helm.rstudio.com\" is "
+     "not a valid chart repository or cannot be reached: Get \"https://helm.rstudio.com/index.yaml\": dial tcp: i/o timeout' >&2; exit 1;; esac\n"
+     "exec \"$REAL\" \"$@\""), "unknown", "cluster.chart", ["cannot be reached"]),
+    ("a pod larger than every node", lambda w: append(w.values, "\nresources: {requests: {enabled: true, cpu: '64', memory: 512Gi}}\n"), "warning",
+     "cluster.room", ["64 cores", "512 GiB", "largest"]),
+    ("nodes that are full", lambda w: (append(w.values, "\nresources: {requests: {enabled: true, cpu: '1', memory: 2Gi}}\n"), w.wrapped("kubectl", "case \" $* \" in *' --all-namespaces '*) echo '{\"kind\":\"List\",\"items\":[{\"spec\":{\"nodeName\":\"worker-1\","
+     "\"containers\":[{\"resources\":{\"requests\":{\"cpu\":\"100\",\"memory\":\"900Gi\"}}}]}}]}'; exit;; esac\nexec \"$REAL\" \"$@\"")),
+     "warning", "cluster.room", ["no ready node has that much left"]),
+    ("a node selector that fits no node", lambda w: append(w.values, "\nnodeSelector: {disk: ssd}\n"), "warning", "cluster.nodes", ["nodeSelector"]),
+    ("a namespace that admits no such pod", kubectl(RESTRICTED), "blocker", "cluster.pod-security", ["violates PodSecurity", "securityContext"]),
+    ("an Ingress without a class", ingress("  hosts: [{host: connect.example.com, paths: [/]}]\n"), "warning", "access.ingress-class",
+     ["no default", "ingressClassName"]),
+    ("a name that nobody knows", change("check_plan", r"^  url: port-forward$", "  url: port-forward\n  resolve: no-such-name.invalid"), "warning",
+     "access.resolve", ["no-such-name.invalid"]),
     ("a helm too old", lambda w: w.wrapped("helm", "case $1 in version) echo v3.12.0; exit;; esac\nexec \"$REAL\" \"$@\""), "blocker", "cluster.helm",
      ["3.12", "3.13"]),
 ]
@@ -493,7 +524,91 @@ def databases():
             restore(w, kept)
 
 
-TESTS = [healthy, faults, twelve_at_once, false_alarms, nothing_reachable, databases]
+# ---- from a pod, with the plan's leave ----
+
+POD_FAULTS = [
+    ("no way to the database", drill("pods-no-database"), "unknown", "pods.database", ["db.example.com:5432", "NetworkPolicy"]),
+    ("certificates that images do not know", drill("pods-untrusted"), "warning", "pods.trust", ["connect.example.com:443", "SSL_CERT_FILE"]),
+    ("a copy of the data folder with the same key", drill("wrong-storage"), "blocker", "pods.copy", ["connect-data", "another"]),
+    ("a runtime that is not in the image", lambda w: os.rename(w.path("cluster/image/opt/R/4.5.1"), w.path("cluster/image/opt/R/gone")),
+     "warning", "pods.runtimes", ["/opt/R/4.5.1", "executionEnvironments"]),
+    ("a Job that is refused", drill("admission-refuses"), "blocker", "pods.admission", ["registry.example.com"]),
+    ("no right to make Jobs", kubectl("case \" $* \" in *' create '*-f*) echo 'Error from server (Forbidden): jobs.batch is forbidden: User \"ann\" "
+                                      "cannot create resource \"jobs\" in API group \"batch\"' >&2; exit 1;; esac\nexec \"$REAL\" \"$@\""),
+     "unknown", "pods.rights", ["cannot create", "attest"]),
+]
+
+
+def nothing_left(w, name):
+    made, gone = w.count("job.create"), w.count("job.delete")
+    left = [f for f in os.listdir(w.data) if f.startswith(".connect-migrate")]
+    tap.equal((made - gone, left), (0, []), f"{name}: no Job and no file is left")
+
+
+def from_a_pod():
+    with Checked(postgres) as w:
+        with open(w.check_plan, "a", encoding="utf-8") as f:
+            f.write("allow: [pods]\n")
+        kept = keep(w)
+        before = w.dump()
+        seen = w.check()
+        tap.equal((seen.result.status, seen.of("blocker", "unknown")), (0, []), "from a pod: a healthy world has no blocker and no question", seen)
+        for good in ("pods.start", "pods.storage", "pods.visibility"):
+            tap.ok(good in seen.of("ok"), f"from a pod: {good} is proved", seen)
+        tap.ok("both ways" in seen.findings["pods.visibility"]["seen"], "from a pod: files are seen both ways", seen)
+        sees(seen, "warning", "pods.drivers", ["Oracle"], "from a pod: drivers that images lack")
+        tap.equal(w.dump(), before, "from a pod: nothing is changed for good")
+        nothing_left(w, "from a pod")
+        for name, stage, verdict, finding, words in POD_FAULTS:
+            stage(w)
+            seen = w.check()
+            sees(seen, verdict, finding, words, "from a pod: " + name)
+            restore(w, kept)
+            if os.path.isdir(w.path("cluster/image/opt/R/gone")):
+                os.rename(w.path("cluster/image/opt/R/gone"), w.path("cluster/image/opt/R/4.5.1"))
+            nothing_left(w, "from a pod: " + name)
+        late_files(w)
+        restore(w, kept)
+        p = w.start("check", w.check_plan)
+        until(lambda: w.count("job.create") > w.count("job.delete") or p.poll() is not None)
+        p.kill()
+        p.communicate()
+        seen = w.check()
+        tap.equal(seen.of("blocker", "unknown"), [], "from a pod: killed in the middle, the next check finds its way", seen)
+        nothing_left(w, "from a pod: killed in the middle")
+
+
+def until(ready, limit=60):
+    end = time.monotonic() + limit
+    while not ready() and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def late_files(w):
+    """Two folders in which each other's files turn up after some seconds, as with a cached directory."""
+    edit(w.check_plan, r"^  doubt: .*$", "  doubt: [1s, 1s, 2s]")
+    drill("wrong-storage")(w)
+    there, here = w.path("vm/export-copy"), w.data
+    stop = threading.Event()
+
+    def carry():
+        while not stop.is_set():
+            for a, b, name in ((here, there, ".connect-migrate-trial"), (there, here, ".connect-migrate-trial-pod")):
+                with contextlib.suppress(OSError):
+                    if time.time() - os.stat(os.path.join(a, name)).st_mtime > 6:
+                        with open(os.path.join(a, name), encoding="utf-8") as f, open(os.path.join(b, name), "w", encoding="utf-8") as g:
+                            g.write(f.read())
+            stop.wait(0.1)
+
+    thread = threading.Thread(target=carry)
+    thread.start()
+    seen = w.check()
+    stop.set()
+    thread.join()
+    sees(seen, "warning", "pods.late", ["saw the server's file"], "from a pod: files that are seen late")
+
+
+TESTS = [healthy, from_a_pod, faults, twelve_at_once, false_alarms, nothing_reachable, databases]
 
 try:
     for test in TESTS:
