@@ -141,8 +141,6 @@ const struct cm_finding_text cm_findings_server[] = {
     {"version.differs", "the versions differ",
      "Two changes at once cannot be told apart when something fails, and an older Connect cannot use a newer one's database.",
      "Upgrade the old server first, or choose image and chart of its version."},
-    {"version.chart", "the chart's version is not known", "helm was asked for the chart and did not answer as expected.",
-     "See that `helm show chart` works with the chart of the plan, then check again."},
     {"version.unknown", "a version is not known", "Whether both servers run the same version has to be known before the downtime.",
      "Run /opt/rstudio-connect/bin/connect --version on the server, compare, and attest it."},
     {"version.nodes", "the nodes have different versions",
