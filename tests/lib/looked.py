@@ -33,7 +33,7 @@ class Looked:
 
 def look(world, plan, env=None):
     began = time.monotonic()
-    return Looked(world.cli("check", plan, "--json", env=env), time.monotonic() - began)
+    return Looked(world.cli("check", plan, "--json", "--fresh", env=env), time.monotonic() - began)
 
 
 def plan_text(world):

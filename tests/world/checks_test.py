@@ -67,7 +67,7 @@ class Checked(World):
 
     def check(self, plan=None, **more):
         began = time.monotonic()
-        r = self.cli("check", plan or self.check_plan, "--json", **more)
+        r = self.cli("check", plan or self.check_plan, "--json", "--fresh", **more)
         took = time.monotonic() - began
         try:
             findings = {f["id"]: f for f in json.loads(r.out)["findings"]}

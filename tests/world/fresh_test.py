@@ -122,7 +122,7 @@ def the_gate_shows_them():
 
 def slow_passes():
     with World(postgres) as w:
-        wrapped(w, "license-manager", f"echo x >> {w.path('asked')}\nsleep 2.2")
+        wrapped(w, "license-manager", f"echo x >> {w.path('asked')}\nsleep 3.2")
         asked = lambda: os.path.getsize(w.path("asked")) if os.path.exists(w.path("asked")) else 0
         _, first = checked(w)
         n = asked()
