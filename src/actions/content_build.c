@@ -399,6 +399,18 @@ static int refuse_native(struct cm_build *b, struct cm_err **err)
     return -1;
 }
 
+/* Of the list, those that a build is sent for: on record, so that a reader of the record can say how far it is. */
+static int tell_how_many(struct cm_build *b, struct cm_err **err)
+{
+    size_t many = 0;
+
+    for (size_t n = 0; n < b->count; n++)
+        many += b->items[n].state == CM_B_WAITING;
+    cm_autojson now = json_pack("{s:I, s:I}", "items", (json_int_t)many, "parallel", (json_int_t)b->parallel);
+    const json_t *before = cm_fact(b->step, "content.to-build");
+    return before != NULL && json_equal(before, now) ? 0 : cm_fact_set(b->step, "content.to-build", json_incref(now), err);
+}
+
 static int work(struct cm_build *b, struct cm_err **err)
 {
     const json_t *before = cm_fact(b->step, "content.build");
@@ -408,6 +420,8 @@ static int work(struct cm_build *b, struct cm_err **err)
         read_info(b, err) < 0)
         return -1;
     sort_out(b);
+    if (tell_how_many(b, err) < 0)
+        return -1;
     choose_warm_up(b);
     for (size_t n = 0; n < b->count; n++)
         if (b->items[n].state == CM_B_WAITING)
@@ -459,7 +473,7 @@ static int preview(struct cm_step *step, struct cm_err **err)
 }
 
 static const char *const facts_needed[] = {"content.priority", NULL};
-static const char *const facts_given[] = {"content.build", NULL};
+static const char *const facts_given[] = {"content.build", "content.to-build", NULL};
 
 const struct cm_action cm_action_content_build = {
     .name = "content.build",

@@ -179,7 +179,7 @@ static int failed(struct cm_step *step, const struct cm_helm_revision *r, const 
     cm_helm_failed(step, out, what, err);
     if (*cause != '\0')
         cm_evidence(err, cause);
-    cm_hint(err, "Mend what helm names below (values may be changed), then run the same command again: %s.",
+    cm_hint(err, "Mend what helm names (values may be changed), then run the same command again: %s.",
             r != NULL ? "the next revision is made" : "it is sent again");
     return -1;
 }

@@ -97,7 +97,7 @@ int cm_kube_fail(struct cm_step *step, const struct cm_out *out, const char *wha
         break;
     case CM_KT_FORBIDDEN:
         cm_fail(err, CM_E_FAILED, "%s: the cluster forbids it", what);
-        cm_hint(err, "Ask for the right that the lines below name; `connect-migrate-run explain` lists the least rights of each "
+        cm_hint(err, "Ask for the right that kubectl names; `connect-migrate-run explain` lists the least rights of each "
                      "action.");
         break;
     case CM_KT_LOGIN:

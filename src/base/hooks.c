@@ -15,6 +15,15 @@ bool cm_fault(const char *name)
     return wanted != NULL && strcmp(wanted, name) == 0;
 }
 
+int64_t cm_hook_number(const char *name, int64_t otherwise)
+{
+    const char *text = getenv(name);
+    char *end = NULL;
+    errno = 0;
+    long long n = text != NULL ? strtoll(text, &end, 10) : 0;
+    return text != NULL && errno == 0 && end != text && *end == '\0' && n > 0 ? n : otherwise;
+}
+
 enum cm_crash cm_crash_at(uint64_t seq)
 {
     const char *wanted = getenv("CM_CRASH");

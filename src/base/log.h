@@ -12,6 +12,9 @@ void cm_log_level(enum cm_level level);
 /* One line to stderr at this level and above; masked; a newline is added. */
 void cm_log(enum cm_level level, const char *fmt, ...) CM_PRINTF(2, 3);
 
+/* Where lines go instead of stderr: to what draws on the terminal. The line is masked and ends with a newline. NULL: stderr. */
+void cm_log_to(void (*put)(void *ctx, const char *line), void *ctx);
+
 void cm_mask_add(const char *secret);                  /* values shorter than 4 bytes are not masked */
 void cm_mask_add_encoded(const char *secret);          /* also its percent- and JSON-encoded spellings */
 char *cm_mask(const char *text);                       /* caller frees */

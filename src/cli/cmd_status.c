@@ -4,9 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <cm/str.h>
 
@@ -17,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/locks.h"
 #include "cli/session.h"
+#include "cli/watch.h"
 #include "cli/wrap.h"
 #include "journal/situation.h"
 #include "report/report.h"
@@ -45,75 +43,58 @@ static void print_stages(const json_t *status)
     }
 }
 
-struct look {
-    const struct cm_invocation *in;
-    const char *run_dir, *state;
-    bool live;
-};
-
-static void print_status(const struct look *l, const struct cm_model *m, int64_t now)
+/* The five lines, and the commands that are safe now. */
+static void print_world(const struct cm_model *m, const json_t *status, int64_t now)
 {
-    cm_autojson status = cm_status_json(m, l->in->args[0], l->run_dir, l->live, now);
-    if (cm_given_times(l->in, CM_O_JSON)) {
-        cm_autofree char *text = json_dumps(status, cm_given_times(l->in, CM_O_WATCH) ? JSON_COMPACT : JSON_INDENT(2));
+    struct cm_situation s;
+    size_t i;
+    json_t *step;
+    cm_situation(m, now, &s);
+    fputs("\nstate of the world\n", stdout);
+    for (int k = 0; k < CM_SITUATION_LINES; k++)
+        printf("  %s\n", s.line[k]);
+    cm_situation_fini(&s);
+    json_array_foreach(json_object_get(status, "next_steps"), i, step)
+    {
+        printf("%s  %s\n      ", i == 0 ? "\nwhat to type\n" : "", cm_json_text(step, "command", ""));
+        cm_print_wrapped(stdout, cm_json_text(step, "does", ""), 6, 6);
+    }
+}
+
+static void print_status(const struct cm_invocation *in, const char *run_dir, const struct cm_model *m, bool live)
+{
+    int64_t now = cm_clock_wall(&cm_clock_system);
+    cm_autojson status = cm_status_json(m, in->args[0], run_dir, live, now);
+    if (cm_given_times(in, CM_O_JSON)) {
+        cm_autofree char *text = json_dumps(status, JSON_INDENT(2));
         printf("%s\n", text);
     } else if (!m) {
-        printf("nothing was begun yet in %s\n  connect-migrate-run check %s\n", l->run_dir, l->in->args[0]);
+        printf("nothing was begun yet in %s\n  connect-migrate-run check %s\n", run_dir, in->args[0]);
     } else {
-        printf("%s: %s%s\n\n", l->in->args[0], cm_json_text(status, "state", ""), l->live ? ", a process is at work" : "");
+        printf("%s: %s%s\n\n", in->args[0], cm_json_text(status, "state", ""), live ? ", a process is at work" : "");
         print_stages(status);
-        cm_print_situation(stdout, m, l->in->args[0], now);
+        print_world(m, status, now);
     }
-    fflush(stdout);
-}
-
-static int one_look(struct look *l, struct cm_err **err)
-{
-    bool absent = false;
-    /* Asked before the record is read: a run that ends between the two is shown as live once more, not as stopped in the middle. */
-    l->live = cm_run_is_live(l->run_dir);
-    struct cm_model *m = cm_journal_read(l->state, &absent, err);
-    if (!m && !absent)
-        return -1;
-    print_status(l, m, cm_clock_wall(&cm_clock_system));
-    int code = m && !l->live && cm_model_open_changes(m, true) ? CM_E_UNSETTLED : CM_E_OK;
-    cm_model_free(m);
-    return code;
-}
-
-static off_t size_of(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 ? st.st_size : -1;
-}
-
-/* Until something was recorded, the run has ended, or (on a terminal, where durations count up) a second has passed. */
-static void wait_for_news(const struct look *l, bool terminal)
-{
-    off_t before = size_of(l->state);
-    do
-        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
-    while (!terminal && size_of(l->state) == before && cm_run_is_live(l->run_dir));
 }
 
 int cm_cmd_status(const struct cm_invocation *in, struct cm_err **err)
 {
     cm_autofree char *run_dir = cm_run_dir_of(in), *state = cm_path_join(run_dir, "state.jsonl");
-    struct look l = {in, run_dir, state, false};
-    bool plain = cm_given_times(in, CM_O_PLAIN) || cm_given_times(in, CM_O_JSON), terminal = isatty(STDOUT_FILENO) && !plain;
     if (!cm_file_exists(in->args[0]) && !cm_file_exists(run_dir)) {
         cm_fail(err, CM_E_USAGE, "%s: there is no such plan", in->args[0]);
         cm_hint(err, "Name the plan's file; `connect-migrate-run init` prints a first one.");
         return -1;
     }
-    for (;;) {
-        int code = one_look(&l, err);
-        if (code < 0 || !cm_given_times(in, CM_O_WATCH) || !l.live)
-            return code;
-        wait_for_news(&l, terminal);
-        if (terminal)
-            fputs("\033[H\033[2J", stdout);
-        else if (!cm_given_times(in, CM_O_JSON))
-            fputs("\n", stdout);
-    }
+    if (cm_given_times(in, CM_O_WATCH))
+        return cm_watch_run(in, run_dir, err);
+    bool absent = false;
+    /* Asked before the record is read: a run that ends between the two is shown as live once more, not as stopped in the middle. */
+    bool live = cm_run_is_live(run_dir);
+    struct cm_model *m = cm_journal_read(state, &absent, err);
+    if (!m && !absent)
+        return -1;
+    print_status(in, run_dir, m, live);
+    int code = m && !live && cm_model_open_changes(m, true) ? CM_E_UNSETTLED : CM_E_OK;
+    cm_model_free(m);
+    return code;
 }

@@ -14,8 +14,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/completion.h"
+#include "cli/ending.h"
 #include "cli/options.h"
-#include "cli/view.h"
+#include "cli/wrap.h"
 
 /* A file opened as descriptor 0, 1 or 2 would take what is meant for people. */
 static void open_standard_descriptors(void)
@@ -54,6 +55,12 @@ static bool answer_lost(void)
     return true;
 }
 
+static void print_error(const struct cm_err *err)
+{
+    cm_autofree char *text = cm_error_text(err, CM_WIDTH);
+    fputs(text, stderr);
+}
+
 int main(int argc, char **argv)
 {
     struct cm_invocation in;
@@ -68,7 +75,7 @@ int main(int argc, char **argv)
     }
     int status = cm_parse(argc, argv, &in, &err) < 0 ? -1 : carry_out(&in, &err);
     if (err)
-        cm_print_error(err);
+        print_error(err);
     if (status < 0 || (status == 0 && err))
         status = (int)cm_err_code(err);
     cm_err_free(err);

@@ -4,22 +4,15 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/columns.h"
 #include "cli/wrap.h"
 
-static size_t columns(const char *text, size_t bytes)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < bytes; i++)
-        n += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return n;
-}
-
-void cm_print_wrapped(FILE *out, const char *text, size_t at, size_t indent)
+void cm_print_wrapped_to(FILE *out, const char *text, size_t at, size_t indent, size_t most)
 {
     bool first = true;
     while (*text) {
-        size_t bytes = strcspn(text, " \n"), width = columns(text, bytes);
-        if (!first && at + 1 + width > CM_WIDTH) {
+        size_t bytes = strcspn(text, " \n"), width = cm_columns(text, bytes);
+        if (!first && at + 1 + width > most) {
             fprintf(out, "\n%*s", (int)indent, "");
             at = indent;
         } else if (!first) {
@@ -40,9 +33,14 @@ void cm_print_wrapped(FILE *out, const char *text, size_t at, size_t indent)
     fputc('\n', out);
 }
 
+void cm_print_wrapped(FILE *out, const char *text, size_t at, size_t indent)
+{
+    cm_print_wrapped_to(out, text, at, indent, CM_WIDTH);
+}
+
 void cm_print_entry(FILE *out, size_t indent, const char *name, size_t column, const char *text)
 {
-    size_t at = indent + columns(name, strlen(name));
+    size_t at = indent + cm_columns(name, strlen(name));
     fprintf(out, "%*s%s", (int)indent, "", name);
     if (!*text) {
         fputc('\n', out);

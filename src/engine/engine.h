@@ -24,6 +24,10 @@
 /* What people see, as a table filled by cli. Every function may be NULL. Text is masked before it gets here. */
 enum cm_moment { CM_BEGINS, CM_STANDS, CM_ENDS_DONE, CM_ENDS_SKIPPED, CM_ENDS_FAILED, CM_ENDS_WAITING };
 struct cm_view {
+    /* The record is open: what it says, always as it is now; valid until `ended` has returned. */
+    void (*opened)(void *ctx, const struct cm_model *model);
+    /* The nth SIGINT or SIGTERM arrived: say at once what happens next. */
+    void (*signalled)(void *ctx, int signo, int nth);
     void (*stage)(void *ctx, size_t number, const char *id, const char *title);
     void (*step)(void *ctx, const char *id, const char *summary, enum cm_moment moment, const char *message, int64_t took_ms);
     void (*say)(void *ctx, const char *step, const char *text);

@@ -140,6 +140,8 @@ int cm_gate_pass(struct cm_step *st, const struct cm_gate_spec *spec, struct cm_
     int said = v && v->ask ? v->ask(v->ctx, spec, &note) : -1;
     if (said > 0)
         return opened(st, spec, digest, note, "terminal", err);
+    if (cm_loop_cancelled(st->e->s->loop))
+        return cm_fail(err, CM_E_INTERRUPTED, "interrupted while %s was asked; nobody has answered", spec->id);
     return nobody(st, spec, said == 0, err);
 }
 

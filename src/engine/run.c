@@ -19,10 +19,8 @@ static void got_signal(void *ctx, int signo)
     }
     e->signals++;
     e->signo = signo;
-    if (e->signals == 1)
-        cm_log(CM_NORMAL,
-               "\nstopping at the next safe point; what has begun outside goes on or is waited for. Again: ask it to end. A third "
-               "time: end it at once.");
+    if (e->s->view && e->s->view->signalled)
+        e->s->view->signalled(e->s->view->ctx, signo, e->signals);
     cm_loop_cancel(e->s->loop);
     if (e->s->escalate)
         e->s->escalate(e->signals);
@@ -114,6 +112,8 @@ static int walk_and_end(struct cm_engine *e, struct cm_err **err)
     bool nothing = false;
     if (cm_open_run(e, &nothing, err) < 0)
         return -1;
+    if (e->s->view && e->s->view->opened)
+        e->s->view->opened(e->s->view->ctx, CM_MODEL(e));
     if (nothing) {
         int status = verdict(e);
         show_end(e, status, NULL);

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#include "base/json.h"
+#include "base/time.h"
+
 /* The first step of an attempt with this action that was ever done; 0: none. */
 static int64_t done_at(const struct cm_m_attempt *a, const char *action)
 {
@@ -76,6 +79,20 @@ static void stop_at(struct cm_clock_count *c, int64_t now_ms)
         c->total_ms += now_ms > c->open_since ? now_ms - c->open_since : 0;
         c->to_ms = 0;
     }
+}
+
+static int64_t edge(const struct cm_model *m, const char *path)
+{
+    const char *text = cm_json_text(m->plan, path, NULL), *zone = cm_json_text(m->plan, "window.zone", NULL);
+    int64_t ms = 0;
+    return text != NULL && (cm_time_parse(text, &ms) || cm_time_in_zone(text, zone, &ms, NULL) == 0) ? ms : 0;
+}
+
+bool cm_window(const struct cm_model *m, int64_t *from_ms, int64_t *to_ms)
+{
+    *from_ms = edge(m, "window.start");
+    *to_ms = edge(m, "window.end");
+    return *from_ms != 0 || *to_ms != 0;
 }
 
 void cm_clocks(const struct cm_model *m, int64_t now_ms, struct cm_clock_count *service, struct cm_clock_count *users)

@@ -15,6 +15,8 @@ struct cm_clock_count {
     bool is_open;
 };
 
+/* The plan's window in wall ms; 0 for an edge that it does not name. False: it names none. */
+bool cm_window(const struct cm_model *m, int64_t *from_ms, int64_t *to_ms);
 void cm_clocks(const struct cm_model *m, int64_t now_ms, struct cm_clock_count *service, struct cm_clock_count *users);
 
 #endif

@@ -199,6 +199,21 @@ enum cm_step_state cm_model_stage_state(const struct cm_m_attempt *a, const char
     return !open ? CM_S_DONE : begun ? CM_S_RUNNING : CM_S_PENDING;
 }
 
+bool cm_model_only_report_open(const struct cm_model *m)
+{
+    bool own = false;
+    if (m->now == NULL || m->now->ended || !m->running)
+        return false;
+    for (size_t i = 0; i < m->now->step_count; i++) {
+        const struct cm_m_step *s = &m->now->steps[i];
+        bool report = strcmp(s->action, "report.write") == 0;
+        if (s->state != CM_S_DONE && s->state != CM_S_SKIPPED && !report)
+            return false;
+        own |= report && s->state != CM_S_SKIPPED;
+    }
+    return own;
+}
+
 const char *cm_step_state_word(enum cm_step_state state)
 {
     static const char *const word[] = {"pending", "running", "waiting", "done", "skipped", "failed"};

@@ -108,6 +108,8 @@ const struct cm_m_said *cm_model_said(const struct cm_m_said *list, size_t n, co
 bool cm_model_open_change(const struct cm_m_intent *i);
 size_t cm_model_open_changes(const struct cm_model *m, bool settle_only);
 enum cm_step_state cm_model_stage_state(const struct cm_m_attempt *a, const char *stage);  /* done: none of its steps is open */
+/* Is nothing of the newest attempt open but the step that writes the report? False once the attempt has ended. */
+bool cm_model_only_report_open(const struct cm_model *m);
 const char *cm_step_state_word(enum cm_step_state);
 const char *cm_life_word(enum cm_life);                       /* "new" "in-doubt" "noted" "happened" "not-happened" "given-up" "back" "final" */
 const char *cm_direction_word(enum cm_direction);             /* "forward" "back" "finish" */

@@ -14,21 +14,20 @@
 #include "base/time.h"
 #include "journal/clocks.h"
 
-enum { WIDTH = 76, LABEL = 14 };
+enum { WIDTH = 76 };
 
 struct teller {
     const struct cm_model *m;
     int64_t now_ms;
 };
 
-/* "22:04", with the date in front on another day. Caller frees. */
+/* "22:04 CET" in the zone of the plan's window, with the date in front on another day. Caller frees. */
 static char *clock_text(const struct teller *t, int64_t ms)
 {
-    cm_autofree char *then = cm_time_for_people(ms, NULL), *now = cm_time_for_people(t->now_ms, NULL);
-    if (strlen(then) < 16)
-        return cm_strdup(then);
-    bool today = strncmp(then, now, 10) == 0;
-    return cm_strndup(today ? then + 11 : then, today ? 5 : 16);
+    const char *zone = t->m != NULL ? cm_json_text(t->m->plan, "window.zone", NULL) : NULL;
+    cm_autofree char *then = cm_time_for_people(ms, zone), *now = cm_time_for_people(t->now_ms, zone);
+    bool today = strlen(then) >= 16 && strncmp(then, now, 10) == 0;
+    return cm_strdup(today ? then + 11 : then);
 }
 
 /* "35 s", "41 min", "2 h 05 min". Caller frees. */
@@ -148,7 +147,7 @@ static const struct {
     enum unit state;
     const char *text, *each;
 } unit_words[] = {
-    {UNIT_IN_DOUBT, "not known yet whether it stopped or started: ", "not known yet"},
+    {UNIT_IN_DOUBT, "not known whether it stopped or started: ", "not known yet"},
     {UNIT_STOPPED, "stopped, not masked, on ", "stopped, not masked"},
     {UNIT_STOPPED_AND_MASKED, "stopped and masked on ", "stopped and masked"},
     {UNIT_STARTED, "started again on ", "started again"},
@@ -202,7 +201,7 @@ static void old_server(const struct teller *t, struct cm_str *s)
     if (n == 0)
         cm_str_add(s, "there is none in this plan");
     else if (!touched)
-        cm_str_add(s, "not touched by this run");
+        cm_str_add(s, "as it was, not touched by this run");
     else
         say_hosts(t, s, hosts, n);
     for (i = 0; i < n; i++)
@@ -262,11 +261,11 @@ static void say_running(const struct teller *t, struct cm_str *s, const struct c
     if (scaled)
         cm_str_addf(s, "scaled to zero by %s at %s", what, at);
     else if (reverted)
-        cm_str_addf(s, "%s deployed at %s, without the temporary settings", what, at);
+        cm_str_addf(s, "%s since %s, without the temporary settings", what, at);
     else if (step != NULL)
         cm_str_addf(s, "%s deployed, verified at %s", what, at);
     else
-        cm_str_addf(s, "%s deployed at %s, not verified yet", what, at);
+        cm_str_addf(s, "%s deployed at %s, not proved to work yet", what, at);
 }
 
 static void new_server(const struct teller *t, struct cm_str *s)
@@ -280,9 +279,11 @@ static void new_server(const struct teller *t, struct cm_str *s)
     if (strcmp(e->effect, "helm.uninstall") == 0)
         cm_str_add(s, is_unknown(e) ? "helm uninstall was begun, its outcome is not known yet" : "removed by helm uninstall");
     else if (is_unknown(e))
-        cm_str_addf(s, "helm upgrade (%s) was begun, its outcome is not known yet", purpose);
+        cm_str_addf(s, "helm's %s was begun, its outcome is not known yet",
+                    strcmp(purpose, "deploy") == 0 ? "deployment" : purpose);
     else if (e->life == CM_GIVEN_UP)
-        cm_str_addf(s, "helm upgrade (%s) was given up; helm history shows what is there", purpose);
+        cm_str_addf(s, "helm's %s failed; parts may be there, see helm history",
+                    strcmp(purpose, "deploy") == 0 ? "deployment" : purpose);
     else
         say_running(t, s, e);
 }
@@ -320,17 +321,20 @@ static void database(const struct teller *t, struct cm_str *s)
 
 /* ---- users ---- */
 
-static void users(const struct teller *t, struct cm_str *s, const struct cm_clock_count *out)
+/* Without a closed door it is the service that counts: who finds no Connect is out as well. */
+static void users(const struct teller *t, struct cm_str *s, const struct cm_clock_count *out, const struct cm_clock_count *service)
 {
-    cm_autofree char *span = span_text(out->total_ms);
-    if (out->is_open) {
-        cm_autofree char *since = clock_text(t, out->open_since);
-        cm_str_addf(s, "out since %s (%s)", since, span);
-    } else if (out->from_ms != 0) {
-        cm_autofree char *at = clock_text(t, out->to_ms);
-        cm_str_addf(s, "in again since %s, were out for %s", at, span);
+    const struct cm_clock_count *c = out->is_open || out->from_ms != 0 ? out : service;
+    cm_autofree char *span = span_text(c->total_ms);
+    if (c->is_open) {
+        cm_autofree char *since = clock_text(t, c->open_since);
+        cm_str_addf(s, c == out ? "locked out since %s (%s)" : "not locked out, but Connect is down since %s (%s)", since, span);
+    } else if (c->from_ms != 0) {
+        cm_autofree char *at = clock_text(t, c->to_ms);
+        cm_str_addf(s, c == out ? "in again since %s, were out for %s" : "not locked out; Connect is up since %s, was down for %s",
+                    at, span);
     } else {
-        cm_str_add(s, "not locked out by this run");
+        cm_str_add(s, "not affected");
     }
 }
 
@@ -401,9 +405,9 @@ static void in_force(const struct teller *t, struct cm_str *s)
         long stage = revert_stage(t->m);
         cm_str_add(s, cm_str_text(&temporary));
         if (stage >= 0)
-            cm_str_addf(s, "; back by stage %ld / rollback", stage);
+            cm_str_addf(s, "; until stage %ld or rollback", stage);
         else
-            cm_str_add(s, "; back by rollback");
+            cm_str_add(s, "; until rollback");
     } else if (kept > 0) {
         cm_str_addf(s, "nothing temporary; %zu %s kept for a way back", kept, kept == 1 ? "change" : "changes");
     } else if (final > 0) {
@@ -417,7 +421,7 @@ static void in_force(const struct teller *t, struct cm_str *s)
 
 static char *line(const char *label, const struct cm_str *s)
 {
-    char *text = cm_fmt("%-*s%s", LABEL, label, cm_str_text(s));
+    char *text = cm_fmt("%-*s%s", CM_SITUATION_LABEL, label, cm_str_text(s));
     if (strlen(text) > WIDTH) {
         size_t cut = WIDTH - 3;
         while (cut > 0 && ((unsigned char)text[cut] & 0xC0) == 0x80)
@@ -438,13 +442,13 @@ void cm_situation(const struct cm_model *m, int64_t now_wall_ms, struct cm_situa
         s[i] = (struct cm_str)CM_STR(CM_STR_LINE);
     if (m == NULL) {
         for (int i = 0; i < CM_SITUATION_LINES; i++)
-            cm_str_add(&s[i], "not touched: nothing has been run");
+            cm_str_add(&s[i], "as it was: nothing has been run");
     } else {
         cm_clocks(m, now_wall_ms, &service, &locked_out);
         old_server(&t, &s[0]);
         new_server(&t, &s[1]);
         database(&t, &s[2]);
-        users(&t, &s[3], &locked_out);
+        users(&t, &s[3], &locked_out, &service);
         in_force(&t, &s[4]);
     }
     for (int i = 0; i < CM_SITUATION_LINES; i++) {

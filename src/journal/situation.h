@@ -8,7 +8,7 @@
 
 #include "journal/model.h"
 
-enum { CM_SITUATION_LINES = 5 };
+enum { CM_SITUATION_LINES = 5, CM_SITUATION_LABEL = 14 };          /* columns of a line that its label takes */
 
 struct cm_situation {
     char *line[CM_SITUATION_LINES];      /* "old server    stopped and masked on connect1 since 22:04" … */

@@ -37,5 +37,6 @@ const char *cm_run_state(const struct cm_model *m, bool alive)
         return m->now != NULL && m->now->direction == CM_BACKWARD ? "rolling-back"
                : cm_model_waiting_gate(m) != NULL                 ? "waiting"
                                                                   : "running";
-    return stopped_word(m);
+    /* Killed while it wrote the report: everything that counts is done and verified, and the report may say so already. */
+    return cm_model_only_report_open(m) ? ended_word(m) : stopped_word(m);
 }

@@ -359,6 +359,8 @@ json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **e
     json_t *digests, *transcript = cm_part_transcript(s, &digests, err);
     if (transcript == NULL)
         return NULL;
+    const struct cm_standing standing = {
+        .plan_file = s->m->plan_file, .run_dir = s->run_dir, .ended = s->as_finished, .status = -1};
     struct cm_situation now;
     json_t *report = json_object();
     cm_situation(s->m, s->now_ms, &now);
@@ -382,7 +384,7 @@ json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **e
     add_content(report, s);
     set(report, "artifacts", artifacts(s->m));
     set(report, "transcript", transcript);
-    set(report, "next_steps", cm_next_steps_now(s->m, s->m->plan_file, false, s->as_finished));
+    set(report, "next_steps", cm_next_steps_of(s->m, &standing));
     set(report, "values_files", values_files(s->m));
     cm_situation_fini(&now);
     return report;

@@ -1,5 +1,5 @@
 /* report/next.c: the commands that are safe now, with what each does. They stand under every failure, so the first one is what most
- * people should type. Never a command that would lose something. */
+ * people should type. Never a command that would lose something; each can be typed as it stands. */
 #include <config.h>
 
 #include "report/report.h"
@@ -9,6 +9,7 @@
 
 #include <cm/str.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "journal/situation.h"
@@ -16,7 +17,8 @@
 
 struct next {
     json_t *list;
-    char *plan;
+    char *plan;    /* quoted */
+    char *run_dir; /* " --run-dir DIR"; "": the plan's own */
 };
 
 static char *quoted(const char *word)
@@ -26,12 +28,40 @@ static char *quoted(const char *word)
     return cm_str_take(&s);
 }
 
+/* The plan's own run directory lies beside it and need not be named. */
+static char *run_dir_words(const char *plan_file, const char *run_dir)
+{
+    if (run_dir == NULL || plan_file == NULL)
+        return cm_strdup("");
+    cm_autofree char *plan = cm_path_absolute(plan_file), *given = cm_path_absolute(run_dir);
+    size_t n = strlen(plan) - (cm_ends(plan, ".yaml") ? 5 : cm_ends(plan, ".yml") ? 4 : 0);
+    cm_autofree char *own = cm_fmt("%.*s.run", (int)n, plan);
+    cm_autofree char *word = quoted(run_dir);
+    return strcmp(own, given) == 0 ? cm_strdup("") : cm_fmt(" --run-dir %s", word);
+}
+
+static struct next next_new(const char *plan_file, const char *run_dir)
+{
+    return (struct next){json_array(), quoted(plan_file == NULL ? "PLAN" : plan_file), run_dir_words(plan_file, run_dir)};
+}
+
+static void next_fini(struct next *n)
+{
+    free(n->plan);
+    free(n->run_dir);
+}
+
+static char *command(const struct next *n, const char *before, const char *after)
+{
+    return cm_fmt("connect-migrate-run %s%s%s%s%s%s", before, *before != '\0' ? " " : "", n->plan, *after != '\0' ? " " : "", after,
+                  n->run_dir);
+}
+
 /* `before` stands in front of the plan, `after` behind it, both may be "". */
 static void add(struct next *n, const char *before, const char *after, const char *does)
 {
-    cm_autofree char *command =
-        cm_fmt("connect-migrate-run %s%s%s%s%s", before, *before != '\0' ? " " : "", n->plan, *after != '\0' ? " " : "", after);
-    json_array_append_new(n->list, json_pack("{s:s, s:s}", "command", command, "does", does));
+    cm_autofree char *words = command(n, before, after);
+    json_array_append_new(n->list, json_pack("{s:s, s:s}", "command", words, "does", does));
 }
 
 /* Has this run changed anything outside that a way back would take back? */
@@ -43,8 +73,7 @@ static bool something_to_take_back(const struct cm_model *m)
 static void add_back(struct next *n, const struct cm_model *m)
 {
     if (something_to_take_back(m))
-        add(n, "rollback", "",
-            "takes Connect back to where it was: every change is undone, newest first, and the old server started");
+        add(n, "rollback", "", "gives up for now: takes every change back and starts the old server");
 }
 
 static void add_gate(struct next *n, const struct cm_m_gate *g)
@@ -62,19 +91,31 @@ static void add_gate(struct next *n, const struct cm_m_gate *g)
 
 static const char *word_of(const struct cm_model *m)
 {
-    return m->now == NULL || m->now->direction == CM_FORWARD ? "" : m->now->direction == CM_BACKWARD ? "rollback" : "finish";
+    return m == NULL || m->now == NULL || m->now->direction == CM_FORWARD ? ""
+           : m->now->direction == CM_BACKWARD                             ? "rollback"
+                                                                          : "finish";
 }
 
+/* One command is shown, for the first; the others are asked for once it is answered. */
 static void add_unanswered(struct next *n, const struct cm_model *m)
 {
+    const struct cm_m_finding *first = NULL;
+    size_t more = 0;
     for (size_t i = 0; i < m->finding_count; i++) {
         const struct cm_m_finding *f = &m->findings[i];
         if (f->verdict != CM_UNKNOWN || cm_model_said(m->answers, m->answer_count, f->id) != NULL)
             continue;
-        cm_autofree char *id = quoted(f->id);
-        cm_autofree char *after = cm_fmt("%s --note TEXT", id);
-        add(n, "approve", after, "answers what could not be found out: the note says how you know");
+        more += first != NULL;
+        first = first == NULL ? f : first;
     }
+    if (first == NULL)
+        return;
+    cm_autofree char *id = quoted(first->id);
+    cm_autofree char *after = cm_fmt("%s --note TEXT", id);
+    cm_autofree char *does = more == 0
+                                 ? cm_strdup("answers what could not be found out; TEXT says how you know")
+                                 : cm_fmt("answers what could not be found out (%zu more after it); TEXT: how you know", more);
+    add(n, "approve", after, does);
 }
 
 static void while_running(struct next *n, const struct cm_model *m)
@@ -85,56 +126,104 @@ static void while_running(struct next *n, const struct cm_model *m)
                   : "shows where it stands, without disturbing the run");
 }
 
-static void when_ended(struct next *n, const struct cm_model *m)
+/* Steps that ended with content that failed or differs: done stays done, so only --redo does them again. */
+static void add_redo_of_content(struct next *n, const struct cm_model *m)
 {
+    cm_autostr after = CM_STR(CM_STR_LINE);
+    for (size_t i = 0; i < m->now->step_count; i++)
+        if (m->now->steps[i].partly > 0)
+            cm_str_addf(&after, "%s--redo %s", after.len > 0 ? " " : "", m->now->steps[i].id);
+    if (after.len > 0)
+        add(n, "", cm_str_text(&after), "tries them again once their cause is mended; else it stays at status 7");
+}
+
+static void when_ended(struct next *n, const struct cm_model *m, bool unwritten)
+{
+    if (unwritten)
+        add(n, word_of(m), "", "writes the report, the only thing that is left to do");
     if (m->now->direction == CM_BACKWARD) {
         add(n, "", "--again", "begins the migration anew");
     } else if (m->now->direction == CM_FORWARD) {
         if (cm_model_open_changes(m, true) > 0 && cm_model_step(m, "temporary.revert") != NULL)
-            add(n, "", "--redo temporary.revert", "reverts the temporary settings again: some are still in force");
+            add(n, "", "--redo temporary.revert", "takes the temporary settings back: some are still in force");
+        if (m->partly > 0)
+            add_redo_of_content(n, m);
         add(n, "finish", "", "declares the migration final: from then on there is no way back");
-        add_back(n, m);
+        if (something_to_take_back(m))
+            add(n, "rollback", "", "takes Connect back to the old server; users are out meanwhile");
     } else if (cm_model_open_changes(m, true) > 0) {
         add(n, "status", "", "names the temporary changes that are still in force");
     }
     add(n, "report", "", "writes the report again");
 }
 
-static void when_stopped(struct next *n, const struct cm_model *m)
+static void add_go_on(struct next *n, const struct cm_model *m, int status, bool gate)
+{
+    const char *word = word_of(m);
+    switch (status) {
+    case CM_E_BLOCKED: add(n, word, "", "checks again, and goes on when nothing is in the way any more"); break;
+    case CM_E_CHANGED:
+        add(n, word, "", "goes on once what is named above is put right");
+        if (m->now->direction != CM_BACKWARD)
+            add(n, word, "--accept-plan-changes", "goes on with the plan as it is now; the difference goes on record");
+        break;
+    case CM_E_LOCKED: add(n, word, "", "goes on once the other run has ended; what is done is not done again"); break;
+    case CM_E_WAITING:
+        add(n, word, "",
+            gate ? "goes on behind the gate once it is answered, or asks again on a terminal"
+                 : "goes on where it stopped; what is done is not done again");
+        break;
+    case CM_E_OK: add(n, word, "", "goes on with the next stage"); break;
+    default: add(n, word, "", "goes on where it stopped; what is done is not done again");
+    }
+}
+
+static void when_stopped(struct next *n, const struct cm_model *m, int status)
 {
     const struct cm_m_gate *g = cm_model_waiting_gate(m);
-    const char *word = word_of(m);
     if (g != NULL)
         add_gate(n, g);
-    if (m->last_status == CM_E_BLOCKED)
+    if (status == CM_E_BLOCKED || (status == CM_E_WAITING && g == NULL))
         add_unanswered(n, m);
-    if (m->last_status == CM_E_BLOCKED)
-        add(n, word, "", "checks again, and goes on when nothing blocks any more");
-    else if (g != NULL)
-        add(n, word, "", "goes on behind the gate once it is answered, or asks again on a terminal");
-    else
-        add(n, word, "", "goes on where it stopped; what is done is not done again");
+    add_go_on(n, m, status, g != NULL);
     add_back(n, m);
-    add(n, "status", "", "shows where it stands");
+    add(n, "status", "", "shows where it stands; changes nothing");
     add(n, "report", "", "writes the report of what was done so far");
 }
 
-json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool alive, bool ended)
+json_t *cm_next_steps_of(const struct cm_model *m, const struct cm_standing *s)
 {
-    struct next n = {json_array(), quoted(plan_file == NULL ? "PLAN" : plan_file)};
+    struct next n = next_new(s->plan_file, s->run_dir);
+    int status = m == NULL ? -1 : s->status >= 0 ? s->status : m->running ? CM_E_INTERRUPTED : m->last_status;
     if (m == NULL || m->run_id == NULL) {
         add(&n, "check", "", "finds out everything that can be found out before the downtime; changes nothing");
         add(&n, "preview", "", "shows what each step would do; changes nothing");
         add(&n, "", "", "runs the plan");
-    } else if (m->now != NULL && (ended || m->now->ended)) {
-        when_ended(&n, m);
-    } else if (alive) {
+    } else if (m->now != NULL && (s->ended || m->now->ended)) {
+        when_ended(&n, m, false);
+    } else if (s->alive) {
         while_running(&n, m);
+    } else if (cm_model_only_report_open(m)) {
+        when_ended(&n, m, true);
     } else {
-        when_stopped(&n, m);
+        when_stopped(&n, m, status);
     }
-    free(n.plan);
+    next_fini(&n);
     return n.list;
 }
 
+json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool alive, bool ended)
+{
+    return cm_next_steps_of(m, &(struct cm_standing){.plan_file = plan_file, .alive = alive, .ended = ended, .status = -1});
+}
+
 json_t *cm_next_steps(const struct cm_model *m, const char *plan_file) { return cm_next_steps_now(m, plan_file, false, false); }
+
+char *cm_again_command(const struct cm_model *m, const char *plan_file, const char *run_dir)
+{
+    struct next n = next_new(plan_file, run_dir);
+    char *text = command(&n, word_of(m), "");
+    json_decref(n.list);
+    next_fini(&n);
+    return text;
+}

@@ -40,23 +40,6 @@ static const struct format {
 };
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
-/* The report is written by the last step: everything else is closed and the run has not ended. The step's own beginning becomes durable
- * with its end, so here it may still be pending. */
-static bool only_own_step_open(const struct cm_model *m)
-{
-    if (m->now == NULL || m->now->ended || !m->running)
-        return false;
-    bool own = false;
-    for (size_t i = 0; i < m->now->step_count; i++) {
-        const struct cm_m_step *s = &m->now->steps[i];
-        bool open = s->state != CM_S_DONE && s->state != CM_S_SKIPPED;
-        if (open && strcmp(s->action, "report.write") != 0)
-            return false;
-        own |= strcmp(s->action, "report.write") == 0 && s->state != CM_S_SKIPPED;
-    }
-    return own;
-}
-
 static json_t *collect(const struct cm_model *m, const char *run_dir, int64_t now_wall_ms, struct cm_err **err)
 {
     const struct cm_source_of_report s = {
@@ -64,7 +47,7 @@ static json_t *collect(const struct cm_model *m, const char *run_dir, int64_t no
         .run_dir = run_dir,
         .now_ms = now_wall_ms,
         .zone = cm_json_text(m->plan, "window.zone", NULL),
-        .as_finished = only_own_step_open(m),
+        .as_finished = cm_model_only_report_open(m), /* it is written by the last step */
     };
     return cm_report_collect(&s, err);
 }

@@ -123,10 +123,10 @@ json_t *cm_part_content_counts(const struct cm_model *m)
 
 json_t *cm_status_json(const struct cm_model *m, const char *plan_file, const char *run_dir, bool alive, int64_t now_wall_ms)
 {
-    (void)run_dir;
     struct cm_situation s = {0};
     const struct cm_m_gate *gate = m == NULL ? NULL : cm_model_waiting_gate(m);
     const char *state = cm_run_state(m, alive);
+    const struct cm_standing standing = {.plan_file = plan_file, .run_dir = run_dir, .alive = alive, .status = -1};
     bool asks = gate != NULL && !(m->now != NULL && m->now->ended);
     if (m != NULL)
         cm_situation(m, now_wall_ms, &s);
@@ -134,7 +134,7 @@ json_t *cm_status_json(const struct cm_model *m, const char *plan_file, const ch
         json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "run_id", cm_word_text(m == NULL ? NULL : m->run_id),
                   "plan", cm_word_text(plan_file), "state", state, "stages", cm_part_stages(m, false), "ledger", ledger(m), "gate",
                   cm_word_text(asks ? gate->id : NULL), "findings", cm_part_findings(m), "next_steps",
-                  cm_next_steps_now(m, plan_file, alive, false), "content", cm_part_content_counts(m), "downtime_seconds",
+                  cm_next_steps_of(m, &standing), "content", cm_part_content_counts(m), "downtime_seconds",
                   cm_word_seconds(s.service_down_ms), "users_out_seconds", cm_word_seconds(s.users_out_ms));
     cm_situation_fini(&s);
     return status;

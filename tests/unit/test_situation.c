@@ -35,10 +35,10 @@ static void a_fresh_run_has_changed_nothing(void **state)
     (void)state;
     struct record r = record_new();
     begin_forward(&r);
-    assert_line(&r, OLD, 0, "not touched by this run");
+    assert_line(&r, OLD, 0, "as it was, not touched by this run");
     assert_line(&r, NEW, 0, "nothing was deployed by this run");
     assert_line(&r, DATABASE, 0, "no change was made to it by this run");
-    assert_line(&r, USERS, 0, "not locked out by this run");
+    assert_line(&r, USERS, 0, "not affected");
     assert_line(&r, IN_FORCE, 0, "no change of this run");
     record_end(&r);
 }
@@ -48,11 +48,11 @@ static void a_deployed_run_says_what_stands_and_since_when(void **state)
     (void)state;
     struct record r = record_new();
     until_verified(&r);
-    assert_line(&r, OLD, 44, "stopped and masked on connect1 since 22:04");
-    assert_line(&r, NEW, 44, "revision 3 deployed, verified at 22:11");
+    assert_line(&r, OLD, 44, "stopped and masked on connect1 since 22:04 UTC");
+    assert_line(&r, NEW, 44, "revision 3 deployed, verified at 22:11 UTC");
     assert_line(&r, DATABASE, 44, "open to the new server");
-    assert_line(&r, USERS, 44, "out since 22:03 (41 min)");
-    assert_line(&r, IN_FORCE, 44, "1 temporary setting; back by stage 3 / rollback");
+    assert_line(&r, USERS, 44, "locked out since 22:03 UTC (41 min)");
+    assert_line(&r, IN_FORCE, 44, "1 temporary setting; until stage 3 or rollback");
     record_end(&r);
 }
 
@@ -61,7 +61,7 @@ static void another_day_is_said_with_its_date(void **state)
     (void)state;
     struct record r = record_new();
     until_verified(&r);
-    assert_line(&r, OLD, 600, "stopped and masked on connect1 since 2026-12-05 22:04");
+    assert_line(&r, OLD, 600, "stopped and masked on connect1 since 2026-12-05 22:04 UTC");
     record_end(&r);
 }
 
@@ -71,11 +71,11 @@ static void an_effect_without_outcome_is_not_known(void **state)
     struct record r = record_new();
     begin_forward(&r);
     intent(&r, 1, "service.stop", "service.stop", "connect1", "");
-    assert_line(&r, OLD, 1, "not known yet whether it stopped or started: connect1");
+    assert_line(&r, OLD, 1, "not known whether it stopped or started: connect1");
     close_intent(&r, 1, "happened", "");
-    assert_line(&r, OLD, 1, "stopped, not masked, on connect1 since 22:00");
+    assert_line(&r, OLD, 1, "stopped, not masked, on connect1 since 22:00 UTC");
     intent(&r, 2, "helm.deploy", "helm.upgrade", "c", ",'detail':{'purpose':'deploy'}");
-    assert_line(&r, NEW, 1, "helm upgrade (deploy) was begun, its outcome is not known yet");
+    assert_line(&r, NEW, 1, "helm's deployment was begun, its outcome is not known yet");
     close_intent(&r, 2, "not-happened", "");
     assert_line(&r, NEW, 1, "nothing was deployed by this run");
     record_end(&r);
@@ -104,7 +104,7 @@ static void a_stop_by_hand_stands_for_all_nodes(void **state)
     begin_forward(&r);
     intent(&r, 1, "service.stop", "service.stop", "hand", ",'original':{'by':'hand'},'class':'keep'");
     close_intent(&r, 1, "happened", "");
-    assert_line(&r, OLD, 1, "stopped and masked on connect1 since 22:00");
+    assert_line(&r, OLD, 1, "stopped and masked on connect1 since 22:00 UTC");
     record_end(&r);
 }
 
@@ -117,7 +117,7 @@ static void the_way_back_is_told(void **state)
     r.at = TEN_PM + MINUTES(60);
     intent(&r, 6, "release.scale", "helm.upgrade", "connect", ",'detail':{'purpose':'scale'}");
     close_intent(&r, 6, "happened", "{'revision':4}");
-    assert_line(&r, NEW, 61, "scaled to zero by revision 4 at 23:00");
+    assert_line(&r, NEW, 61, "scaled to zero by revision 4 at 23:00 UTC");
     assert_line(&r, DATABASE, 61, "was used by the new server, which is scaled to zero");
     intent(&r, 7, "service.start", "service.unmask", "connect1", "");
     close_intent(&r, 7, "happened", "");
@@ -125,7 +125,7 @@ static void the_way_back_is_told(void **state)
     close_intent(&r, 8, "happened", "");
     close_intent(&r, 2, "back", "");
     close_intent(&r, 3, "back", "");
-    assert_line(&r, OLD, 61, "started again on connect1 at 23:00");
+    assert_line(&r, OLD, 61, "started again on connect1 at 23:00 UTC");
     assert_line(&r, DATABASE, 61, "used by the old server again");
     record_end(&r);
 }
@@ -138,10 +138,10 @@ static void changes_in_force_are_counted_and_say_who_takes_them_back(void **stat
     intent(&r, 6, "access.open", "marker.write", "/data/.connect-migrate", ",'original':{'absent':true},'class':'settle'");
     intent(&r, 7, "access.open", "temporary.setting", "A", ",'original':{'absent':true},'class':'settle'");
     intent(&r, 8, "access.open", "temporary.setting", "B", ",'original':{'absent':true},'class':'settle'");
-    assert_line(&r, IN_FORCE, 30, "3 temporary settings, marker file; back by stage 3 / rollback");
+    assert_line(&r, IN_FORCE, 30, "3 temporary settings, marker file; until stage 3 or rollback");
     intent(&r, 9, "access.open", "pager.silence", "x", ",'original':{'by':'hand'},'class':'settle'");
     step_done(&r, "temporary.revert");
-    assert_line(&r, IN_FORCE, 30, "3 temporary settings, marker file, 1 more; back by rollback");
+    assert_line(&r, IN_FORCE, 30, "3 temporary settings, marker file, 1 more; until rollback");
     record_end(&r);
 }
 
@@ -220,7 +220,7 @@ static void users_are_in_again_when_access_open_is_done(void **state)
     struct cm_situation s = clocks_at(&r, 500);
     assert_int_equal(s.users_out_ms, MINUTES(30));
     assert_false(s.users_are_out);
-    assert_line(&r, USERS, 35, "in again since 22:33, were out for 30 min");
+    assert_line(&r, USERS, 35, "in again since 22:33 UTC, were out for 30 min");
     record_end(&r);
 }
 
