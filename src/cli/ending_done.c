@@ -46,12 +46,6 @@ static void row(struct screen *c, const char *label, const char *fmt, ...)
 
 /* ---- the verdict ---- */
 
-static char *place(const struct cm_model *m)
-{
-    return cm_fmt("release %s in namespace %s", cm_json_text(m->plan, "target.release", "?"),
-                  cm_json_text(m->plan, "target.namespace", "?"));
-}
-
 static const char *last_stage(const struct cm_model *m)
 {
     const char *id = "";
@@ -64,7 +58,7 @@ static const char *last_stage(const struct cm_model *m)
 static char *verdict(const struct cm_ending *e)
 {
     const struct cm_model *m = e->model;
-    cm_autofree char *where = place(m);
+    const char *where = cm_json_text(m->plan, "target.namespace", "?");
     size_t open = cm_model_open_changes(m, true);
     if (m->now == NULL || !m->now->ended)
         return cm_fmt("stopped where --until said: stage %s is done; nothing is wrong", last_stage(m));
@@ -74,11 +68,11 @@ static char *verdict(const struct cm_ending *e)
     if (m->now->direction == CM_BACKWARD)
         return cm_strdup("taken back and verified: Connect runs on its old server again");
     if (m->now->direction == CM_FINISH)
-        return cm_fmt("declared final: Connect runs in Kubernetes (%s), and there is no way back", where);
+        return cm_fmt("declared final: Connect runs in Kubernetes, and there is no way back");
     if (m->partly > 0)
         return cm_fmt("done, but %s%s", m->partly_last != NULL ? m->partly_last : "some content failed or differs",
                       m->partly > 1 ? ", and more" : "");
-    return cm_fmt("done and verified: Connect runs in Kubernetes (%s)", where);
+    return cm_fmt("done and verified: Connect runs in Kubernetes (namespace %s)", where);
 }
 
 /* ---- the clocks ---- */

@@ -87,7 +87,7 @@ static void rule(struct block *b)
         cm_columns_clip(&name, safe, b->width - fixed);
         repeat(l, dash, 2);
         cm_str_addf(l, " %s ", cm_str_text(&name));
-        repeat(l, dash, b->width - fixed - cm_columns(cm_str_text(&name), name.len) + 2);
+        repeat(l, dash, b->width - fixed - cm_columns(cm_str_text(&name), name.len) + 1);
         cm_str_addf(l, " %s ", clock);
         repeat(l, dash, 1);
     } else {
@@ -140,14 +140,17 @@ static void stages(struct block *b)
     for (size_t i = 0; i < a->stage_count; i++) {
         struct mark k = mark_of(stage_state(b, &a->stages[i]));
         cm_autofree char *took = stage_time(b, &a->stages[i]);
-        cm_autofree char *id = cm_printable(a->stages[i].id, b->look->utf8);
-        size_t wide = 2 + cm_columns(id, strlen(id)) + strlen(took);
+        cm_autofree char *printable = cm_printable(a->stages[i].id, b->look->utf8);
+        cm_autostr id = CM_STR(CM_STR_LINE);
+        cm_columns_clip(&id, printable, b->width - 3);
+        const char *time = 3 + cm_columns(cm_str_text(&id), id.len) + strlen(took) <= b->width ? took : "";
+        size_t wide = 2 + cm_columns(cm_str_text(&id), id.len) + strlen(time);
         if (l == NULL || at + 2 + wide > b->width) {
             l = new_line(b, 1);
             at = 0;
         }
         cm_str_addf(l, "%s%s%s%s %s%s", at == 0 ? " " : "  ", colour(b, k.sgr), b->look->utf8 ? k.wide : k.ascii,
-                    *k.sgr != '\0' ? colour(b, "\033[0m") : "", id, took);
+                    *k.sgr != '\0' ? colour(b, "\033[0m") : "", cm_str_text(&id), time);
         at += (at == 0 ? 1 : 2) + wide;
     }
 }

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""The last screen of every drill, on a terminal of 80 columns and 25 rows: a reader who sees nothing else can say what happened, whether
+something is lost, whether users are out, and what to type. Each is kept as golden text, so that a change of words is seen."""
+import os
+import re
+import shutil
+import tempfile
+
+import terminal
+from rehearsal import RUN, Postgres, Tap, World, at_once, skip_all
+from terminal import Terminal, golden, normal
+
+if terminal.pyte is None:
+    skip_all("python3-pyte is not installed (./bootstrap packages)")
+
+tap = Tap()
+postgres = Postgres()
+# How these end depends on what comes first; their screens are held to the four answers, not to the letter.
+RACES = {"service-comes-back", "helm-killed", "api-502", "pod-slow", "helm-slow", "build-forgotten", "lock-lost"}
+HEADS = ("stopped", "not begun: ", "not run: ", "waiting for a person: ")
+
+
+def from_head(lines):
+    """The last screen begins with its verdict, which stands at the margin behind an empty line."""
+    for n in range(len(lines) - 1, -1, -1):
+        if lines[n].startswith(HEADS + ("done", "finished, but", "taken back", "declared final")):
+            return lines[n:]
+    return []
+
+
+def four_answers(name, seen):
+    text = "\n".join(seen)
+    flat = " ".join(text.split())
+    tap.ok(seen and seen[0].startswith(HEADS), f"{name}: the screen says what happened", text)
+    tap.ok(re.search(r"nothing is lost|nothing was changed or lost", flat), f"{name}: the screen says whether something is lost", text)
+    tap.ok(re.search(r"users are (locked out|not affected|in again)|Connect is down for users", flat),
+           f"{name}: the screen says whether users are out", text)
+    tap.ok(re.search(r"^what to type\n  connect-migrate-run ", text, re.M), f"{name}: the screen says what to type", text)
+
+
+def drill(name):
+    def job():
+        folder = tempfile.mkdtemp(prefix="cm-s-", dir="/tmp")
+        try:
+            with World(postgres, "--drill", name, dir=folder) as w:
+                t = Terminal([RUN, "plan.yaml", "--yes"], 80, 25, cwd=folder)
+                status = t.end(120)
+                seen = [line for line in t.lines()]
+                while seen and not seen[-1]:
+                    seen.pop()
+                shown = from_head(seen)
+                tap.ok(0 < len(shown) <= 25, f"{name}: the last screen stands on 25 rows (status {status})", "\n".join(t.everything()[-40:]))
+                if status in (0, 7, 8):
+                    tap.ok("values files for helm from now on" in "\n".join(shown), f"{name}: the last line names the values files", "\n".join(shown))
+                else:
+                    four_answers(name, shown)
+                if name not in RACES:
+                    golden(tap, f"last-{name}", normal("\n".join([f"status {status}", *shown]), folder), f"{name}: the screen is the one on record")
+                tap.equal(w.violations(), [], f"{name}: never two Connects")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    return job
+
+
+try:
+    listed = [line.split()[0] for line in World().cli("rehearse", "--drill", "list").out.splitlines() if line.strip()]
+    tap.ok(len(listed) >= 24 and RACES <= set(listed), "every drill is looked at", listed)
+    at_once([drill(name) for name in listed])
+finally:
+    postgres.stop()
+tap.end()
