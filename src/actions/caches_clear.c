@@ -233,6 +233,11 @@ static int tell(struct clearing *c, struct cm_err **err)
     if (c->failed > 0) {
         cm_fail_passing(err, "%zu runtime caches could not be deleted", c->failed);
         cm_evidence(err, cm_str_text(&c->failures));
+        cm_hint(
+            err,
+            "Look at what Connect names (a file in use, its owner), then run the same command again; or leave these caches where "
+            "they are, with `--skip %s --reason TEXT`.",
+            cm_step_id(c->step));
         return -1;
     }
     for (struct cm_intent *i = cm_intent_next(c->step, effect, NULL); i != NULL; i = cm_intent_next(c->step, effect, i))

@@ -71,7 +71,10 @@ static int post(struct cm_step *step, struct cm_intent *i, const struct cm_secre
         cm_fail_passing(err, "the webhook does not answer: %s", a.problem);
     else
         cm_fail_passing(err, "the webhook answers %ld", a.status);
-    cm_hint(err, "Look at the address behind notify.webhook, or tell the users another way and skip this step with a reason.");
+    cm_hint(
+        err,
+        "Look at the address behind notify.webhook, or tell the users another way and add `--skip %s --reason TEXT` to the command.",
+        cm_step_id(step));
     bool doubt = a.status == 0 && a.sent;
     (void)cm_intent_close(i, doubt ? CM_IN_DOUBT : CM_NOT_HAPPENED, json_pack("{s:I}", "status", (json_int_t)a.status), NULL);
     return -1;

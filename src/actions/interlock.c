@@ -360,7 +360,7 @@ static void look(struct cm_step *step, bool reverse, struct look *l)
 
 static int broken(const struct look *l, struct cm_err **err)
 {
-    cm_fail(err, CM_E_FAILED, "interlock: %s", cm_str_text(&l->broken));
+    cm_fail(err, CM_E_FAILED, "an old Connect may still be at work: %s", cm_str_text(&l->broken));
     if (l->units_up)
         cm_hint(err, "Find what started it (Ansible, Puppet, cron, a colleague) and switch that off, then run the same command "
                      "again.");
@@ -387,9 +387,9 @@ static int attested(const struct look *l, bool may_ask, struct cm_err **err)
     if (cm_gate_answer(l->step, gate.id) != NULL)
         return 0;
     if (l->passing)
-        cm_fail_passing(err, "interlock: could not be decided: %s", cm_str_text(&l->unknown));
+        cm_fail_passing(err, "it cannot be told whether an old Connect is still at work: %s", cm_str_text(&l->unknown));
     else
-        cm_fail(err, CM_E_FAILED, "interlock: could not be decided: %s", cm_str_text(&l->unknown));
+        cm_fail(err, CM_E_FAILED, "it cannot be told whether an old Connect is still at work: %s", cm_str_text(&l->unknown));
     cm_hint(err, "Make it reachable from here, then run the same command again.");
     return -1;
 }

@@ -50,6 +50,14 @@ static size_t stage_number(const struct cm_m_attempt *a, const char *id)
     return 0;
 }
 
+/* Is the gate of the downtime still to come? Then no user has noticed anything. */
+static bool before_downtime(const struct cm_model *m)
+{
+    const struct cm_m_step *gate =
+        m != NULL && m->now != NULL && m->now->direction == CM_FORWARD ? cm_model_step(m, "gate.downtime") : NULL;
+    return gate != NULL && gate->state != CM_S_DONE && m->now->freeze == 0;
+}
+
 static char *lead(const struct cm_ending *e, const struct cm_m_step *s)
 {
     cm_autofree char *where = s != NULL ? cm_fmt(" in step %s (stage %zu of %zu)", s->id, stage_number(e->model->now, s->stage),
@@ -61,7 +69,7 @@ static char *lead(const struct cm_ending *e, const struct cm_m_step *s)
     case CM_E_INTERNAL: return cm_fmt("stopped by an internal error%s: ", where);
     case CM_E_BLOCKED: return cm_strdup("not begun: ");
     case CM_E_WAITING: return cm_strdup("waiting for a person: ");
-    case CM_E_FAILED: return cm_fmt("stopped%s: ", where);
+    case CM_E_FAILED: return cm_fmt("%s%s: ", before_downtime(e->model) ? "stopped before the downtime," : "stopped", where);
     default: return s != NULL ? cm_fmt("stopped%s: ", where) : cm_strdup("not run: ");
     }
 }
@@ -77,7 +85,8 @@ static const char *message_of(const struct cm_ending *e, const struct cm_m_step 
 
 static const char *hint_of(const struct cm_ending *e, const struct cm_m_step *s)
 {
-    return e->err != NULL ? cm_err_hint(e->err) : s != NULL ? s->hint : NULL;
+    const char *hint = e->err != NULL ? cm_err_hint(e->err) : s != NULL ? s->hint : NULL;
+    return hint == NULL && e->status == CM_E_FAILED ? "Mend what is named above, then type the first of the commands below." : hint;
 }
 
 /* At most `most` rows; the last one says by dots that there was more. */
@@ -101,8 +110,8 @@ static bool stands_already(const struct cm_rows *r, const char *line)
     return false;
 }
 
-/* Each line once, but for its time stamp: a container that ends six times says the same six times. */
-static void evidence_lines(const char *evidence, struct cm_rows *out)
+/* Each line once, but for its time stamp, and none that the message holds: a container that ends six times says the same six times. */
+static void evidence_lines(const char *evidence, const char *message, struct cm_rows *out)
 {
     CM_ROWS seen = {0};
     for (const char *at = evidence; *at != '\0';) {
@@ -110,7 +119,7 @@ static void evidence_lines(const char *evidence, struct cm_rows *out)
         cm_autofree char *line = cm_strndup(at, n);
         char *stamp = strstr(line, "time=\""), *quote = stamp != NULL ? strchr(stamp + 6, '"') : NULL;
         const char *told = quote != NULL ? quote + 1 : line;
-        if (*told != '\0' && !stands_already(&seen, told)) {
+        if (*told != '\0' && !stands_already(&seen, told) && strstr(message, told) == NULL) {
             cm_rows_add(&seen, told);
             cm_rows_add(out, line);
         }
@@ -144,11 +153,15 @@ static bool add_evidence(const struct cm_ending *e, struct cm_rows *r, const str
     for (size_t i = 0; i < lines->count; i++)
         all += rows_for(e, prefix, lines->list[i]);
     size_t most = all <= room ? room : room - 1;
+    bool whole = all <= room;
     for (int pass = 0; pass < 4; pass++)
         for (size_t i = 0; i < lines->count; i++) {
             size_t n = rows_for(e, prefix, lines->list[i]);
             const char *line = lines->list[i] + strspn(lines->list[i], " ");
-            bool turn = pass == 0 ? i == 0 : pass == 1 ? cm_starts(line, "Error") : pass == 2 ? tells_of_failure(line) : true;
+            bool turn = pass == 0   ? i == 0
+                        : pass == 1 ? cm_starts(line, "Error")
+                        : pass == 2 ? tells_of_failure(line)
+                                    : whole || !cm_ends(line, ":");
             if (turn && !chosen[i] && (used + n <= most || count == 0)) {
                 chosen[i] = true;
                 used += n;
@@ -261,12 +274,14 @@ static char *stopped_text(const struct cm_ending *e)
     cut(&cause, 0, CAUSE_ROWS);
     if (*hint != '\0')
         cm_rows_wrap(&remedy, e->look.plain ? "What to do: " : "", "", hint, width_of(e));
-    cut(&remedy, 0, HINT_ROWS);
-    evidence_lines(evidence, &lines);
+    evidence_lines(evidence, message, &lines);
     size_t wanted = cm_rows_shown(&cause, TERMINAL) + cm_rows_shown(&remedy, TERMINAL);
     for (size_t i = 0; i < lines.count; i++)
         wanted += rows_for(e, "  | ", lines.list[i]);
     fixed_part(e, &fixed, wanted);
+    size_t others = cm_rows_shown(&cause, TERMINAL) + cm_rows_shown(&fixed, TERMINAL) + (lines.count > 0 ? LEAST_EVIDENCE : 0);
+    if (!e->look.plain)
+        cut(&remedy, 0, others + HINT_ROWS < CM_ENDING_ROWS ? CM_ENDING_ROWS - others : HINT_ROWS);
     size_t taken = cm_rows_shown(&cause, TERMINAL) + cm_rows_shown(&remedy, TERMINAL) + cm_rows_shown(&fixed, TERMINAL);
     size_t room = taken + LEAST_EVIDENCE < CM_ENDING_ROWS ? CM_ENDING_ROWS - taken : LEAST_EVIDENCE;
     if (e->look.plain)

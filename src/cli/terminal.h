@@ -1,6 +1,7 @@
 /* cli/terminal.h: a block of lines that stands at the bottom of a terminal and is drawn anew in place, while other lines scroll above it
  * as ever: no alternate screen, no scrolling region, so what has passed stays in the scrollback. Output goes out in one write a time.
- * The size is asked for at every drawing; after a resize the old block is counted as the terminal has wrapped it.
+ * The size is asked for at every drawing; after a resize the old block is counted as the terminal has wrapped it. A terminal that wraps
+ * its lines some time before it tells the new size (tmux) may keep a row of the old block in its scrollback.
  * Does not: know what the lines say. */
 #ifndef CM_CLI_TERMINAL_H
 #define CM_CLI_TERMINAL_H

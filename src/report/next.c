@@ -164,6 +164,7 @@ static void add_go_on(struct next *n, const struct cm_model *m, int status, bool
     case CM_E_BLOCKED: add(n, word, "", "checks again, and goes on when nothing is in the way any more"); break;
     case CM_E_CHANGED:
         add(n, word, "", "goes on once what is named above is put right");
+        add_back(n, m);
         if (m->now->direction != CM_BACKWARD)
             add(n, word, "--accept-plan-changes", "goes on with the plan as it is now; the difference goes on record");
         break;
@@ -178,15 +179,27 @@ static void add_go_on(struct next *n, const struct cm_model *m, int status, bool
     }
 }
 
+static bool has_blocker(const struct cm_model *m)
+{
+    for (size_t i = 0; i < m->finding_count; i++)
+        if (m->findings[i].verdict == CM_BLOCKER)
+            return true;
+    return false;
+}
+
 static void when_stopped(struct next *n, const struct cm_model *m, int status)
 {
     const struct cm_m_gate *g = cm_model_waiting_gate(m);
     if (g != NULL)
         add_gate(n, g);
-    if (status == CM_E_BLOCKED || (status == CM_E_WAITING && g == NULL))
+    bool blocked = status == CM_E_BLOCKED && has_blocker(m), asks = status == CM_E_BLOCKED || (status == CM_E_WAITING && g == NULL);
+    if (asks && !blocked)
         add_unanswered(n, m);
     add_go_on(n, m, status, g != NULL);
-    add_back(n, m);
+    if (asks && blocked)
+        add_unanswered(n, m);
+    if (status != CM_E_CHANGED)
+        add_back(n, m);
     add(n, "status", "", "shows where it stands; changes nothing");
     add(n, "report", "", "writes the report of what was done so far");
 }

@@ -105,6 +105,10 @@ CHANGES = [
     (r"(127\.0\.0\.1|localhost):\d+", r"\1:PORT"),
     (r"session \d+ of", "session PID of"),
     (r"\(pid \d+", "(pid PID"),
+    (r"\(\d+ more lines? (is|are) printed above\)", "(N more lines are printed above)"),
+    (r"\bconnect_[0-9a-f]{10}\b", "connect"),
+    (r"began with: [0-9a-f]+", "began with: KEY"),
+    (r"-prod-[0-9a-f]{10}-[a-z0-9]{5}\b", "-prod-POD"),
 ]
 
 
