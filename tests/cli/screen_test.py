@@ -60,7 +60,7 @@ def still(text):
 
 
 def at_helm(text):
-    return "now        helm.deploy" in text
+    return "now        helm.deploy" in text and "3 temporary settings" in text
 
 
 # ---- the block, its sizes and colours ----
@@ -88,7 +88,7 @@ def sizes():
 def narrow_and_without_colour():
     with world("--drill", "helm-slow") as w:
         t = run(w, columns=36, rows=20, env={"NO_COLOR": "1"})
-        tap.ok(t.wait(lambda text: "helm.deploy, " in block(text)), "36 columns: the step running now is still there", t.text())
+        tap.ok(t.wait(lambda text: "helm.deploy, " in block(text) and "3 temporary settings" in block(text)), "36 columns: the step running now is still there", t.text())
         golden(tap, "live-36", still(t.text()), "36 columns: the block is the one on record")
         tap.ok(not COLOUR.search(t.raw), "NO_COLOR: no colour", COLOUR.findall(t.raw)[:3])
         w.end_accident()
