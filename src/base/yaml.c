@@ -197,6 +197,8 @@ static int add_to_parent(struct parse *p, struct node *n)
     }
     struct frame *f = &p->frames[p->depth - 1];
     if (f->node->y.type == CM_YAML_MAP && f->key == NULL) {
+        if (n->y.type == CM_YAML_MAP && n->y.begin > 0 && strncmp(p->doc->source + n->y.begin - 1, "{{", 2) == 0)
+            return fault(p, n->y.line, n->y.column - 1, "a template ({{ … }}) is no YAML; write it in quotes, or its value in its place");
         if (n->y.type != CM_YAML_SCALAR)
             return fault(p, n->y.line, n->y.column, "a key must be a single word or text, not a list, map or alias");
         if (memchr(n->y.text, '\0', n->y.text_bytes) != NULL)

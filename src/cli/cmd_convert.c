@@ -1,120 +1,27 @@
-/* convert: the two conversions as commands of their own: `convert config` (gcfg to the chart's config section) and `convert values`
- * (Launcher values to the direct Kubernetes runner's). stdout carries the result; the account goes to stderr, or is the result (--json). */
+/* convert config: a gcfg file to the chart's config section. stdout carries the result; the account goes to stderr, or is the result
+ * (--json). */
 #include <config.h>
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cm/str.h>
 
 #include "base/file.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/yaml.h"
 #include "cli/commands.h"
+#include "cli/convert_report.h"
 #include "cli/options.h"
-#include "base/text_diff.h"
-#include "cli/wrap.h"
 #include "values/config.h"
 #include "values/gcfg.h"
-#include "values/launcher.h"
-
-enum { FILE_MAX = 64 << 20 };
-
-static int read_text(const char *path, char **text, size_t *bytes, struct cm_err **err)
-{
-    return cm_file_read(path, FILE_MAX, text, bytes, err);
-}
-
-/* ---- what both say ---- */
-
-enum { TEXT_COLUMN = 14 };
-
-static void print_row(const json_t *row)
-{
-    const char *target = cm_json_text(row, "target", ""), *reason = cm_json_text(row, "reason", "");
-    fprintf(stderr, "  %-10s  %s  (%s)\n", cm_json_text(row, "disposition", ""), cm_json_text(row, "setting", ""),
-            cm_json_text(row, "source", ""));
-    if (*target)
-        cm_print_entry(stderr, 2, "", TEXT_COLUMN, target);
-    if (*reason)
-        cm_print_entry(stderr, 2, "", TEXT_COLUMN, reason);
-}
-
-static void print_findings(const json_t *findings)
-{
-    size_t i;
-    json_t *row;
-    json_array_foreach(cm_json_loose(findings), i, row)
-    {
-        fprintf(stderr, "\n%s: %s\n", cm_json_text(row, "verdict", ""), cm_json_text(row, "id", ""));
-        cm_print_entry(stderr, 2, "", 2, cm_json_text(row, "seen", ""));
-        if (*cm_json_text(row, "remedy", ""))
-            cm_print_entry(stderr, 2, "→", 4, cm_json_text(row, "remedy", ""));
-    }
-}
-
-/* What is kept as it was is counted; `-v` names it too. */
-static void print_account(const json_t *account, const json_t *findings, bool whole)
-{
-    size_t i, kept = 0;
-    json_t *row;
-    json_array_foreach(cm_json_loose(account), i, row)
-    {
-        bool plain = strcmp(cm_json_text(row, "disposition", ""), "keep") == 0 && !*cm_json_text(row, "reason", "");
-        kept += plain;
-        if (!plain || whole)
-            print_row(row);
-    }
-    if (kept && !whole)
-        fprintf(stderr, "  keep        %zu more settings, as they are (-v names them)\n", kept);
-    print_findings(findings);
-}
-
-static bool needs_a_person(const json_t *account, const json_t *findings)
-{
-    size_t i;
-    json_t *row;
-    json_array_foreach(cm_json_loose(account), i, row) if (strcmp(cm_json_text(row, "disposition", ""), "ask") == 0 ||
-                                                           strcmp(cm_json_text(row, "disposition", ""), "block") == 0) return true;
-    json_array_foreach(cm_json_loose(findings), i, row) if (strcmp(cm_json_text(row, "verdict", ""), "blocker") == 0 ||
-                                                            strcmp(cm_json_text(row, "verdict", ""), "unknown") == 0) return true;
-    return false;
-}
-
-/* The result, unless --json carries it: to --output, else to stdout. */
-static int put(const struct cm_invocation *in, const char *text, struct cm_err **err)
-{
-    const char *output = cm_given_value(in, CM_O_OUTPUT);
-    if (output)
-        return cm_file_write(output, text, strlen(text), 0600, err);
-    if (!cm_given_times(in, CM_O_JSON))
-        fputs(text, stdout);
-    return 0;
-}
-
-static int end(const struct cm_invocation *in, const char *result, const json_t *account, const json_t *findings, json_t *commands)
-{
-    if (cm_given_times(in, CM_O_JSON)) {
-        cm_autojson all = json_pack("{s:s, s:O, s:O, s:O}", "result", result, "account", cm_json_loose(account), "findings",
-                                    cm_json_loose(findings), "commands", commands);
-        cm_autofree char *text = json_dumps(all, JSON_INDENT(2));
-        printf("%s\n", text);
-    } else {
-        print_account(account, findings, cm_given_times(in, CM_O_VERBOSE) > 0);
-    }
-    return cm_given_times(in, CM_O_STRICT) && needs_a_person(account, findings) ? CM_E_FAILED : CM_E_OK;
-}
-
-/* ---- convert config ---- */
 
 static int read_variables(const char *path, char **text, const char ***list, struct cm_err **err)
 {
     size_t n = 0, count = 0;
     if (!path)
         return 0;
-    if (read_text(path, text, &n, err) < 0)
+    if (cm_convert_read(path, text, &n, err) < 0)
         return -1;
     *list = cm_alloc((n + 2) * sizeof **list);
     for (char *at = *text; *at;) {
@@ -136,7 +43,7 @@ static int add_file(struct cm_gcfg *g, const char *path, struct cm_err **err)
     size_t n = 0;
     if (!path)
         return 0;
-    return read_text(path, &text, &n, err) < 0 ? -1 : cm_gcfg_add(g, text, n, path, err);
+    return cm_convert_read(path, &text, &n, err) < 0 ? -1 : cm_gcfg_add(g, text, n, cm_convert_name(path), err);
 }
 
 /* The user's values file, when the result is to be put into it. */
@@ -152,7 +59,7 @@ static int merge_read(struct merge *m, const char *name, struct cm_err **err)
     m->name = name;
     if (!name)
         return 0;
-    if (read_text(name, &m->text, &m->bytes, err) < 0)
+    if (cm_convert_read(name, &m->text, &m->bytes, err) < 0)
         return -1;
     m->doc = cm_yaml_parse(m->text, m->bytes, name, err);
     return m->doc ? 0 : -1;
@@ -162,6 +69,23 @@ static void merge_fini(struct merge *m)
 {
     free(m->text);
     cm_yaml_free(m->doc);
+}
+
+static void print_counts(const struct cm_config_result *r)
+{
+    const struct {
+        size_t n;
+        const char *word;
+    } counts[] = {{r->kept, "kept"},           {r->dropped, "dropped"},       {r->changed, "changed"},
+                  {r->secret, "for a Secret"}, {r->asked, "to be looked at"}, {r->blocked, "that cannot stay so"}};
+    size_t all = 0;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        all += counts[i].n;
+    fprintf(stderr, "\n%zu settings and variables:", all);
+    for (size_t i = 0, said = 0; i < sizeof counts / sizeof *counts; i++)
+        if (counts[i].n)
+            fprintf(stderr, "%s %zu %s", said++ ? "," : "", counts[i].n, counts[i].word);
+    fputs("\n", stderr);
 }
 
 /* Row by row: a file of a hundred thousand settings must not stand in memory once more as JSON. */
@@ -174,11 +98,11 @@ static void print_rows(const struct cm_config_result *r, bool whole)
         kept += plain;
         cm_autojson row = !plain || whole ? cm_config_row_json(&one) : NULL;
         if (row)
-            print_row(row);
+            cm_convert_row(row);
     }
-    if (kept && !whole)
-        fprintf(stderr, "  keep        %zu more settings, as they are (-v names them)\n", kept);
-    print_findings(r->findings);
+    cm_convert_kept(whole ? 0 : kept);
+    cm_convert_findings(r->findings);
+    print_counts(r);
 }
 
 static void print_json(const struct cm_config_result *r, const char *result)
@@ -206,7 +130,7 @@ static int write_config(const struct cm_invocation *in, const struct cm_config_r
         return -1;
     if (secrets && r->secrets && cm_file_write(secrets, r->secrets, strlen(r->secrets), 0600, err) < 0)
         return -1;
-    if (put(in, merged ? merged : r->values, err) < 0)
+    if (cm_convert_put(in, merged ? merged : r->values, err) < 0)
         return -1;
     if (cm_given_times(in, CM_O_JSON))
         print_json(r, merged ? merged : r->values);
@@ -243,73 +167,5 @@ int cm_cmd_convert_config(const struct cm_invocation *in, struct cm_err **err)
         rc = write_config(in, &r, &m, err);
     cm_config_result_fini(&r);
     cm_gcfg_free(g);
-    return rc;
-}
-
-/* ---- convert values ---- */
-
-static int in_place(const char *path, const char *old, size_t old_bytes, const struct cm_launcher_result *r, struct cm_err **err)
-{
-    struct stat st;
-    mode_t mode = stat(path, &st) == 0 ? st.st_mode & 0777 : 0600;
-    cm_autofree char *backup = cm_fmt("%s.bak", path);
-    if (!r->changed) {
-        fprintf(stderr, "%s needs no conversion; it stays as it is\n", path);
-        return 0;
-    }
-    if (cm_file_exists(backup)) {
-        cm_fail(err, CM_E_USAGE, "%s is there already; it is not overwritten", backup);
-        cm_hint(err, "Move it away, then run the same command again.");
-        return -1;
-    }
-    if (cm_file_write(backup, old, old_bytes, mode, err) < 0 || cm_file_write(path, r->text, r->bytes, mode, err) < 0)
-        return -1;
-    fprintf(stderr, "%s is converted; the old file is %s\n", path, backup);
-    return 0;
-}
-
-static int put_values(const struct cm_invocation *in, const char *old, size_t old_bytes, const struct cm_launcher_result *r,
-                      struct cm_err **err)
-{
-    const char *output = cm_given_value(in, CM_O_OUTPUT);
-    if (cm_given_times(in, CM_O_IN_PLACE))
-        return in_place(in->args[0], old, old_bytes, r, err);
-    if (!cm_given_times(in, CM_O_DIFF))
-        return put(in, r->text, err);
-    cm_autofree char *diff = cm_text_diff(in->args[0], old, output ? output : in->args[0], r->text);
-    return put(in, diff, err);
-}
-
-/* Every rule by which the chart would fail, on the result. Values may be spread over several files: what one file lacks is told, no more. */
-static void check_result(const struct cm_launcher_result *r, const char *name)
-{
-    const char *const names[] = {name, NULL}, *const texts[] = {r->text, NULL};
-    cm_autojson found = cm_values_check(names, texts, NULL, NULL);
-    json_array_extend(r->findings, found);
-}
-
-int cm_cmd_convert_values(const struct cm_invocation *in, struct cm_err **err)
-{
-    cm_autofree char *text = NULL;
-    size_t n = 0, i;
-    json_t *command;
-    struct cm_launcher_result r = {0};
-    if (cm_given_times(in, CM_O_IN_PLACE) && (cm_given_times(in, CM_O_DIFF) || cm_given_value(in, CM_O_OUTPUT)))
-        return cm_fail(err, CM_E_USAGE, "--in-place goes with neither --diff nor --output");
-    if (read_text(in->args[0], &text, &n, err) < 0)
-        return -1;
-    struct cm_launcher_wish w = {
-        .text = text, .bytes = n, .name = in->args[0], .chart_version = cm_given_value(in, CM_O_CHART_VERSION)};
-    int rc = cm_launcher_convert(&w, &r, err);
-    if (rc == 0)
-        rc = put_values(in, text, n, &r, err);
-    if (rc == 0)
-        check_result(&r, in->args[0]);
-    if (rc == 0)
-        rc = end(in, r.text, r.account, r.findings, r.commands);
-    if (rc >= 0 && !cm_given_times(in, CM_O_JSON))
-        json_array_foreach(r.commands, i, command)
-            fprintf(stderr, "%s  %s\n", i ? "" : "what remains to be typed:\n", json_string_value(command));
-    cm_launcher_result_fini(&r);
     return rc;
 }

@@ -10,6 +10,7 @@
 #include "values/check_work.h"
 #include "values/config.h"
 #include "values/quote.h"
+#include "values/rendered.h"
 
 /* ---- looking ---- */
 
@@ -28,7 +29,7 @@ static const struct cm_yaml *follow(const struct cm_yaml *node, const char *path
 const struct cm_yaml *cm_look_at(const struct cm_values_look *l, const char *path, const struct cm_yaml_doc **doc)
 {
     for (size_t i = l->count; i > 0; i--) {
-        const struct cm_yaml *root = cm_yaml_root(l->docs[i - 1]), *node = root ? follow(root, path) : NULL;
+        const struct cm_yaml *root = cm_values_root(l->docs[i - 1]), *node = root ? follow(root, path) : NULL;
         if (node) {
             if (doc)
                 *doc = l->docs[i - 1];
@@ -152,7 +153,8 @@ static void check_sub_path(struct cm_values_look *l)
         blocker(l, "sharedStorage.subPath", "values.sub-path-form", "sharedStorage.subPath must be relative and without \"..\"",
                 "Write the folder's path inside of the volume.");
     const char *tag = cm_look_text(l, "image.tag");
-    if (tag && *tag && cm_version_find(tag) && cm_version_compare(tag, "2026.8.0") < 0)
+    cm_autofree char *tagged = tag ? cm_version_find(tag) : NULL;
+    if (tagged && cm_version_compare(tagged, "2026.8.0") < 0)
         cm_look_finding(l, NULL, NULL, "warning", "values.sub-path-image", "Use an image of 2026.08.0 or later.",
                         "image.tag is %s; the chart does not look at it, but this version refuses the setting that subPath makes",
                         tag);
@@ -186,6 +188,21 @@ static void check_runners(struct cm_values_look *l)
         cm_look_finding(l, doc, node, "warning", "values.launcher-settings",
                         "Remove it, or convert the file with `convert values`.",
                         "config.Launcher is left; the chart prints it beside [Kubernetes]");
+    }
+}
+
+/* 2026.04.0 is the first release with the direct runner; the chart looks at no tag. */
+static void check_versions(struct cm_values_look *l)
+{
+    static const char *const paths[] = {"image.tag", "versionOverride", "backends.kubernetes.defaultInitContainer.tag", NULL};
+    for (const char *const *path = paths; *path && cm_look_true(l, "backends.kubernetes.enabled", true); path++) {
+        const struct cm_yaml_doc *doc;
+        const struct cm_yaml *node = cm_look_at(l, *path, &doc);
+        cm_autofree char *version = node && node->type == CM_YAML_SCALAR ? cm_version_find(node->text) : NULL;
+        if (version && cm_version_compare(version, "2026.4.0") < 0)
+            cm_look_finding(l, doc, node, "warning", "values.version",
+                            "Take an image of 2026.04.0 or later, the same for server and content.",
+                            "%s is %s; the direct runner needs Connect 2026.04.0 or later", *path, node->text);
     }
 }
 
@@ -240,6 +257,22 @@ static void check_env(struct cm_values_look *l)
     }
 }
 
+/* A version is text; without quotes it is a number to helm, which prints 3.10 as 3.1. */
+static void check_installed(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *image)
+{
+    for (size_t i = 0; image->type == CM_YAML_MAP && i < image->count; i++) {
+        const struct cm_yaml *list = cm_yaml_get(image->items[i], "installations");
+        for (size_t k = 0; list && list->type == CM_YAML_LIST && k < list->count; k++) {
+            const struct cm_yaml *version = cm_yaml_get(list->items[k], "version");
+            cm_autojson value = version && version->type == CM_YAML_SCALAR ? cm_yaml_json(doc, version) : NULL;
+            cm_autofree char *printed = json_is_number(value) ? cm_rendered_text(value) : NULL;
+            if (printed && strcmp(printed, version->text) != 0)
+                cm_look_finding(l, doc, version, "warning", "values.environment-version", "Write the version in quotes.",
+                                "%s is a number without quotes, and helm prints it as %s", version->text, printed);
+        }
+    }
+}
+
 static void check_environments(struct cm_values_look *l)
 {
     const struct cm_yaml_doc *doc;
@@ -249,6 +282,7 @@ static void check_environments(struct cm_values_look *l)
         if (!name || name->type != CM_YAML_SCALAR || !name->text_bytes)
             cm_look_finding(l, doc, list->items[i], "blocker", "values.environment-name", "Give it the image's name.",
                             "executionEnvironments[%zu] has no name", i);
+        check_installed(l, doc, list->items[i]);
     }
     if ((!list || !list->count) && cm_look_true(l, "backends.kubernetes.enabled", true))
         cm_look_finding(l, list ? doc : NULL, list, "warning", "values.environments",
@@ -279,6 +313,7 @@ void cm_check_rules(struct cm_values_look *l)
     const struct cm_yaml *affinity = cm_look_at(l, "affinity", &doc), *create = cm_look_at(l, "rbac.serviceAccount.create", &doc);
     check_gone(l);
     check_runners(l);
+    check_versions(l);
     check_overrides(l);
     check_nameservice(l);
     check_environments(l);

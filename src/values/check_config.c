@@ -152,7 +152,7 @@ static void check_section(struct cm_values_look *l, const struct cm_yaml_doc *do
 void cm_check_config(struct cm_values_look *l)
 {
     for (size_t d = 0; d < l->count; d++) {
-        const struct cm_yaml *root = cm_yaml_root(l->docs[d]), *config = root ? cm_yaml_get(root, "config") : NULL;
+        const struct cm_yaml *root = cm_values_root(l->docs[d]), *config = root ? cm_yaml_get(root, "config") : NULL;
         for (size_t i = 0; config && config->type == CM_YAML_MAP && i < config->count; i++)
             check_section(l, l->docs[d], config->keys[i], config->items[i]);
         if (config && config->type == CM_YAML_SCALAR)

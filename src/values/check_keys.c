@@ -78,6 +78,38 @@ static void check_map(struct cm_values_look *l, const struct cm_yaml_doc *doc, c
     }
 }
 
+size_t cm_values_below(const struct cm_yaml *root, const struct cm_yaml **several)
+{
+    static const char *const decisive[] = {"launcher",      "backends", "config", "executionEnvironments",
+                                           "sharedStorage", "license",  "pod",    NULL};
+    size_t found = root->count;
+    if (root->type != CM_YAML_MAP)
+        return root->count;
+    for (const char *const *d = decisive; *d; d++)
+        if (cm_yaml_get(root, *d))
+            return root->count;
+    for (size_t i = 0; i < root->count; i++) {
+        bool like = strcasestr(root->keys[i]->text, "connect") != NULL && root->items[i]->type == CM_YAML_MAP, ours = false;
+        for (const char *const *d = decisive; like && *d; d++)
+            ours |= cm_yaml_get(root->items[i], *d) != NULL;
+        if (ours && found != root->count) {
+            if (several)
+                *several = root->keys[i];
+            return root->count;
+        }
+        if (ours)
+            found = i;
+    }
+    return found;
+}
+
+const struct cm_yaml *cm_values_root(const struct cm_yaml_doc *doc)
+{
+    const struct cm_yaml *root = cm_yaml_root(doc);
+    size_t at = root ? cm_values_below(root, NULL) : 0;
+    return root && root->type == CM_YAML_MAP && at < root->count ? root->items[at] : root;
+}
+
 static const struct cm_yaml *at_path(const struct cm_yaml *node, const char *path)
 {
     while (node && *path) {
@@ -94,7 +126,7 @@ void cm_check_keys(struct cm_values_look *l)
 {
     for (size_t d = 0; d < l->count; d++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-            const struct cm_yaml *root = cm_yaml_root(l->docs[d]), *map = root ? at_path(root, shapes[i].path) : NULL;
+            const struct cm_yaml *root = cm_values_root(l->docs[d]), *map = root ? at_path(root, shapes[i].path) : NULL;
             if (map)
                 check_map(l, l->docs[d], map, &shapes[i]);
         }

@@ -6,6 +6,13 @@
 #include "base/yaml.h"
 #include "values/launcher.h"
 
+/* A chart that has Connect's as a dependency gives its values below one key (rstudio-connect, or an alias): that pair's index, where the
+ * root has none of the chart's own. root->count: the root itself has them. *several (NULL: nobody asks): more than one key is like that,
+ * and nobody knows which is meant. */
+size_t cm_values_below(const struct cm_yaml *root, const struct cm_yaml **several);
+/* Where the chart's values stand in this file: the root, or what is below that key; NULL: an empty file. */
+const struct cm_yaml *cm_values_root(const struct cm_yaml_doc *doc);
+
 struct cm_values_look {
     struct cm_yaml_doc **docs;       /* in helm's order */
     size_t count;

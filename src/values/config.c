@@ -273,6 +273,19 @@ static void guard_list(struct cm_config_work *w, struct cm_config_group *g)
     }
 }
 
+/* What Connect reads is what moves; that it is less than what stands there may be news. */
+static void tell_cut_off(struct cm_config_work *w, struct cm_config_group *g)
+{
+    for (cm_config_at i = g->live; g->where != CM_TO_NOWHERE && i != CM_NO_SETTING; i = w->m->next[i]) {
+        const struct cm_gcfg_setting *s = &w->wish->gcfg->list[i];
+        if (s->cut_at)
+            cm_config_finding(w, "warning", cm_config_id(w, "cut-off", g),
+                              "If it belongs to the value, put the whole value in double quotes in the file and convert again.",
+                              "%s (%s): a comment begins at the '%c' inside of the value; Connect reads only what stands before it",
+                              cm_config_label(w->m, g), source_place(w, s), s->cut_at);
+    }
+}
+
 static void decide_group(struct cm_config_work *w, struct cm_config_group *g)
 {
     find_live(w, g);
@@ -287,6 +300,7 @@ static void decide_group(struct cm_config_work *w, struct cm_config_group *g)
     guard_list(w, g);
     if (g->where == CM_TO_CONFIG)
         route_unprintable(w, g);
+    tell_cut_off(w, g);
 }
 
 static void take_comments(struct cm_config_work *w)

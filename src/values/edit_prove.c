@@ -21,8 +21,28 @@ struct proof {
     bool have; /* `event` holds one */
     const struct cm_edits_prover *with;
     size_t depth;
-    char *problem; /* why it failed, where libyaml says it; NULL */
+    json_t *anchors; /* the names of those that came; NULL: none */
+    char *problem;   /* why it failed, where libyaml says it; NULL */
 };
+
+/* libyaml's events do not say that an alias comes before its anchor. */
+static bool anchors_stand(struct proof *p)
+{
+    const yaml_event_t *e = &p->event;
+    const yaml_char_t *name = e->type == YAML_SCALAR_EVENT           ? e->data.scalar.anchor
+                              : e->type == YAML_MAPPING_START_EVENT  ? e->data.mapping_start.anchor
+                              : e->type == YAML_SEQUENCE_START_EVENT ? e->data.sequence_start.anchor
+                                                                     : NULL;
+    if (name && !p->anchors)
+        p->anchors = json_object();
+    if (name)
+        json_object_set_new(p->anchors, (const char *)name, json_true());
+    if (e->type != YAML_ALIAS_EVENT || json_object_get(p->anchors, (const char *)e->data.alias.anchor))
+        return true;
+    p->problem = cm_fmt("line %zu, column %zu: the alias *%s comes before its anchor", e->start_mark.line + 1,
+                        e->start_mark.column + 1, (const char *)e->data.alias.anchor);
+    return false;
+}
 
 static bool next(struct proof *p)
 {
@@ -32,7 +52,7 @@ static bool next(struct proof *p)
     if (!p->have && !p->problem)
         p->problem = cm_fmt("line %zu, column %zu: %s", p->parser.problem_mark.line + 1, p->parser.problem_mark.column + 1,
                             p->parser.problem ? p->parser.problem : "no YAML");
-    return p->have;
+    return p->have && anchors_stand(p);
 }
 
 static bool same_name(const char *a, const yaml_char_t *b) { return a && b ? strcmp(a, (const char *)b) == 0 : !a && !b; }
@@ -217,6 +237,7 @@ bool cm_edits_prove(const struct cm_edits_prover *with, const json_t *changed, c
     if (p.have)
         yaml_event_delete(&p.event);
     yaml_parser_delete(&p.parser);
+    json_decref(p.anchors);
     *problem = p.problem;
     return good;
 }

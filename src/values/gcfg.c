@@ -277,6 +277,13 @@ static char *arena_bytes(struct cm_arena *a, const char *text, size_t n)
     return copy;
 }
 
+/* "p@ss;word": the sign touches the value and the text behind it. Perhaps it was meant to be part of the value. */
+static char cut_at(const struct reader *r)
+{
+    bool sign = r->p + 1 < r->end && (*r->p == ';' || *r->p == '#');
+    return sign && r->value.len && !strchr(" \t\"", r->p[-1]) && !strchr(" \t\r\n", r->p[1]) ? *r->p : '\0';
+}
+
 static int read_setting(struct reader *r)
 {
     if (!r->section) {
@@ -303,6 +310,7 @@ static int read_setting(struct reader *r)
     s->key = key;
     s->value = bare ? NULL : arena_bytes(r->g->more->arena, cm_str_text(&r->value), r->value.len);
     s->value_bytes = bare ? 0 : r->value.len;
+    s->cut_at = bare ? '\0' : cut_at(r);
     s->file = r->name;
     s->line = line;
     s->column = column;

@@ -17,6 +17,7 @@ struct cm_gcfg_setting {
     const char *file;                /* name given to the parser; borrowed by the gcfg, lives as long */
     size_t line, column;
     bool from_environment;           /* a CONNECT_SECTION_KEY variable */
+    char cut_at;                     /* ';' or '#' right behind the value, with text behind it, which is a comment; else NUL */
 };
 struct cm_gcfg { struct cm_gcfg_setting *list; size_t count; char **names; size_t name_count; struct cm_gcfg_more *more; };
 

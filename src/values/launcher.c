@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "values/check_work.h"
 #include "values/launcher_work.h"
 
 /* ---- saying ---- */
@@ -33,6 +34,18 @@ void cm_launcher_finding(struct cm_launcher_work *w, const struct cm_yaml *at, c
     const char *text = cm_arena_fmt(w->arena, "%s: %s", place_of(w, at, true), seen);
     json_array_append_new(w->out->findings,
                           json_pack("{s:s, s:s, s:s, s:s}", "id", id, "verdict", verdict, "seen", text, "remedy", remedy));
+}
+
+void cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i,
+                      const char *setting, const char *target)
+{
+    if (cm_piece_has(in, key)) {
+        cm_launcher_row(w, map->keys[i], setting, NULL, CM_DROP,
+                        cm_arena_fmt(w->arena, "%s is given by another of these values already, which had precedence", target));
+        return;
+    }
+    cm_piece_pair(w, in, key, map, i);
+    cm_launcher_row(w, map->keys[i], setting, target, CM_CHANGE, "moved");
 }
 
 /* ---- looking ---- */
@@ -115,180 +128,6 @@ struct cm_piece *cm_launcher_service(struct cm_launcher_work *w)
     return cm_piece_map(w, cm_launcher_backend(w), "defaultResourceServiceBase");
 }
 
-/* ---- launcher.* ---- */
-
-static void move_init_container(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t i)
-{
-    struct cm_yaml *init = launcher->items[i];
-    const char *name = launcher->keys[i]->text;
-    if (init->type != CM_YAML_MAP || !init->count) {
-        cm_take_out(w, launcher, i);
-        cm_launcher_row(w, launcher->keys[i], cm_arena_fmt(w->arena, "launcher.%s", name), NULL, CM_DROP, "empty");
-        return;
-    }
-    w->pending = cm_comments_above(w, launcher, i);
-    for (size_t k = 0; k < init->count; k++) {
-        const char *key = init->keys[k]->text, *setting = cm_arena_fmt(w->arena, "launcher.%s.%s", name, key);
-        cm_take_out(w, init, k);
-        if (strcmp(key, "tagPrefix") == 0 || strcmp(key, "os") == 0) {
-            cm_launcher_row(w, init->keys[k], setting, NULL, CM_DROP,
-                            "removed from the chart: the tag is the chart's appVersion, or `tag`");
-            continue;
-        }
-        if (strcmp(key, "repository") == 0 &&
-            strstr(init->items[k]->text ? init->items[k]->text : "", "rstudio-connect-content-init"))
-            cm_launcher_finding(w, init->keys[k], "warning", "values.init-image",
-                                cm_arena_fmt(w->arena, "%s names the image of the old chart; its tags are other ones", setting),
-                                "Use posit/connect-content-init, or set `tag` to one that this repository has for your version.");
-        cm_piece_pair(w, cm_piece_map(w, cm_launcher_backend(w), "defaultInitContainer"), key, init, k);
-        cm_launcher_row(w, init->keys[k], setting, cm_arena_fmt(w->arena, "backends.kubernetes.defaultInitContainer.%s", key),
-                        CM_CHANGE, "moved");
-    }
-    w->pending = NULL;
-}
-
-static void move_namespace(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t i)
-{
-    bool empty = cm_yaml_is_empty(launcher->items[i]);
-    cm_take_out(w, launcher, i);
-    if (!empty) {
-        cm_piece_pair(w, cm_launcher_backend(w), "namespace", launcher, i);
-        w->namespace = launcher->items[i]->text;
-    }
-    cm_launcher_row(w, launcher->keys[i], "launcher.namespace", empty ? NULL : "backends.kubernetes.namespace",
-                    empty ? CM_DROP : CM_CHANGE, empty ? "empty" : "moved");
-}
-
-/* Switches of the Launcher's templates: their defaults go, what somebody changed needs a person. */
-static void drop_switch(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t i)
-{
-    const char *key = launcher->keys[i]->text, *setting = cm_arena_fmt(w->arena, "launcher.%s", key);
-    bool templates = strcmp(key, "extraTemplates") == 0;
-    bool plain =
-        templates ? cm_yaml_is_empty(launcher->items[i]) : !strcmp(key, "useTemplates") || cm_yaml_is_true(launcher->items[i]);
-    if (plain) {
-        cm_take_out(w, launcher, i);
-        cm_launcher_row(w, launcher->keys[i], setting, NULL, CM_DROP, "the direct runner has no templates");
-        return;
-    }
-    cm_launcher_row(w, launcher->keys[i], setting, NULL, CM_ASK, "own templates have no equivalent; it stays and does nothing");
-    cm_launcher_finding(w, launcher->keys[i], "warning", "values.templates",
-                        cm_arena_fmt(w->arena, "%s: templates of your own have no equivalent in the direct runner", setting),
-                        "Write what they did into backends.kubernetes.defaultResourceJobBase and defaultResourceServiceBase.");
-}
-
-static int convert_key(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t i)
-{
-    static const char *const switches[] = {"useTemplates", "extraTemplates", "includeDefaultTemplates", "includeTemplateValues",
-                                           NULL};
-    const char *key = launcher->keys[i]->text;
-    for (const char *const *s = switches; *s; s++)
-        if (strcmp(key, *s) == 0) {
-            drop_switch(w, launcher, i);
-            return 0;
-        }
-    if (strcmp(key, "enabled") == 0)
-        return 0;
-    if (strcmp(key, "namespace") == 0)
-        move_namespace(w, launcher, i);
-    else if (strcmp(key, "defaultInitContainer") == 0 || strcmp(key, "contentInitContainer") == 0)
-        move_init_container(w, launcher, i);
-    else if (strcmp(key, "customRuntimeYaml") == 0 || strcmp(key, "additionalRuntimeImages") == 0)
-        return cm_launcher_images(w, launcher, i);
-    else if (strcmp(key, "templateValues") == 0 && cm_yaml_is_empty(launcher->items[i])) {
-        cm_take_out(w, launcher, i);
-        cm_launcher_row(w, launcher->keys[i], "launcher.templateValues", NULL, CM_DROP, "empty");
-    } else if (strcmp(key, "templateValues") == 0 && launcher->items[i]->type == CM_YAML_MAP) {
-        w->pending = cm_comments_above(w, launcher, i);
-        return cm_launcher_template_values(w, launcher->items[i]);
-    } else if (strcmp(key, "launcherKubernetesProfilesConf") != 0) {
-        cm_launcher_row(w, launcher->keys[i], cm_arena_fmt(w->arena, "launcher.%s", key), NULL, CM_ASK,
-                        "not a value of the chart that is known; it stays and does nothing");
-    }
-    return 0;
-}
-
-static int convert_launcher(struct cm_launcher_work *w, struct cm_yaml *launcher)
-{
-    for (size_t i = 0; i < launcher->count; i++)
-        if (convert_key(w, launcher, i) != 0)
-            return -1;
-    w->pending = NULL;
-    for (size_t i = 0; i < launcher->count; i++) /* last: overrides go over what was moved */
-        if (strcmp(launcher->keys[i]->text, "launcherKubernetesProfilesConf") == 0)
-            return cm_launcher_profiles(w, launcher, i);
-    return 0;
-}
-
-/* ---- config.Launcher ---- */
-
-static bool chart_sets(const char *key)
-{
-    static const char *const keys[] = {"Enabled", "Kubernetes", "KubernetesProfilesConfig", "KubernetesUseTemplates", NULL};
-    for (const char *const *k = keys; *k; k++)
-        if (cm_gcfg_same_name(*k, key))
-            return true;
-    return false;
-}
-
-/* Settings of the Launcher that mean something to the direct runner are kept (true); the others leave and are told. */
-static bool convert_setting(struct cm_launcher_work *w, struct cm_yaml *settings, size_t i)
-{
-    const struct cm_yaml *key = settings->keys[i], *value = settings->items[i];
-    const char *setting = cm_arena_fmt(w->arena, "config.Launcher.%s", key->text);
-    if (cm_gcfg_same_name(key->text, "DataDirPVCName")) {
-        cm_launcher_row(w, key, setting, "config.Kubernetes.DataDirPVCName", CM_CHANGE, "moved");
-        return true;
-    }
-    cm_take_out(w, settings, i);
-    if (chart_sets(key->text)) {
-        cm_launcher_row(w, key, setting, NULL, CM_DROP, "the chart sets what the direct runner needs");
-    } else if (cm_gcfg_same_name(key->text, "KubernetesDefaultServiceAccount") && !cm_yaml_is_empty(value)) {
-        w->service_account = value->text;
-        cm_piece_pair(w, cm_piece_path(w, cm_launcher_job(w), "spec.template.spec"), "serviceAccountName", settings, i);
-        cm_launcher_row(w, key, setting, "backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName",
-                        CM_CHANGE, "moved");
-    } else if (cm_gcfg_same_name(key->text, "KubernetesNamespace") && !cm_yaml_is_empty(value)) {
-        w->namespace = value->text;
-        cm_piece_pair(w, cm_launcher_backend(w), "namespace", settings, i);
-        cm_launcher_row(w, key, setting, "backends.kubernetes.namespace", CM_CHANGE, "moved");
-    } else {
-        bool data_dir = cm_gcfg_same_name(key->text, "DataDir");
-        cm_launcher_row(w, key, setting, NULL, data_dir ? CM_ASK : CM_DROP, "the direct runner has no such setting");
-        if (data_dir)
-            cm_launcher_finding(
-                w, key, "warning", "values.data-dir", "config.Launcher.DataDir has no equivalent",
-                "Give content the shared storage by sharedStorage.create or sharedStorage.mount, with mountContent: true.");
-    }
-    return false;
-}
-
-/* The section is renamed where it stands, or its settings join a [Kubernetes] that is there already. */
-static int convert_config(struct cm_launcher_work *w, struct cm_yaml *config, size_t i)
-{
-    struct cm_yaml *settings = config->items[i], *there = cm_yaml_get(config, "Kubernetes");
-    bool kept = false;
-    for (size_t k = 0; settings->type == CM_YAML_MAP && k < settings->count; k++) {
-        if (!convert_setting(w, settings, k))
-            continue;
-        kept = true;
-        if (there) {
-            cm_piece_pair(w, cm_piece_path(w, w->top, "config.Kubernetes"), settings->keys[k]->text, settings, k);
-            cm_take_out(w, settings, k);
-        }
-    }
-    if (!kept || there) {
-        if (!settings->count)
-            cm_launcher_row(w, config->keys[i], "config.Launcher", NULL, CM_DROP, "empty");
-        cm_take_out(w, config, i);
-        return 0;
-    }
-    if (!config->flow)
-        cm_edit_replace(w->edits, config->keys[i]->begin, config->keys[i]->end, "Kubernetes");
-    w->renamed = config->keys[i]->text;
-    return 0;
-}
-
 /* ---- the whole file ---- */
 
 static void drop_tag_prefix(struct cm_launcher_work *w)
@@ -341,8 +180,9 @@ static int set_enabled(struct cm_launcher_work *w, struct cm_yaml *launcher, con
         json_t *stays = cm_pruned(w, launcher);
         json_object_set_new(stays, "enabled", json_false());
         json_object_set_new(w->expected, "launcher", stays);
-        cm_autofree char *rest = json_dumps(stays, JSON_ENCODE_ANY);
-        cm_edit_replace(w->edits, launcher->body, launcher->end, rest);
+        cm_autostr rest = CM_STR(CM_STR_BIG);
+        cm_flow_pruned(w, launcher, "enabled", "false", &rest);
+        cm_edit_replace(w->edits, launcher->body, launcher->end, cm_str_text(&rest));
         return 0;
     }
     json_object_set_new(cm_edit_open_key(w->edits, w->expected, "launcher", launcher), "enabled", json_false());
@@ -373,7 +213,7 @@ static int add_to_root(struct cm_launcher_work *w, size_t launcher)
         struct cm_str lines = CM_STR(CM_STR_BIG);
         cm_str_add(&lines, "\n");
         cm_piece_write(w, p, (long)w->root->keys[0]->column - 1, &lines);
-        int rc = cm_insert_lines(w, at.end, 0, cm_str_text(&lines));
+        int rc = cm_insert_lines(w, at.end, ((long)w->root->keys[0]->column - 1) * 2, cm_str_text(&lines));
         cm_str_fini(&lines);
         json_object_set_new(w->expected, p->key, cm_piece_expected(w, p));
         if (rc != 0)
@@ -403,20 +243,6 @@ static size_t index_in(const struct cm_yaml *map, const char *key, bool exactly)
     return map && map->type == CM_YAML_MAP && i < map->count ? i : (size_t)-1;
 }
 
-static int check_safe(struct cm_launcher_work *w, const struct cm_yaml *launcher, const struct cm_yaml *settings)
-{
-    const struct cm_yaml *backends = cm_yaml_get(w->root, "backends");
-    if (w->root->flow) {
-        cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: a whole file in flow style cannot be edited safely", w->wish->name, w->root->line,
-                w->root->column);
-        cm_hint(w->err, "Write the file in block style, then start again. Nothing was changed.");
-        return -1;
-    }
-    if ((launcher && cm_edit_safe(w->doc, launcher, w->err) != 0) || (settings && cm_edit_safe(w->doc, settings, w->err) != 0))
-        return -1;
-    return backends ? cm_edit_safe(w->doc, backends, w->err) : 0;
-}
-
 static void rename_section(const struct cm_launcher_work *w, json_t *config)
 {
     json_object_set(config, "Kubernetes", json_object_get(config, w->renamed));
@@ -429,8 +255,9 @@ static void rewrite_config(struct cm_launcher_work *w, const struct cm_yaml *con
     json_t *stays = cm_pruned(w, config);
     json_object_set_new(w->expected, "config", stays);
     rename_section(w, stays);
-    cm_autofree char *rest = json_dumps(stays, JSON_ENCODE_ANY);
-    cm_edit_replace(w->edits, config->body, config->end, rest);
+    cm_autostr rest = CM_STR(CM_STR_BIG);
+    cm_flow_pruned(w, config, NULL, NULL, &rest);
+    cm_edit_replace(w->edits, config->body, config->end, cm_str_text(&rest));
 }
 
 /* All that was noted to leave; a map that nothing stays of goes whole (`config:` with nothing below would be null to helm). */
@@ -449,7 +276,10 @@ static int take_out_all(struct cm_launcher_work *w)
             if (cm_edit_pair(w->doc, w->root, i, &at, w->err) != 0)
                 return -1;
             cm_edit_replace(w->edits, at.begin, at.end, "");
-            json_object_set_new(w->expected, key, json_null());
+            if (w->below)
+                json_object_del(w->expected, key);
+            else
+                json_object_set_new(w->expected, key, json_null()); /* gone (values/edit.h) */
         } else if (cm_remove(w, value, w->expected, key) != 0) {
             return -1;
         } else if (config && w->renamed) {
@@ -463,18 +293,20 @@ static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t 
                    size_t settings_at, bool on)
 {
     struct cm_yaml *settings = config ? config->items[settings_at] : NULL;
-    if (check_safe(w, launcher, settings) != 0)
+    if (cm_launcher_safe(w, launcher, settings) != 0)
         return -1;
-    w->expected = json_object();
     w->edits = cm_edits_new(w->doc);
+    w->whole = w->expected = json_object();
+    if (w->root != cm_yaml_root(w->doc))
+        w->expected = cm_edit_open_key(w->edits, w->whole, w->below, w->root);
     if (on) {
         struct cm_piece *enabled = cm_piece_value(w, cm_launcher_backend(w), "enabled", json_true());
         enabled->wins = true;
         drop_tag_prefix(w);
     }
-    if (config && convert_config(w, config, settings_at) != 0)
+    if (config && cm_launcher_settings(w, config, settings_at) != 0)
         return -1;
-    if (on && launcher && convert_launcher(w, launcher) != 0)
+    if (on && launcher && cm_launcher_keys(w, launcher) != 0)
         return -1;
     if (on && launcher && set_enabled(w, launcher, w->root->keys[launcher_at]) != 0)
         return -1;
@@ -488,11 +320,24 @@ static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t 
         return -1;
     if (cm_edits_none(w->edits))
         return 0;
-    if (cm_edits_apply(w->edits, w->expected, &w->out->text, &w->out->bytes, w->err) != 0)
+    if (cm_edits_apply(w->edits, w->whole, &w->out->text, &w->out->bytes, w->err) != 0)
         return -1;
     w->out->changed = true;
     say_commands(w);
     return 0;
+}
+
+/* A file that says only that the Launcher is off means something else since the chart's default changed (0.20.1). */
+static void say_local(struct cm_launcher_work *w, const struct cm_yaml *at)
+{
+    if (cm_yaml_get(w->root, "backends") || w->wish->was != CM_LAUNCHER_NOT_KNOWN)
+        return;
+    cm_launcher_finding(
+        w, at, "warning", "values.local",
+        "the Launcher is off and nothing is said of backends.kubernetes: since chart 0.20.1 content then runs in pods "
+        "of its own, no longer in the server's",
+        "Set backends.kubernetes.enabled to false if it is to stay there; else label the service accounts (kubectl "
+        "label sa NAME connect.posit.co/service-account=true) and give executionEnvironments.");
 }
 
 /* Values below a Launcher that is off do nothing; some of them still make the chart fail (values.check tells those). */
@@ -504,6 +349,29 @@ static void say_off(struct cm_launcher_work *w, const struct cm_yaml *launcher)
                             "Remove them, or set launcher.enabled to true and convert again if they were in use.");
 }
 
+/* The chart's values; false: there are none. */
+static bool look_for_root(struct cm_launcher_work *w)
+{
+    struct cm_yaml *root = cm_yaml_root(w->doc);
+    if (!root || root->type != CM_YAML_MAP || !root->count)
+        return false;
+    const struct cm_yaml *several = NULL;
+    size_t at = cm_values_below(root, &several);
+    if (several)
+        cm_launcher_finding(w, several, "unknown", "values.several",
+                            cm_arena_fmt(w->arena,
+                                         "%s is the second key here with values of Connect's chart; nothing was converted",
+                                         several->text),
+                            "Convert each by itself: put what is below its key into a file of its own.");
+    w->root = at < root->count ? root->items[at] : root;
+    if (at < root->count) {
+        w->below = root->keys[at]->text;
+        cm_launcher_row(w, root->keys[at], w->below, w->below, CM_KEEP,
+                        "the values of Connect's chart stand below this key, for a chart that has it as a dependency");
+    }
+    return w->root->type == CM_YAML_MAP && w->root->count;
+}
+
 int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_result *out, struct cm_err **err)
 {
     *out = (struct cm_launcher_result){.account = json_array(), .findings = json_array(), .commands = json_array()};
@@ -511,7 +379,7 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
     cm_autoyaml doc = cm_yaml_parse(wish->text, wish->bytes, wish->name, err);
     struct cm_launcher_work w = {.wish = wish, .out = out, .arena = arena, .doc = doc, .err = err};
     int rc = doc ? 0 : -1;
-    if (rc == 0 && (w.root = cm_yaml_root(doc)) && w.root->type == CM_YAML_MAP && w.root->count) {
+    if (rc == 0 && look_for_root(&w)) {
         struct cm_yaml *config = cm_yaml_get(w.root, "config"), *launcher = cm_yaml_get(w.root, "launcher");
         size_t launcher_at = index_in(w.root, "launcher", true), settings_at = index_in(config, "Launcher", false);
         struct cm_yaml *enabled = launcher && launcher->type == CM_YAML_MAP ? cm_yaml_get(launcher, "enabled") : NULL;
@@ -522,11 +390,13 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
         bool settings = settings_at != (size_t)-1 && config->items[settings_at]->count;
         if (off && launcher)
             say_off(&w, launcher);
+        if (off && enabled)
+            say_local(&w, enabled);
         if ((launcher && !off) || settings)
             rc = convert(&w, launcher, launcher_at, settings ? config : NULL, settings_at, !off);
     }
     cm_edits_free(w.edits);
-    json_decref(w.expected);
+    json_decref(w.whole);
     free(w.gone);
     if (rc == 0 && !out->text) {
         out->text = cm_alloc(wish->bytes + 1);

@@ -17,6 +17,23 @@ static bool take_items(struct cm_launcher_work *w, const struct cm_yaml *images)
     return true;
 }
 
+/* Numbers as the text they were: the version 1.10 is not 1.1. All fields of an image are text. */
+static json_t *texts_of(const struct cm_yaml_doc *doc, const struct cm_yaml *n)
+{
+    if (n->type == CM_YAML_MAP || n->type == CM_YAML_LIST) {
+        json_t *j = n->type == CM_YAML_MAP ? json_object() : json_array();
+        for (size_t i = 0; i < n->count; i++)
+            n->type == CM_YAML_MAP ? json_object_set_new(j, n->keys[i]->text, texts_of(doc, n->items[i]))
+                                   : json_array_append_new(j, texts_of(doc, n->items[i]));
+        return j;
+    }
+    json_t *j = cm_yaml_json(doc, n);
+    if (!json_is_number(j) || n->type != CM_YAML_SCALAR)
+        return j;
+    json_decref(j);
+    return json_string(n->text);
+}
+
 /* YAML in a string: its values are written anew. */
 static bool take_text(struct cm_launcher_work *w, const struct cm_yaml *scalar)
 {
@@ -27,7 +44,7 @@ static bool take_text(struct cm_launcher_work *w, const struct cm_yaml *scalar)
         return false;
     struct cm_piece *list = cm_piece_list(w, w->top, "executionEnvironments");
     for (size_t i = 0; i < images->count; i++)
-        cm_piece_value(w, list, NULL, cm_yaml_json(doc, images->items[i]));
+        cm_piece_value(w, list, NULL, texts_of(doc, images->items[i]));
     return true;
 }
 

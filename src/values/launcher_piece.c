@@ -6,11 +6,8 @@
 #include "values/launcher_work.h"
 #include "values/quote.h"
 
-static struct cm_piece *add(struct cm_launcher_work *w, struct cm_piece *in, enum cm_piece_kind kind, const char *key)
+void cm_piece_adopt(struct cm_launcher_work *w, struct cm_piece *in, struct cm_piece *p)
 {
-    struct cm_piece *p = cm_arena_alloc(w->arena, sizeof *p);
-    *p = (struct cm_piece){.kind = kind, .key = cm_arena_strdup(w->arena, key), .comment = w->pending};
-    w->pending = NULL;
     if (in->count == in->cap) {
         struct cm_piece **more = cm_arena_alloc(w->arena, (in->cap * 2 + 8) * sizeof *more);
         if (in->count)
@@ -19,6 +16,14 @@ static struct cm_piece *add(struct cm_launcher_work *w, struct cm_piece *in, enu
         in->cap = in->cap * 2 + 8;
     }
     in->kids[in->count++] = p;
+}
+
+static struct cm_piece *add(struct cm_launcher_work *w, struct cm_piece *in, enum cm_piece_kind kind, const char *key)
+{
+    struct cm_piece *p = cm_arena_alloc(w->arena, sizeof *p);
+    *p = (struct cm_piece){.kind = kind, .key = cm_arena_strdup(w->arena, key), .comment = w->pending};
+    w->pending = NULL;
+    cm_piece_adopt(w, in, p);
     return p;
 }
 
@@ -29,6 +34,8 @@ static struct cm_piece *kid(const struct cm_piece *in, const char *key)
             return in->kids[i];
     return NULL;
 }
+
+bool cm_piece_has(const struct cm_piece *in, const char *key) { return kid(in, key) != NULL; }
 
 struct cm_piece *cm_piece_map(struct cm_launcher_work *w, struct cm_piece *in, const char *key)
 {
@@ -66,6 +73,7 @@ struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in,
         p = add(w, in, CM_PIECE_VALUE, key);
     p->kind = CM_PIECE_VALUE;
     p->value = cm_arena_json(w->arena, taken);
+    p->node = NULL;
     return p;
 }
 
@@ -117,10 +125,11 @@ struct cm_piece *cm_piece_content(struct cm_launcher_work *w, struct cm_piece *p
 }
 
 /* Its pairs or items one by one; comments of its own come along. */
-static void open_lines(struct cm_launcher_work *w, struct cm_piece *p)
+static void open_node(struct cm_launcher_work *w, struct cm_piece *p)
 {
     struct cm_str above = CM_STR(CM_STR_PAGE);
-    cm_edit_shifted(w->doc, p->at.begin, p->at.line, -p->indent, &above);
+    if (p->kind == CM_PIECE_LINES)
+        cm_edit_shifted(w->doc, p->at.begin, p->at.line, -p->indent, &above);
     if (above.len)
         p->comment = cm_arena_fmt(w->arena, "%s%s", p->comment ? p->comment : "", cm_str_text(&above));
     cm_str_fini(&above);
@@ -137,8 +146,8 @@ bool cm_piece_open(struct cm_launcher_work *w, struct cm_piece *p)
     size_t i;
     if (p->kind == CM_PIECE_MAP || p->kind == CM_PIECE_LIST)
         return true;
-    if (p->kind == CM_PIECE_LINES && p->node && p->node->count && !p->node->flow) {
-        open_lines(w, p);
+    if (p->node && p->node->count) {
+        open_node(w, p);
         return true;
     }
     if (!json_is_object(p->value) && !json_is_array(p->value))
@@ -219,6 +228,9 @@ static void write_item(struct cm_launcher_work *w, const struct cm_piece *p, lon
     struct cm_str lines = CM_STR(CM_STR_BIG);
     if (p->kind == CM_PIECE_MAP) {
         write_kids(w, p, indent + 2, &lines);
+    } else if (p->node) {
+        cm_flow_write_item(w, p->node, indent, out);
+        return;
     } else {
         cm_autojson list = json_array();
         json_array_append(list, p->value);
@@ -244,7 +256,9 @@ void cm_piece_write(struct cm_launcher_work *w, const struct cm_piece *p, long i
         cm_str_addf(out, "%*s", (int)indent, "");
         cm_yaml_add_key(out, p->key);
         cm_str_add(out, ":");
-        if (p->kind == CM_PIECE_VALUE) {
+        if (p->kind == CM_PIECE_VALUE && p->node) {
+            cm_flow_write(w, p->node, indent + cm_edit_step(w->doc), out);
+        } else if (p->kind == CM_PIECE_VALUE) {
             cm_yaml_add_value(out, p->value, (int)indent + 2);
         } else if (!p->count) {
             cm_str_addf(out, " %s\n", p->kind == CM_PIECE_MAP ? "{}" : "[]");

@@ -51,7 +51,7 @@ static int append_to(struct cm_launcher_work *w, const struct cm_piece *p, const
 
 /* An empty or flow value gives way to lines below its key. */
 static int rewrite_value(struct cm_launcher_work *w, const struct cm_piece *p, const struct cm_yaml *key,
-                         const struct cm_yaml *value, json_t *whole)
+                         const struct cm_yaml *value, const char *path)
 {
     size_t line = cm_edit_line_begin(w->doc, key->begin), bytes, from = value->begin;
     const char *s = cm_yaml_source(w->doc, &bytes);
@@ -60,16 +60,12 @@ static int rewrite_value(struct cm_launcher_work *w, const struct cm_piece *p, c
         from--;
     cm_edit_replace(w->edits, from, value->end, "");
     struct cm_str lines = CM_STR(CM_STR_BIG);
-    if (value->count) {
-        cm_yaml_add_value(&lines, whole, (int)indent + cm_edit_step(w->doc));
-        cm_launcher_row(w, key, key->text, key->text, CM_CHANGE, "it was written in flow style and had to be written anew");
-    } else {
-        long step = p->kind == CM_PIECE_MAP ? cm_edit_step(w->doc) : cm_edit_lists_indented(w->doc) ? 2 : 0;
-        cm_str_add(&lines, "\n");
-        for (size_t i = 0; i < p->count; i++)
-            cm_piece_write(w, p->kids[i], indent + step, &lines);
-    }
-    int rc = cm_insert_lines(w, cm_edit_line_end(w->doc, value->end), indent * 2 + 1, cm_str_text(&lines) + 1);
+    if (value->count)
+        cm_launcher_row(w, key, path, path, CM_CHANGE, "it was written in flow style and had to be written anew");
+    long step = p->kind == CM_PIECE_MAP ? cm_edit_step(w->doc) : cm_edit_lists_indented(w->doc) ? 2 : 0;
+    for (size_t i = 0; i < p->count; i++)
+        cm_piece_write(w, p->kids[i], indent + step, &lines);
+    int rc = cm_insert_lines(w, cm_edit_line_end(w->doc, value->end), indent * 2 + 1, cm_str_text(&lines));
     cm_str_fini(&lines);
     return rc;
 }
@@ -84,6 +80,14 @@ static struct cm_yaml *item_named(const struct cm_yaml *list, const char *name, 
         }
     }
     return NULL;
+}
+
+void cm_place_conflict(struct cm_launcher_work *w, const struct cm_yaml *there, const char *path)
+{
+    cm_launcher_finding(
+        w, there, "warning", "values.conflict",
+        cm_arena_fmt(w->arena, "%s is there already and says something else; it stays, the Launcher's is left out", path),
+        "Compare both, and keep what you want.");
 }
 
 static int place_in_list(struct cm_launcher_work *w, struct cm_piece *p, struct cm_yaml *list, json_t *json, const char *path)
@@ -110,32 +114,14 @@ static int place_in_list(struct cm_launcher_work *w, struct cm_piece *p, struct 
     return 0;
 }
 
-static void merge_value(json_t *into, const json_t *from)
+/* What was written in flow style, with ours put in, is written anew. */
+static int rewrite_flow(struct cm_launcher_work *w, struct cm_piece *p, const struct cm_yaml *map, size_t i, json_t *json,
+                        const char *path)
 {
-    const char *key;
-    json_t *value, *own;
-    memcpy(&own, &from, sizeof own);
-    json_object_foreach(own, key, value)
-    {
-        json_t *there = json_object_get(into, key);
-        if (!there)
-            json_object_set(into, key, value);
-        else if (json_is_object(there) && json_is_object(value))
-            merge_value(there, value);
-    }
-}
-
-/* What was written in flow style, with ours merged in, is written anew. */
-static int rewrite_flow(struct cm_launcher_work *w, struct cm_piece *p, const struct cm_yaml *map, size_t i, json_t *json)
-{
-    cm_autojson ours = cm_piece_json(w, p);
-    json_t *whole = cm_yaml_json(w->doc, map->items[i]);
-    if (json_is_object(whole))
-        merge_value(whole, ours);
-    else
-        json_array_extend(whole, ours);
-    json_object_set_new(json, p->key, whole);
-    return rewrite_value(w, p, map->keys[i], map->items[i], whole);
+    struct cm_piece in = {.kind = CM_PIECE_MAP};
+    struct cm_piece *both = cm_flow_join(w, &in, p, map->items[i], path);
+    json_object_set_new(json, p->key, cm_piece_json(w, both));
+    return rewrite_value(w, both, map->keys[i], map->items[i], path);
 }
 
 static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_yaml *map, size_t i, json_t *json, const char *path)
@@ -149,10 +135,10 @@ static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_ya
     bool both_lists = p->kind == CM_PIECE_LIST && there->type == CM_YAML_LIST;
     if (cm_yaml_is_empty(there) && (p->kind == CM_PIECE_MAP || p->kind == CM_PIECE_LIST)) {
         json_object_set_new(json, p->key, cm_piece_expected(w, p));
-        return rewrite_value(w, p, map->keys[i], there, NULL);
+        return rewrite_value(w, p, map->keys[i], there, path);
     }
     if ((both_maps || both_lists) && there->flow)
-        return rewrite_flow(w, p, map, i, json);
+        return rewrite_flow(w, p, map, i, json, path);
     if (both_maps)
         return cm_place(w, p, there, cm_edit_open_key(w->edits, json, p->key, there), path);
     if (both_lists)
@@ -167,10 +153,7 @@ static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_ya
         json_object_set(json, p->key, ours);
         return 0;
     }
-    cm_launcher_finding(
-        w, there, "warning", "values.conflict",
-        cm_arena_fmt(w->arena, "%s is there already and says something else; it stays, the Launcher's is left out", path),
-        "Compare both, and keep what you want.");
+    cm_place_conflict(w, there, path);
     return 0;
 }
 
@@ -219,15 +202,15 @@ bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map)
     return true;
 }
 
-static bool something_gone(const struct cm_launcher_work *w, const struct cm_yaml *map)
+bool cm_something_gone(const struct cm_launcher_work *w, const struct cm_yaml *map)
 {
     for (size_t i = 0; i < map->count; i++)
-        if (is_gone(w, map->keys[i]) || (map->items[i]->type == CM_YAML_MAP && something_gone(w, map->items[i])))
+        if (is_gone(w, map->keys[i]) || (map->items[i]->type == CM_YAML_MAP && cm_something_gone(w, map->items[i])))
             return true;
     return false;
 }
 
-static bool goes(const struct cm_launcher_work *w, const struct cm_yaml *map, size_t i)
+bool cm_goes(const struct cm_launcher_work *w, const struct cm_yaml *map, size_t i)
 {
     const struct cm_yaml *value = map->items[i];
     return is_gone(w, map->keys[i]) || (value->type == CM_YAML_MAP && value->count && cm_all_gone(w, value));
@@ -238,7 +221,7 @@ json_t *cm_pruned(struct cm_launcher_work *w, const struct cm_yaml *map)
     json_t *stays = json_object();
     for (size_t i = 0; i < map->count; i++) {
         const struct cm_yaml *value = map->items[i];
-        if (!goes(w, map, i))
+        if (!cm_goes(w, map, i))
             json_object_set_new(stays, map->keys[i]->text,
                                 value->type == CM_YAML_MAP ? cm_pruned(w, value) : cm_yaml_json(w->doc, value));
     }
@@ -247,12 +230,13 @@ json_t *cm_pruned(struct cm_launcher_work *w, const struct cm_yaml *map)
 
 int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *in, const char *key)
 {
-    if (!something_gone(w, map))
+    if (!cm_something_gone(w, map))
         return 0;
     if (map->flow) {
         json_t *stays = cm_pruned(w, map);
-        cm_autofree char *rest = json_dumps(stays, JSON_ENCODE_ANY);
-        cm_edit_replace(w->edits, map->body, map->end, rest);
+        cm_autostr rest = CM_STR(CM_STR_BIG);
+        cm_flow_pruned(w, map, NULL, NULL, &rest);
+        cm_edit_replace(w->edits, map->body, map->end, cm_str_text(&rest));
         json_object_set_new(in, key, stays);
         return 0;
     }
@@ -261,7 +245,7 @@ int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *in, const
         const char *name = map->keys[i]->text;
         struct cm_yaml *value = map->items[i];
         struct cm_extent at;
-        if (!goes(w, map, i)) {
+        if (!cm_goes(w, map, i)) {
             if (value->type == CM_YAML_MAP && cm_remove(w, value, json, name) != 0)
                 return -1;
             continue;

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "values/launcher_work.h"
 
 static const char JOB[] = "backends.kubernetes.defaultResourceJobBase";
@@ -205,14 +206,39 @@ static void drop_command(struct cm_launcher_work *w, struct cm_yaml *pod, size_t
                             "Put what it did into the content images, or an init container.");
 }
 
+static const char *const fields[] = {"labels",
+                                     "annotations",
+                                     "nodeSelector",
+                                     "tolerations",
+                                     "affinity",
+                                     "serviceAccountName",
+                                     "imagePullSecrets",
+                                     "priorityClassName",
+                                     "hostAliases",
+                                     "volumes",
+                                     "initContainers",
+                                     "enableServiceLinks",
+                                     "env",
+                                     "resources",
+                                     "imagePullPolicy",
+                                     "volumeMounts",
+                                     "extraContainers",
+                                     "securityContext",
+                                     "defaultSecurityContext",
+                                     "containerSecurityContext",
+                                     "command",
+                                     NULL};
+
 static void tell_unknown(struct cm_launcher_work *w, struct cm_yaml *pod, size_t i)
 {
     const char *setting = setting_name(w, pod->keys[i]->text);
     cm_launcher_row(w, pod->keys[i], setting, NULL, CM_ASK,
                     "not a field that the chart's templates know; it stays and does nothing");
+    const char *near = cm_nearest(pod->keys[i]->text, fields);
     cm_launcher_finding(w, pod->keys[i], "warning", "values.unknown-field",
                         cm_arena_fmt(w->arena, "%s is no field of the chart's job template", setting),
-                        "Look for a typing error; the job base takes any field of a Kubernetes pod.");
+                        near ? cm_arena_fmt(w->arena, "Did you mean %s? Correct it and convert again.", near)
+                             : "Look for a typing error; the job base takes any field of a Kubernetes pod.");
 }
 
 /* The parts of the job base come in the order of the guide's example: metadata, the pod's fields, other containers, the content's. */

@@ -23,7 +23,7 @@ struct cm_piece {
     size_t head;                         /* lines of a pair: the byte behind its key */
     long indent;                         /* lines: column of the key or the dash, from 0 */
     json_t *value;                       /* value: what it says; owned by the arena */
-    const struct cm_yaml *node;          /* lines: the value in the source */
+    const struct cm_yaml *node;          /* lines: the value in the source; value: where it was in flow style, else NULL */
     const char *comment;                 /* lines to stand above it, newline-ended, without indent; NULL */
     const char *behind;                  /* a comment behind the key of a map; NULL */
     bool wins;                           /* over what stands there already */
@@ -34,8 +34,10 @@ struct cm_launcher_work {
     struct cm_launcher_result *out;
     struct cm_arena *arena;
     struct cm_yaml_doc *doc;
-    struct cm_yaml *root;
-    json_t *expected;                    /* changed keys of the root: values of place holders (values/edit.h) */
+    struct cm_yaml *root;                /* the map with the chart's values: the file's own, or one below it (cm_values_below) */
+    json_t *whole;                       /* changed keys of the file's root: values of place holders (values/edit.h) */
+    json_t *expected;                    /* the same of `root`; borrowed from `whole`, or it */
+    const char *below;                   /* the key that `root` stands below; NULL: it is the file's */
     struct cm_edits *edits;
     const struct cm_yaml **gone;         /* keys of pairs that leave */
     size_t gone_count, gone_cap;
@@ -53,6 +55,10 @@ struct cm_piece *cm_piece_path(struct cm_launcher_work *w, struct cm_piece *in, 
 struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in, const char *key, json_t *taken);
 /* The i-th pair of a user's map, under another key perhaps; its lines where it has lines of its own, else its value. */
 struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i);
+/* A piece that exists, as the last kid of another one as well. */
+void cm_piece_adopt(struct cm_launcher_work *w, struct cm_piece *in, struct cm_piece *p);
+/* Is there one of that key? */
+bool cm_piece_has(const struct cm_piece *in, const char *key);
 struct cm_piece *cm_piece_item(struct cm_launcher_work *w, struct cm_piece *in, const struct cm_yaml *list, size_t i);
 /* The container of content; made, as the last of the list, when missing. */
 struct cm_piece *cm_piece_content(struct cm_launcher_work *w, struct cm_piece *pod_spec);
@@ -74,6 +80,28 @@ json_t *cm_pruned(struct cm_launcher_work *w, const struct cm_yaml *map);
 bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map);
 int cm_insert_lines(struct cm_launcher_work *w, size_t at, long depth, const char *lines);     /* depth: as for cm_edit_insert */
 
+/* Does the i-th pair leave, or all that is in it? Does anything below the map leave? */
+bool cm_goes(const struct cm_launcher_work *w, const struct cm_yaml *map, size_t i);
+bool cm_something_gone(const struct cm_launcher_work *w, const struct cm_yaml *map);
+/* What stands there already and stays says something else than ours. */
+void cm_place_conflict(struct cm_launcher_work *w, const struct cm_yaml *there, const char *path);
+
+/* launcher_flow.c: maps and lists in flow style, written again. */
+/* A value as lines in block style: behind "key:" (begins with a line break) or " scalar\n"; and as an item of a list. */
+void cm_flow_write(struct cm_launcher_work *w, const struct cm_yaml *n, long indent, struct cm_str *out);
+void cm_flow_write_item(struct cm_launcher_work *w, const struct cm_yaml *item, long indent, struct cm_str *out);
+/* What stays of a map in flow style, in flow style; with `name` (NULL: none) having this value. */
+void cm_flow_pruned(struct cm_launcher_work *w, const struct cm_yaml *map, const char *name, const char *value, struct cm_str *out);
+/* Ours (a map or list) and a user's, put together as a new kid of `in`; the user's wins where both say something different. */
+struct cm_piece *cm_flow_join(struct cm_launcher_work *w, struct cm_piece *in, struct cm_piece *ours, const struct cm_yaml *theirs,
+                              const char *path);
+
+/* launcher_safe.c: -1: something in these two (NULL: not there) cannot be edited safely, told with its place. */
+int cm_launcher_safe(struct cm_launcher_work *w, const struct cm_yaml *launcher, const struct cm_yaml *settings);
+
+/* launcher_keys.c: what stands below `launcher`; config.Launcher, the i-th pair of `config`. */
+int cm_launcher_keys(struct cm_launcher_work *w, struct cm_yaml *launcher);
+int cm_launcher_settings(struct cm_launcher_work *w, struct cm_yaml *config, size_t i);
 /* launcher_map.c: templateValues and its places. */
 int cm_launcher_template_values(struct cm_launcher_work *w, struct cm_yaml *values);
 /* launcher_podspec.c: the pod's own part: containers, security contexts. */
@@ -86,6 +114,10 @@ int cm_launcher_images(struct cm_launcher_work *w, struct cm_yaml *launcher, siz
 /* launcher.c: the account. target NULL: nowhere. */
 void cm_launcher_row(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target, enum cm_fate fate,
                      const char *reason);
+/* The i-th pair of a map moves to `target`, its row says so; where something before it took the place, it is left out, and that is
+ * said. */
+void cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i,
+                      const char *setting, const char *target);
 void cm_launcher_finding(struct cm_launcher_work *w, const struct cm_yaml *at, const char *verdict, const char *id, const char *seen,
                          const char *remedy);
 struct cm_piece *cm_launcher_job(struct cm_launcher_work *w);        /* defaultResourceJobBase */

@@ -154,6 +154,17 @@ void cm_yaml_add_comment(struct cm_str *out, const char *comment, int indent)
     }
 }
 
+/* The fewest digits that read as this number again: 0.2 and not 0.20000000000000001. */
+static char *shortest(double number)
+{
+    for (int digits = 15;; digits++) {
+        char *text = cm_fmt("%.*g", digits, number);
+        if (digits >= 17 || strtod(text, NULL) == number)
+            return text;
+        free(text);
+    }
+}
+
 static void add_scalar(struct cm_str *out, const json_t *value)
 {
     if (json_is_string(value)) {
@@ -162,7 +173,8 @@ static void add_scalar(struct cm_str *out, const json_t *value)
         cm_str_add(out, text);
         return;
     }
-    cm_autofree char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    cm_autofree char *text =
+        json_is_real(value) ? shortest(json_real_value(value)) : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     cm_str_add(out, text ? text : "null");
 }
 

@@ -346,13 +346,19 @@ static void refuses_with_its_place_what_cannot_be_edited_safely(void **state)
         const char *text, *message;
     } cases[] = {
         {"launcher: &a\n  enabled: true\n", "values.yaml:1:"},
-        {"x: &p {a: 1}\nlauncher:\n  enabled: true\n  templateValues:\n    pod:\n      labels: *p\n", "values.yaml:6:15: an alias"},
+        {"x: &p {a: 1}\nlauncher:\n  enabled: true\n  templateValues:\n    pod: *p\n", "values.yaml:5:10: an alias"},
+        {"x: &p {a: 1}\nlauncher:\n  templateValues:\n    pod:\n      <<: *p\n", "values.yaml:5:7: a merge key"},
+        {"x: &p {a: 1}\nlauncher:\n  templateValues:\n    pod:\n      securityContext: *p\n", "values.yaml:5:24: an alias"},
+        {"x: &p {a: 1}\nlauncher:\n  templateValues:\n    pod:\n      labels: *p\ny: &p {b: 2}\n",
+         "values.yaml:5:15: an alias or anchor whose name stands for more than one value"},
+        {"x: &p ns\nlauncher:\n  namespace: *p\n", "values.yaml:3:14: an alias"},
+        {"executionEnvironments: []\nlauncher:\n\tenabled: true\n", "values.yaml:3:1:"},
         {"launcher:\n  enabled: !!bool true\n", "values.yaml:2:"},
-        {"{launcher: {enabled: true}}\n", "values.yaml:1:1: a whole file in flow style"},
+        {"{launcher: {enabled: true}}\n", "values.yaml:1:1: a file whose values are all in flow style"},
         {"launcher:\n  enabled: true\n  additionalRuntimeImages: {a: b}\n",
          "values.yaml:3:3: launcher.additionalRuntimeImages: expected a list"},
         {"a: 1\n---\nlauncher: {}\n", "values.yaml:2:"},
-        {"launcher: {{ .Values.x }}\n", "values.yaml:"},
+        {"launcher: {{ .Values.x }}\n", "values.yaml:1:11: a template"},
         {"launcher:\n  enabled: true\n  enabled: false\n", "values.yaml:3:3:"},
     };
     (void)state;

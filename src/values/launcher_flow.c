@@ -1,0 +1,215 @@
+/* values/launcher_flow.c: maps and lists of the user's file that are written in flow style ({…}, […]). They have no lines of their own to
+ * move, so what stays of them is written again: scalars as the user wrote them (0644 and 1.10 stay that), comments between them go.
+ * Does not: touch what is in block style. */
+#include <config.h>
+
+#include <string.h>
+
+#include "values/launcher_work.h"
+#include "values/quote.h"
+
+/* ---- as lines in block style ---- */
+
+static void add_scalar(struct cm_launcher_work *w, struct cm_str *out, const struct cm_yaml *n)
+{
+    size_t bytes;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    bool one_line = n->type == CM_YAML_SCALAR && n->end > n->begin && !memchr(s + n->begin, '\n', n->end - n->begin);
+    if (one_line && !n->anchor) {
+        cm_str_add_bytes(out, s + n->begin, n->end - n->begin);
+        return;
+    }
+    cm_autojson value = cm_yaml_json(w->doc, n);
+    struct cm_str text = CM_STR(CM_STR_BIG);
+    if (json_is_string(value)) {
+        cm_autofree char *quoted = cm_yaml_quote(json_string_value(value));
+        cm_str_add(out, quoted);
+    } else {
+        cm_yaml_add_value(&text, value, 0); /* " null\n", " {}\n" */
+        cm_str_add_bytes(out, cm_str_text(&text) + 1, text.len - 2);
+    }
+    cm_str_fini(&text);
+}
+
+static bool opens(const struct cm_yaml *n)
+{
+    return (n->type == CM_YAML_MAP || n->type == CM_YAML_LIST) && n->count && !n->anchor && !n->tag;
+}
+
+static void add_pairs(struct cm_launcher_work *w, struct cm_str *out, const struct cm_yaml *map, long indent, bool first_inline)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        cm_str_addf(out, "%*s", i == 0 && first_inline ? 0 : (int)indent, "");
+        add_scalar(w, out, map->keys[i]);
+        cm_str_add(out, ":");
+        cm_flow_write(w, map->items[i], indent + cm_edit_step(w->doc), out);
+    }
+}
+
+void cm_flow_write(struct cm_launcher_work *w, const struct cm_yaml *n, long indent, struct cm_str *out)
+{
+    if (!opens(n)) {
+        cm_str_add(out, " ");
+        add_scalar(w, out, n);
+        cm_str_add(out, "\n");
+        return;
+    }
+    cm_str_add(out, "\n");
+    if (n->type == CM_YAML_MAP)
+        add_pairs(w, out, n, indent, false);
+    for (size_t i = 0; n->type == CM_YAML_LIST && i < n->count; i++)
+        cm_flow_write_item(w, n->items[i], indent, out);
+}
+
+void cm_flow_write_item(struct cm_launcher_work *w, const struct cm_yaml *item, long indent, struct cm_str *out)
+{
+    cm_str_addf(out, "%*s- ", (int)indent, "");
+    if (opens(item) && item->type == CM_YAML_MAP) {
+        add_pairs(w, out, item, indent + 2, true);
+    } else if (opens(item)) { /* a list in a list: flow style again */
+        cm_autojson value = cm_yaml_json(w->doc, item);
+        cm_autofree char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        cm_str_addf(out, "%s\n", text);
+    } else {
+        add_scalar(w, out, item);
+        cm_str_add(out, "\n");
+    }
+}
+
+/* ---- what stays of a map, in flow style ---- */
+
+static void add_source(struct cm_launcher_work *w, struct cm_str *out, const struct cm_yaml *n)
+{
+    size_t bytes;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    cm_str_add_bytes(out, s + n->begin, n->end - n->begin);
+}
+
+void cm_flow_pruned(struct cm_launcher_work *w, const struct cm_yaml *map, const char *name, const char *value, struct cm_str *out)
+{
+    bool said = name == NULL;
+    size_t n = 0;
+    cm_str_add(out, "{");
+    for (size_t i = 0; i < map->count; i++) {
+        const struct cm_yaml *key = map->keys[i], *item = map->items[i];
+        bool ours = name && strcmp(key->text, name) == 0;
+        if (!ours && cm_goes(w, map, i))
+            continue;
+        cm_str_add(out, n++ ? ", " : "");
+        if (key->text == w->renamed)
+            cm_str_add(out, "Kubernetes");
+        else
+            add_source(w, out, key);
+        cm_str_add(out, ": ");
+        if (ours)
+            cm_str_add(out, value);
+        else if (item->type == CM_YAML_MAP && cm_something_gone(w, item))
+            cm_flow_pruned(w, item, NULL, NULL, out);
+        else
+            add_source(w, out, item);
+        said |= ours;
+    }
+    if (!said)
+        cm_str_addf(out, "%s%s: %s", n ? ", " : "", name, value);
+    cm_str_add(out, "}");
+}
+
+/* ---- ours put together with a user's map or list ---- */
+
+static const struct cm_piece *kid_of(const struct cm_piece *p, const char *key)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->kids[i]->key && strcmp(p->kids[i]->key, key) == 0)
+            return p->kids[i];
+    return NULL;
+}
+
+static void conflict(struct cm_launcher_work *w, const struct cm_piece *ours, const struct cm_yaml *theirs, const char *path)
+{
+    cm_autojson a = cm_piece_json(w, ours);
+    cm_autojson b = cm_yaml_json(w->doc, theirs);
+    if (!json_equal(a, b))
+        cm_place_conflict(w, theirs, path);
+}
+
+static void join_pair(struct cm_launcher_work *w, struct cm_piece *in, struct cm_piece *ours, const struct cm_yaml *map, size_t i,
+                      const char *path)
+{
+    const struct cm_yaml *theirs = map->items[i];
+    if (!cm_yaml_is_empty(theirs))
+        cm_piece_open(w, ours);
+    bool maps = ours->kind == CM_PIECE_MAP && theirs->type == CM_YAML_MAP;
+    bool lists = ours->kind == CM_PIECE_LIST && theirs->type == CM_YAML_LIST;
+    if ((maps || lists) && theirs->count) {
+        cm_flow_join(w, in, ours, theirs, path);
+    } else if (ours->wins || cm_yaml_is_empty(theirs)) {
+        cm_piece_adopt(w, in, ours);
+    } else {
+        conflict(w, ours, theirs, path);
+        cm_piece_pair(w, in, map->keys[i]->text, map, i);
+    }
+}
+
+static bool names(const struct cm_yaml *list, const char *name)
+{
+    for (size_t i = 0; name && i < list->count; i++) {
+        const struct cm_yaml *n = cm_yaml_get(list->items[i], "name");
+        if (n && n->type == CM_YAML_SCALAR && strcmp(n->text, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void join_lists(struct cm_launcher_work *w, struct cm_piece *both, struct cm_piece *ours, const struct cm_yaml *theirs,
+                       const char *path)
+{
+    for (size_t i = 0; i < theirs->count; i++) {
+        const struct cm_yaml *name = cm_yaml_get(theirs->items[i], "name");
+        struct cm_piece *same = NULL;
+        for (size_t k = 0; name && name->type == CM_YAML_SCALAR && k < ours->count; k++) {
+            const struct cm_piece *said = kid_of(ours->kids[k], "name");
+            if (ours->kids[k]->kind == CM_PIECE_MAP && said && json_is_string(said->value) &&
+                strcmp(json_string_value(said->value), name->text) == 0)
+                same = ours->kids[k];
+        }
+        if (same)
+            cm_flow_join(w, both, same, theirs->items[i], path);
+        else
+            cm_piece_item(w, both, theirs, i);
+    }
+    for (size_t k = 0; k < ours->count; k++) {
+        cm_autojson value = cm_piece_json(w, ours->kids[k]);
+        const char *name = json_string_value(json_object_get(value, "name"));
+        if (!names(theirs, name))
+            cm_piece_adopt(w, both, ours->kids[k]);
+        else if (ours->kids[k]->kind != CM_PIECE_MAP)
+            cm_place_conflict(w, theirs, cm_arena_fmt(w->arena, "%s[name=%s]", path, name));
+    }
+}
+
+struct cm_piece *cm_flow_join(struct cm_launcher_work *w, struct cm_piece *in, struct cm_piece *ours, const struct cm_yaml *theirs,
+                              const char *path)
+{
+    struct cm_piece *both = cm_arena_alloc(w->arena, sizeof *both);
+    *both = (struct cm_piece){.kind = ours->kind, .key = ours->key, .comment = ours->comment, .behind = ours->behind};
+    cm_piece_adopt(w, in, both);
+    if (ours->kind == CM_PIECE_LIST) {
+        join_lists(w, both, ours, theirs, path);
+        return both;
+    }
+    for (size_t i = 0; i < theirs->count; i++) {
+        const char *key = theirs->keys[i]->text;
+        struct cm_piece *mine = NULL;
+        for (size_t k = 0; k < ours->count; k++)
+            if (strcmp(ours->kids[k]->key, key) == 0)
+                mine = ours->kids[k];
+        if (mine)
+            join_pair(w, both, mine, theirs, i, cm_arena_fmt(w->arena, "%s.%s", path, key));
+        else
+            cm_piece_pair(w, both, key, theirs, i);
+    }
+    for (size_t k = 0; k < ours->count; k++)
+        if (!cm_yaml_get(theirs, ours->kids[k]->key))
+            cm_piece_adopt(w, both, ours->kids[k]);
+    return both;
+}

@@ -1,0 +1,109 @@
+/* values/launcher_safe.c: can these values be moved as they stand? What we look into must be in plain sight: no anchor, alias, tag or merge
+ * key. What moves whole may hold aliases and anchors, as long as their names are unique in the file: they then mean the same in another
+ * place (one that comes too early is no YAML, and the proof refuses it). Does not: change anything. */
+#include <config.h>
+
+#include <string.h>
+
+#include "values/launcher_work.h"
+
+static int refuse(struct cm_launcher_work *w, const struct cm_yaml *at, const char *what)
+{
+    cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: %s cannot be edited safely", w->wish->name, at->line, at->column, what);
+    cm_hint(w->err, "Write this part in block style and in full, then start again. Nothing was changed.");
+    return -1;
+}
+
+static size_t anchors_named(const struct cm_yaml *n, const char *name)
+{
+    size_t found = n->anchor && strcmp(n->anchor, name) == 0;
+    for (size_t i = 0; i < n->count; i++)
+        found += (n->keys ? anchors_named(n->keys[i], name) : 0) + anchors_named(n->items[i], name);
+    return found;
+}
+
+/* It moves whole. */
+static int check_movable(struct cm_launcher_work *w, const struct cm_yaml *n)
+{
+    const char *name = n->type == CM_YAML_ALIAS ? n->text : n->anchor;
+    if (name && anchors_named(cm_yaml_root(w->doc), name) > 1)
+        return refuse(w, n, "an alias or anchor whose name stands for more than one value");
+    for (size_t i = 0; i < n->count; i++)
+        if ((n->keys && check_movable(w, n->keys[i]) != 0) || check_movable(w, n->items[i]) != 0)
+            return -1;
+    return 0;
+}
+
+static bool one_of(const char *key, const char *const *keys)
+{
+    for (; *keys; keys++)
+        if (strcmp(key, *keys) == 0)
+            return true;
+    return false;
+}
+
+/* A map that we look into: its own fields may move whole, but for those whose value we read (looked_at). */
+static int check_fields(struct cm_launcher_work *w, const struct cm_yaml *map, const char *const *looked_at)
+{
+    if (map->type != CM_YAML_MAP || map->anchor || map->tag)
+        return cm_edit_safe(w->doc, map, w->err);
+    for (size_t i = 0; i < map->count; i++) {
+        const struct cm_yaml *key = map->keys[i], *value = map->items[i];
+        bool merge = strcmp(key->text, "<<") == 0;
+        if (merge)
+            return refuse(w, key, "a merge key (<<)");
+        if (cm_edit_safe(w->doc, key, w->err) != 0)
+            return -1;
+        if ((one_of(key->text, looked_at) ? cm_edit_safe(w->doc, value, w->err) : check_movable(w, value)) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_template_values(struct cm_launcher_work *w, const struct cm_yaml *values)
+{
+    static const char *const in_pod[] = {"securityContext",
+                                         "defaultSecurityContext",
+                                         "containerSecurityContext",
+                                         "extraContainers",
+                                         "serviceAccountName",
+                                         "command",
+                                         NULL};
+    static const char *const none[] = {NULL};
+    if (values->type != CM_YAML_MAP || values->anchor || values->tag)
+        return cm_edit_safe(w->doc, values, w->err);
+    for (size_t i = 0; i < values->count; i++) {
+        if (strcmp(values->keys[i]->text, "<<") == 0)
+            return refuse(w, values->keys[i], "a merge key (<<)");
+        if (check_fields(w, values->items[i], strcmp(values->keys[i]->text, "pod") == 0 ? in_pod : none) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_launcher(struct cm_launcher_work *w, const struct cm_yaml *launcher)
+{
+    static const char *const moved[] = {"defaultInitContainer", "contentInitContainer", NULL}, *const none[] = {NULL};
+    if (launcher->anchor || launcher->tag)
+        return cm_edit_safe(w->doc, launcher, w->err);
+    for (size_t i = 0; i < launcher->count; i++) {
+        const char *key = launcher->keys[i]->text;
+        const struct cm_yaml *value = launcher->items[i];
+        int rc = strcmp(key, "templateValues") == 0 ? check_template_values(w, value)
+                 : one_of(key, moved)               ? check_fields(w, value, none)
+                                                    : cm_edit_safe(w->doc, value, w->err);
+        if (rc != 0 || cm_edit_safe(w->doc, launcher->keys[i], w->err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int cm_launcher_safe(struct cm_launcher_work *w, const struct cm_yaml *launcher, const struct cm_yaml *settings)
+{
+    const struct cm_yaml *backends = cm_yaml_get(w->root, "backends");
+    if (w->root->flow)
+        return refuse(w, w->root, "a file whose values are all in flow style");
+    if ((launcher && check_launcher(w, launcher) != 0) || (settings && cm_edit_safe(w->doc, settings, w->err) != 0))
+        return -1;
+    return backends ? cm_edit_safe(w->doc, backends, w->err) : 0;
+}

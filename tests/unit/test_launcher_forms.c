@@ -1,0 +1,226 @@
+/* values/launcher.h on files as people write them: what one file gives, in whole, for each form of YAML and each way the Launcher's values
+ * meet what stands there already. */
+#include "values_helpers.h"
+
+#include "values/launcher.h"
+
+static void assert_converts(const char *before, const char *after, struct cm_launcher_result *r)
+{
+    struct cm_launcher_result again;
+    cm_autoerr err = NULL;
+    struct cm_launcher_wish w = {.text = before, .bytes = strlen(before), .name = "values.yaml"};
+    if (cm_launcher_convert(&w, r, &err) != 0)
+        fail_msg("%s", cm_err_message(err));
+    assert_string_equal(r->text, after);
+    struct cm_launcher_wish second = {.text = r->text, .bytes = r->bytes, .name = "values.yaml"};
+    assert_int_equal(cm_launcher_convert(&second, &again, NULL), 0);
+    assert_string_equal(again.text, after);
+    cm_launcher_result_fini(&again);
+}
+
+static void converts(const char *before, const char *after)
+{
+    struct cm_launcher_result r;
+    assert_converts(before, after, &r);
+    cm_launcher_result_fini(&r);
+}
+
+static const json_t *row_of(const struct cm_launcher_result *r, const char *setting)
+{
+    for (size_t i = 0; i < json_array_size(r->account); i++)
+        if (strcmp(cm_json_text(json_array_get(r->account, i), "setting", ""), setting) == 0)
+            return json_array_get(r->account, i);
+    fail_msg("no row for %s", setting);
+    return NULL;
+}
+
+static void assert_row(const struct cm_launcher_result *r, const char *setting, const char *disposition, int line)
+{
+    const json_t *row = row_of(r, setting);
+    assert_string_equal(cm_json_text(row, "disposition", ""), disposition);
+    assert_int_equal(cm_json_int(row, "line", 0), line);
+}
+
+/* ---- two values for one place ---- */
+
+static void the_setting_of_connect_beats_the_value_of_the_chart(void **state)
+{
+    struct cm_launcher_result r;
+    (void)state;
+    assert_converts(
+        "launcher:\n  namespace: a\n  enabled: true\n  templateValues:\n    pod:\n      serviceAccountName: x\n"
+        "config:\n  Launcher:\n    KubernetesNamespace: b\n    KubernetesDefaultServiceAccount: y\n",
+        "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n    namespace: b\n"
+        "    defaultResourceJobBase:\n      spec:\n        template:\n          spec:\n            serviceAccountName: y\n",
+        &r);
+    assert_row(&r, "launcher.namespace", "drop", 2);
+    assert_row(&r, "config.Launcher.KubernetesNamespace", "change", 9);
+    assert_string_equal(json_string_value(json_array_get(r.commands, 0)),
+                        "kubectl label sa y connect.posit.co/service-account=true -n b");
+    cm_launcher_result_fini(&r);
+}
+
+static void both_names_of_the_init_container_are_one(void **state)
+{
+    struct cm_launcher_result r;
+    (void)state;
+    assert_converts(
+        "launcher:\n  enabled: true\n  defaultInitContainer:\n    tag: a\n  contentInitContainer:\n    tag: b\n    repository: c\n",
+        "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n    defaultInitContainer:\n      tag: a\n"
+        "      repository: c\n",
+        &r);
+    assert_row(&r, "launcher.contentInitContainer.tag", "drop", 6);
+    cm_launcher_result_fini(&r);
+}
+
+/* ---- flow style ---- */
+
+static void a_backend_that_was_off_in_flow_style_is_on(void **state)
+{
+    (void)state;
+    converts("launcher:\n  enabled: true\nbackends: {kubernetes: {enabled: false, namespace: n}}\n",
+             "launcher:\n  enabled: false\nbackends:\n  kubernetes:\n    enabled: true\n    namespace: n\n");
+    converts("launcher:\n  enabled: true\nbackends:\n  kubernetes: {enabled: false}\n",
+             "launcher:\n  enabled: false\nbackends:\n  kubernetes:\n    enabled: true\n");
+    converts("launcher:\n  enabled: true\nbackends:\n  kubernetes:\n    enabled: no\n",
+             "launcher:\n  enabled: false\nbackends:\n  kubernetes:\n    enabled: true\n");
+}
+
+static void a_job_base_in_flow_style_is_joined_by_names(void **state)
+{
+    (void)state;
+    converts("launcher:\n  enabled: true\n  templateValues:\n    pod:\n      env: [{name: A, value: '1'}]\n      labels: {l: m}\n"
+             "backends: {kubernetes: {defaultResourceJobBase: {spec: {template: {spec: {containers: [{name: side, image: 'x:1'}, "
+             "{name: connect-content, tty: yes}]}}}}}}\n",
+             "launcher:\n  enabled: false\nbackends:\n  kubernetes:\n    defaultResourceJobBase:\n      spec:\n        template:\n"
+             "          spec:\n            containers:\n              - name: side\n                image: 'x:1'\n"
+             "              - name: connect-content\n                tty: yes\n                env: [{name: A, value: '1'}]\n"
+             "          metadata:\n            labels: {l: m}\n    enabled: true\n");
+}
+
+static void scalars_in_flow_style_stay_as_they_are_written(void **state)
+{
+    (void)state;
+    converts(
+        "launcher: {enabled: true, templateValues: {pod: {resources: {limits: {cpu: 0.2, memory: 1.10}}, "
+        "volumes: [{secret: {defaultMode: 0644, secretName: \"a\\tb\"}}]}}}\n",
+        "launcher: {enabled: false}\n\nbackends:\n  kubernetes:\n    enabled: true\n    defaultResourceJobBase:\n      spec:\n"
+        "        template:\n          spec:\n            volumes:\n              - secret:\n                  defaultMode: 0644\n"
+        "                  secretName: \"a\\tb\"\n            containers:\n              - name: connect-content\n"
+        "                resources:\n                  limits:\n                    cpu: 0.2\n                    memory: 1.10\n");
+    converts(
+        "launcher: {useTemplates: true, enabled: on, extra: 0x1F, templateValues: {pod: {odd: 1.10}}}\n",
+        "launcher: {enabled: false, extra: 0x1F, templateValues: {pod: {odd: 1.10}}}\n\nbackends:\n  kubernetes:\n    enabled: true\n");
+}
+
+/* ---- anchors ---- */
+
+static void what_moves_whole_may_hold_aliases(void **state)
+{
+    (void)state;
+    converts(
+        "x-mounts: &mounts\n  - {name: a, mountPath: /a}\nlauncher:\n  enabled: true\n  templateValues:\n    pod:\n"
+        "      volumeMounts: *mounts\n      nodeSelector: &nodes {pool: content}\nnodeSelector: *nodes\n",
+        "x-mounts: &mounts\n  - {name: a, mountPath: /a}\nlauncher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n"
+        "    defaultResourceJobBase:\n      spec:\n        template:\n          spec:\n            nodeSelector: &nodes {pool: content}\n"
+        "            containers:\n              - name: connect-content\n                volumeMounts: *mounts\nnodeSelector: *nodes\n");
+}
+
+static void an_alias_that_would_come_before_its_anchor_is_refused(void **state)
+{
+    static const char text[] =
+        "backends:\n  kubernetes: {}\nx: &n {a: b}\nlauncher:\n  enabled: true\n  templateValues:\n    pod:\n"
+        "      nodeSelector: *n\n";
+    struct cm_launcher_wish w = {.text = text, .bytes = sizeof text - 1, .name = "values.yaml"};
+    struct cm_launcher_result r;
+    cm_autoerr err = NULL;
+    (void)state;
+    assert_int_equal(cm_launcher_convert(&w, &r, &err), -1);
+    assert_non_null(strstr(cm_err_message(err), "values.yaml cannot be edited safely"));
+}
+
+/* ---- a chart that has Connect's as a dependency ---- */
+
+static void values_of_a_dependency_are_converted_below_its_key(void **state)
+{
+    struct cm_launcher_result r;
+    (void)state;
+    assert_converts(
+        "# our platform\nglobal: {}\nrstudio-connect:\n  image: {tagPrefix: jammy-, tag: x}\n  launcher:\n    enabled: true # on\n"
+        "    namespace: jobs\n  config:\n    Launcher: {Enabled: true}\n  # the end\npostgresql:\n  enabled: false\n",
+        "# our platform\nglobal: {}\nrstudio-connect:\n  image: {tag: x}\n  launcher:\n    enabled: false # on\n\n  backends:\n"
+        "    kubernetes:\n      enabled: true\n      namespace: jobs\n  # the end\npostgresql:\n  enabled: false\n",
+        &r);
+    assert_row(&r, "rstudio-connect", "keep", 3);
+    cm_launcher_result_fini(&r);
+}
+
+static void values_of_two_dependencies_are_left_alone_and_told(void **state)
+{
+    static const char text[] = "connect-a:\n  launcher: {enabled: true}\nconnect-b:\n  launcher: {enabled: true}\n";
+    struct cm_launcher_result r;
+    (void)state;
+    assert_converts(text, text, &r);
+    helper_assert_finding(r.findings, "values.several", "unknown", "values.yaml:3:1: connect-b");
+    cm_launcher_result_fini(&r);
+}
+
+static void another_products_launcher_is_not_connects(void **state)
+{
+    static const char text[] = "rstudio-workbench:\n  launcher:\n    enabled: true\n";
+    (void)state;
+    converts(text, text);
+}
+
+/* ---- images ---- */
+
+static void versions_in_a_text_stay_text(void **state)
+{
+    (void)state;
+    converts(
+        "launcher:\n  enabled: true\n  additionalRuntimeImages: |\n    - name: i\n      python:\n        installations:\n"
+        "          - {path: /p, version: 3.10}\n",
+        "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n\nexecutionEnvironments:\n  - name: i\n    python:\n"
+        "      installations:\n        - path: '/p'\n          version: '3.10'\n");
+}
+
+static void an_empty_list_of_images_leaves_nothing(void **state)
+{
+    (void)state;
+    converts("launcher:\n  customRuntimeYaml: |\n    name: Kubernetes\n    images: []\nexecutionEnvironments:\n  - name: a\n",
+             "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\nexecutionEnvironments:\n  - name: a\n");
+    converts("launcher:\n  enabled: true\n  customRuntimeYaml: {name: Kubernetes, images: []}\n",
+             "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n");
+}
+
+/* ---- what was off ---- */
+
+static void content_that_ran_in_the_servers_pod_is_told(void **state)
+{
+    static const char text[] = "launcher:\n  enabled: false\n";
+    struct cm_launcher_result r;
+    (void)state;
+    assert_converts(text, text, &r);
+    helper_assert_finding(r.findings, "values.local", "warning", "values.yaml:2:12:");
+    cm_launcher_result_fini(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_setting_of_connect_beats_the_value_of_the_chart),
+        cmocka_unit_test(both_names_of_the_init_container_are_one),
+        cmocka_unit_test(a_backend_that_was_off_in_flow_style_is_on),
+        cmocka_unit_test(a_job_base_in_flow_style_is_joined_by_names),
+        cmocka_unit_test(scalars_in_flow_style_stay_as_they_are_written),
+        cmocka_unit_test(what_moves_whole_may_hold_aliases),
+        cmocka_unit_test(an_alias_that_would_come_before_its_anchor_is_refused),
+        cmocka_unit_test(values_of_a_dependency_are_converted_below_its_key),
+        cmocka_unit_test(values_of_two_dependencies_are_left_alone_and_told),
+        cmocka_unit_test(another_products_launcher_is_not_connects),
+        cmocka_unit_test(versions_in_a_text_stay_text),
+        cmocka_unit_test(an_empty_list_of_images_leaves_nothing),
+        cmocka_unit_test(content_that_ran_in_the_servers_pod_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
