@@ -17,27 +17,15 @@ struct merge {
     struct cm_err **err;
 };
 
-static int insert(struct merge *g, size_t at, int indent, const char *lines)
-{
-    size_t bytes;
-    const char *s = cm_yaml_source(g->doc, &bytes);
-    bool open = at > 0 && s[at - 1] != '\n' && at != 3;
-    struct cm_str text = CM_STR(CM_STR_BIG);
-    bool crlf = cm_edit_crlf(g->doc);
-    if (open)
-        cm_str_add(&text, crlf ? "\r\n" : "\n");
-    for (const char *p = lines; *p; p++)
-        cm_str_add_bytes(&text, *p == '\n' && crlf ? "\r\n" : p, *p == '\n' && crlf ? 2 : 1);
-    cm_edit_insert(g->edits, at, indent * 2L, cm_str_text(&text));
-    cm_str_fini(&text);
-    return 0;
-}
-
 /* What is to take lines of ours must be a map (or the list of pod.env), or nothing yet. */
 static int check_shape(struct merge *g, const struct cm_yaml *value, bool list)
 {
-    if (!value || (list ? value->type == CM_YAML_LIST : value->type == CM_YAML_MAP) ||
-        (value->type == CM_YAML_SCALAR && !value->text_bytes) || (!value->count && value->type != CM_YAML_SCALAR))
+    size_t bytes;
+    const char *s = cm_yaml_source(g->doc, &bytes);
+    if (!value || (list ? value->type == CM_YAML_LIST : value->type == CM_YAML_MAP))
+        return 0;
+    bool nothing = value->type == CM_YAML_SCALAR ? !value->text_bytes : !value->count;
+    if (nothing && !memchr(s + value->begin, '\n', value->end - value->begin))
         return 0;
     cm_fail(g->err, CM_E_USAGE, "%s:%zu:%zu: expected a %s", cm_yaml_name(g->doc), value->line, value->column,
             list ? "list" : "map");
@@ -115,7 +103,7 @@ static int add_section(struct merge *g, const struct cm_config_section *s, const
             rc = expect(g, expected_at(g, all, s->title, value, false), cm_str_text(&lines));
         }
         if (rc == 0)
-            rc = insert(g, at, indent, cm_str_text(&lines));
+            cm_edit_insert_lines(g->edits, at, indent * 2L, cm_str_text(&lines));
     }
     cm_str_fini(&lines);
     return rc;
@@ -138,7 +126,7 @@ static int add_below_root(struct merge *g, const char *name, const char *lines)
 {
     struct cm_yaml *key = g->root ? cm_yaml_key(g->root, name) : NULL;
     size_t at = 0;
-    int indent = 2;
+    int base = g->root && g->root->count ? (int)g->root->keys[0]->column - 1 : 0, indent = base + 2;
     json_t *there = expected_at(g, g->expected, name, key ? cm_yaml_get(g->root, name) : NULL, false);
     if (key && room_below(g, key, cm_yaml_get(g->root, name), false, &at, &indent) != 0)
         return -1;
@@ -147,8 +135,9 @@ static int add_below_root(struct merge *g, const char *name, const char *lines)
     if (!key && !g->root)
         cm_yaml_source(g->doc, &at);
     cm_autofree char *below = indented(lines, indent);
-    cm_autofree char *whole = key ? cm_strdup(below) : cm_fmt("%s%s:\n%s", g->root ? "\n" : "", name, below);
-    return expect(g, there, below) != 0 ? -1 : insert(g, at, key ? indent : 0, whole);
+    cm_autofree char *whole = key ? cm_strdup(below) : cm_fmt("%s%*s%s:\n%s", g->root ? "\n" : "", base, "", name, below);
+    cm_edit_insert_lines(g->edits, at, (key ? indent : base) * 2L, whole);
+    return expect(g, there, below);
 }
 
 static int merge_config(struct merge *g)
@@ -185,7 +174,7 @@ static int merge_env(struct merge *g)
         if (rc == 0)
             rc = expect(g, list, cm_str_text(&lines));
         if (rc == 0)
-            rc = insert(g, at, indent, cm_str_text(&lines));
+            cm_edit_insert_lines(g->edits, at, indent * 2L, cm_str_text(&lines));
     } else {
         cm_str_add(&lines, "env:\n");
         cm_config_write_env(g->m, &lines, 2);
@@ -202,7 +191,7 @@ int cm_config_merge(const struct cm_config_result *r, const char *text, size_t b
     if (!doc)
         return -1;
     struct merge g = {.m = r->more, .doc = doc, .root = cm_yaml_root(doc), .err = err};
-    if (g.root && g.root->type == CM_YAML_SCALAR && !g.root->text_bytes)
+    if (g.root && g.root->type == CM_YAML_SCALAR && g.root->begin == g.root->end)
         g.root = NULL;
     if (g.root && (g.root->type != CM_YAML_MAP || g.root->flow)) {
         cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: expected a map in block style", name, g.root->line, g.root->column);

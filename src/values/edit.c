@@ -57,6 +57,27 @@ void cm_edit_insert(struct cm_edits *e, size_t at, long depth, const char *lines
     e->list[e->count - 1].depth = depth;
 }
 
+static char *with_crlf(const char *text)
+{
+    struct cm_str s = CM_STR(CM_STR_BIG);
+    for (const char *p = text; *p; p++)
+        if (*p == '\n' && (p == text || p[-1] != '\r'))
+            cm_str_add(&s, "\r\n");
+        else
+            cm_str_add_bytes(&s, p, 1);
+    return cm_str_take(&s);
+}
+
+void cm_edit_insert_lines(struct cm_edits *e, size_t at, long depth, const char *lines)
+{
+    size_t bytes;
+    const char *s = cm_yaml_source(e->doc, &bytes);
+    bool open = at > 0 && s[at - 1] != '\n' && !(at == 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0);
+    cm_autofree char *whole = open ? cm_fmt("\n%s", lines) : NULL;
+    cm_autofree char *text = cm_edit_crlf(e->doc) ? with_crlf(whole ? whole : lines) : NULL;
+    cm_edit_insert(e, at, depth, text ? text : whole ? whole : lines);
+}
+
 /* Plain text that stays this text for YAML 1.1 readers may stay without quotes; in doubt it gets them. */
 void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *text)
 {
@@ -69,6 +90,15 @@ void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *t
     }
     cm_autofree char *quoted = scalar->plain && cm_yaml_plain_safe(text) ? cm_strdup(text) : cm_yaml_quote(text);
     cm_edit_replace(e, scalar->body, scalar->end, quoted);
+}
+
+void cm_edit_value(struct cm_edits *e, const struct cm_yaml *value, const char *yaml)
+{
+    size_t bytes;
+    const char *s = cm_yaml_source(e->doc, &bytes);
+    bool bare = value->begin == value->end && value->begin > 0 && s[value->begin - 1] == ':';
+    cm_autofree char *spaced = bare ? cm_fmt(" %s", yaml) : NULL;
+    cm_edit_replace(e, value->begin, value->end, spaced ? spaced : yaml);
 }
 
 static int by_place(const void *a, const void *b)
@@ -113,6 +143,53 @@ static bool others_stand(const struct cm_edits *e, const char *old, size_t old_b
     return at == new_bytes;
 }
 
+/* A block of text (| or >) at the file's end without a line break: one behind it becomes part of the text. NULL: there is none. */
+static const struct cm_yaml *unended_text(const struct cm_yaml_doc *doc)
+{
+    size_t bytes;
+    const char *s = cm_yaml_source(doc, &bytes);
+    const struct cm_yaml *n = cm_yaml_root(doc);
+    while (n && n->count)
+        n = n->items[n->count - 1];
+    bool block = n && n->type == CM_YAML_SCALAR && !n->plain && n->end == bytes && (s[n->body] == '|' || s[n->body] == '>');
+    return block && s[bytes - 1] != '\n' ? n : NULL;
+}
+
+/* Line breaks of YAML 1.1 that no editor shows as such: a lone CR, U+0085, U+2028, U+2029. 0: there is none; else its line. */
+static size_t odd_break(const struct cm_yaml_doc *doc)
+{
+    size_t bytes, line = 1;
+    const char *s = cm_yaml_source(doc, &bytes);
+    for (size_t i = 0; i < bytes; i++) {
+        bool lone = s[i] == '\r' && (i + 1 == bytes || s[i + 1] != '\n');
+        if (lone || strncmp(s + i, "\xc2\x85", 2) == 0 || strncmp(s + i, "\xe2\x80\xa8", 3) == 0 ||
+            strncmp(s + i, "\xe2\x80\xa9", 3) == 0)
+            return line;
+        line += s[i] == '\n';
+    }
+    return 0;
+}
+
+/* The proof failed: what about the file explains it? */
+static void explain(const struct cm_yaml_doc *doc, const char *problem, struct cm_err **err)
+{
+    const struct cm_yaml *unended = unended_text(doc);
+    size_t odd = odd_break(doc);
+    if (unended) {
+        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: the file ends within this text, and its last line has no line break",
+                cm_yaml_name(doc), unended->line, unended->column);
+        cm_hint(err, "End the file's last line with a line break, then start again. Nothing was changed.");
+    } else if (odd) {
+        cm_fail(err, CM_E_USAGE, "%s:%zu: a lone carriage return or a Unicode line break; the file cannot be edited safely",
+                cm_yaml_name(doc), odd);
+        cm_hint(err, "Save the file with ordinary line breaks, then start again. Nothing was changed.");
+    } else {
+        cm_fail(err, CM_E_USAGE, "%s cannot be edited safely: the changed text does not read as it should%s%s", cm_yaml_name(doc),
+                problem ? ": " : "", problem ? problem : "");
+        cm_hint(err, "Nothing was written. Make this change by hand.");
+    }
+}
+
 static int prove(const struct cm_edits *e, const json_t *changed, const char *text, size_t bytes, struct cm_err **err)
 {
     size_t old_bytes;
@@ -121,9 +198,7 @@ static int prove(const struct cm_edits *e, const json_t *changed, const char *te
     cm_autofree char *problem = NULL;
     if (others_stand(e, old, old_bytes, text, bytes) && cm_edits_prove(&with, changed, text, bytes, &problem))
         return 0;
-    cm_fail(err, CM_E_USAGE, "%s cannot be edited safely: the changed text does not read as it should%s%s", cm_yaml_name(e->doc),
-            problem ? ": " : "", problem ? problem : "");
-    cm_hint(err, "Nothing was written. Make this change by hand.");
+    explain(e->doc, problem, err);
     return -1;
 }
 

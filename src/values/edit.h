@@ -24,9 +24,13 @@ void cm_edit_replace(struct cm_edits *e, size_t begin, size_t end, const char *t
 /* Put lines in. Of insertions at one place the deeper ones come first (they end what is inside), then the earlier calls. depth: twice
  * the indent, and one more for items of a list, which may be flush with their key. */
 void cm_edit_insert(struct cm_edits *e, size_t at, long depth, const char *lines);
+/* The same with the file's own line breaks, and one before it where the line at `at` has none. */
+void cm_edit_insert_lines(struct cm_edits *e, size_t at, long depth, const char *lines);
 /* A scalar gets this decoded text: its own bytes stay when it has it already, else it is written in the style it had, where that
  * can hold the text. */
 void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *text);
+/* The value of a pair becomes this YAML text of one line; also where there is none yet ("key:"). */
+void cm_edit_value(struct cm_edits *e, const struct cm_yaml *value, const char *yaml);
 /* Put it together and prove it. `changed` (borrowed; NULL: nothing) has the keys of the root whose values are to be other ones, with
  * these values, null for keys that are to be gone; all other keys must read as before, and all other bytes stay. Overlapping changes and a
  * failed proof are errors. Caller frees *text. */

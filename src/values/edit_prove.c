@@ -120,6 +120,24 @@ static bool same_list(struct proof *p, const json_t *want)
     return p->have && n == json_array_size(want);
 }
 
+/* A value that came from cm_yaml_json names a key by what YAML 1.1 makes of it: `n` is "false". */
+static const json_t *value_of_key(struct proof *p, const json_t *want, char **name)
+{
+    const yaml_event_t *e = &p->event;
+    *name = cm_strdup((const char *)e->data.scalar.value);
+    const json_t *value = json_object_get(want, *name);
+    if (value || e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+        return value;
+    struct cm_yaml key = {.type = CM_YAML_SCALAR, .text = *name, .text_bytes = strlen(*name), .plain = true};
+    struct cm_yaml *keys[] = {&key}, *items[] = {&key};
+    struct cm_yaml map = {.type = CM_YAML_MAP, .count = 1, .keys = keys, .items = items};
+    cm_autojson typed = cm_yaml_json(p->with->doc, &map);
+    char *text = cm_strdup(json_object_iter_key(json_object_iter(typed)));
+    free(*name);
+    *name = text;
+    return json_object_get(want, text);
+}
+
 static bool same_map(struct proof *p, const json_t *want)
 {
     cm_autojson seen = json_object();
@@ -128,8 +146,8 @@ static bool same_map(struct proof *p, const json_t *want)
     while (next(p) && p->event.type != YAML_MAPPING_END_EVENT) {
         if (p->event.type != YAML_SCALAR_EVENT)
             return false;
-        cm_autofree char *key = cm_strdup((const char *)p->event.data.scalar.value);
-        const json_t *value = json_object_get(want, key);
+        cm_autofree char *key = NULL;
+        const json_t *value = value_of_key(p, want, &key);
         if (!value || json_object_get(seen, key) || !next(p) || !same_value(p, value))
             return false;
         json_object_set_new(seen, key, json_true());

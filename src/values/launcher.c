@@ -187,13 +187,14 @@ static int set_enabled(struct cm_launcher_work *w, struct cm_yaml *launcher, con
     }
     json_object_set_new(cm_edit_open_key(w->edits, w->expected, "launcher", launcher), "enabled", json_false());
     if (enabled) {
-        cm_edit_replace(w->edits, enabled->begin, enabled->end, "false");
+        cm_edit_value(w->edits, enabled, "false");
         return 0;
     }
     size_t at = cm_edit_line_end(w->doc, key->end);
     size_t indent = launcher->keys[0]->begin - cm_edit_line_begin(w->doc, launcher->keys[0]->begin);
     cm_autofree char *line = cm_fmt("%*senabled: false\n", (int)indent, "");
-    return cm_insert_lines(w, at, (long)indent * 2, line);
+    cm_edit_insert_lines(w->edits, at, (long)indent * 2, line);
+    return 0;
 }
 
 /* New keys of the root stand behind `launcher`, or at the end, each with a blank line above it. */
@@ -203,7 +204,7 @@ static int add_to_root(struct cm_launcher_work *w, size_t launcher)
         struct cm_piece *p = w->top->kids[k];
         struct cm_piece one = {.kind = CM_PIECE_MAP, .kids = &p, .count = 1};
         if (cm_yaml_get(w->root, p->key)) {
-            if (cm_place(w, &one, w->root, w->expected, "") != 0)
+            if (cm_place_fits(w, p, cm_yaml_get(w->root, p->key), p->key) != 0 || cm_place(w, &one, w->root, w->expected, "") != 0)
                 return -1;
             continue;
         }
@@ -213,11 +214,9 @@ static int add_to_root(struct cm_launcher_work *w, size_t launcher)
         struct cm_str lines = CM_STR(CM_STR_BIG);
         cm_str_add(&lines, "\n");
         cm_piece_write(w, p, (long)w->root->keys[0]->column - 1, &lines);
-        int rc = cm_insert_lines(w, at.end, ((long)w->root->keys[0]->column - 1) * 2, cm_str_text(&lines));
+        cm_edit_insert_lines(w->edits, at.end, ((long)w->root->keys[0]->column - 1) * 2, cm_str_text(&lines));
         cm_str_fini(&lines);
         json_object_set_new(w->expected, p->key, cm_piece_expected(w, p));
-        if (rc != 0)
-            return -1;
     }
     return 0;
 }
@@ -289,11 +288,24 @@ static int take_out_all(struct cm_launcher_work *w)
     return 0;
 }
 
+/* [Launcher] and [launcher] are one section to Connect, and two keys to helm. */
+static int check_once(struct cm_launcher_work *w, const struct cm_yaml *config, size_t first)
+{
+    for (size_t i = first + 1; i < config->count; i++)
+        if (cm_gcfg_same_name(config->keys[i]->text, "Launcher")) {
+            cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: config has this section twice, in two spellings; the first is at line %zu",
+                    w->wish->name, config->keys[i]->line, config->keys[i]->column, config->keys[first]->line);
+            cm_hint(w->err, "Put both into one section, then start again. Nothing was changed.");
+            return -1;
+        }
+    return 0;
+}
+
 static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t launcher_at, struct cm_yaml *config,
                    size_t settings_at, bool on)
 {
     struct cm_yaml *settings = config ? config->items[settings_at] : NULL;
-    if (cm_launcher_safe(w, launcher, settings) != 0)
+    if (cm_launcher_safe(w, launcher, settings) != 0 || (config && check_once(w, config, settings_at) != 0))
         return -1;
     w->edits = cm_edits_new(w->doc);
     w->whole = w->expected = json_object();

@@ -31,10 +31,10 @@ static void add_scalar(struct cm_launcher_work *w, struct cm_str *out, const str
     cm_str_fini(&text);
 }
 
-static bool opens(const struct cm_yaml *n)
-{
-    return (n->type == CM_YAML_MAP || n->type == CM_YAML_LIST) && n->count && !n->anchor && !n->tag;
-}
+static bool opens(const struct cm_yaml *n) { return (n->type == CM_YAML_MAP || n->type == CM_YAML_LIST) && n->count; }
+
+/* What is written again is written in full. */
+static const struct cm_yaml *in_full(const struct cm_yaml *n) { return n->type == CM_YAML_ALIAS ? n->target : n; }
 
 static void add_pairs(struct cm_launcher_work *w, struct cm_str *out, const struct cm_yaml *map, long indent, bool first_inline)
 {
@@ -46,8 +46,9 @@ static void add_pairs(struct cm_launcher_work *w, struct cm_str *out, const stru
     }
 }
 
-void cm_flow_write(struct cm_launcher_work *w, const struct cm_yaml *n, long indent, struct cm_str *out)
+void cm_flow_write(struct cm_launcher_work *w, const struct cm_yaml *node, long indent, struct cm_str *out)
 {
+    const struct cm_yaml *n = in_full(node);
     if (!opens(n)) {
         cm_str_add(out, " ");
         add_scalar(w, out, n);
@@ -61,8 +62,9 @@ void cm_flow_write(struct cm_launcher_work *w, const struct cm_yaml *n, long ind
         cm_flow_write_item(w, n->items[i], indent, out);
 }
 
-void cm_flow_write_item(struct cm_launcher_work *w, const struct cm_yaml *item, long indent, struct cm_str *out)
+void cm_flow_write_item(struct cm_launcher_work *w, const struct cm_yaml *node, long indent, struct cm_str *out)
 {
+    const struct cm_yaml *item = in_full(node);
     cm_str_addf(out, "%*s- ", (int)indent, "");
     if (opens(item) && item->type == CM_YAML_MAP) {
         add_pairs(w, out, item, indent + 2, true);
@@ -99,7 +101,7 @@ void cm_flow_pruned(struct cm_launcher_work *w, const struct cm_yaml *map, const
         if (key->text == w->renamed)
             cm_str_add(out, "Kubernetes");
         else
-            add_source(w, out, key);
+            add_scalar(w, out, key);
         cm_str_add(out, ": ");
         if (ours)
             cm_str_add(out, value);

@@ -9,28 +9,6 @@
 
 /* ---- in ---- */
 
-static char *with_crlf(const char *text)
-{
-    struct cm_str s = CM_STR(CM_STR_BIG);
-    for (const char *p = text; *p; p++)
-        if (*p == '\n' && (p == text || p[-1] != '\r'))
-            cm_str_add(&s, "\r\n");
-        else
-            cm_str_add_bytes(&s, p, 1);
-    return cm_str_take(&s);
-}
-
-int cm_insert_lines(struct cm_launcher_work *w, size_t at, long depth, const char *lines)
-{
-    size_t bytes;
-    const char *s = cm_yaml_source(w->doc, &bytes);
-    bool open = at > 0 && s[at - 1] != '\n' && !(at == 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0);
-    cm_autofree char *whole = open ? cm_fmt("\n%s", lines) : NULL;
-    cm_autofree char *text = cm_edit_crlf(w->doc) ? with_crlf(whole ? whole : lines) : NULL;
-    cm_edit_insert(w->edits, at, depth, text ? text : whole ? whole : lines);
-    return 0;
-}
-
 static int append_to(struct cm_launcher_work *w, const struct cm_piece *p, const struct cm_yaml *collection)
 {
     size_t at, bytes;
@@ -44,9 +22,9 @@ static int append_to(struct cm_launcher_work *w, const struct cm_piece *p, const
             indent++;
     struct cm_str lines = CM_STR(CM_STR_BIG);
     cm_piece_write(w, p, (long)indent, &lines);
-    int rc = cm_insert_lines(w, at, (long)indent * 2 + (collection->type == CM_YAML_LIST), cm_str_text(&lines));
+    cm_edit_insert_lines(w->edits, at, (long)indent * 2 + (collection->type == CM_YAML_LIST), cm_str_text(&lines));
     cm_str_fini(&lines);
-    return rc;
+    return 0;
 }
 
 /* An empty or flow value gives way to lines below its key. */
@@ -65,9 +43,9 @@ static int rewrite_value(struct cm_launcher_work *w, const struct cm_piece *p, c
     long step = p->kind == CM_PIECE_MAP ? cm_edit_step(w->doc) : cm_edit_lists_indented(w->doc) ? 2 : 0;
     for (size_t i = 0; i < p->count; i++)
         cm_piece_write(w, p->kids[i], indent + step, &lines);
-    int rc = cm_insert_lines(w, cm_edit_line_end(w->doc, value->end), indent * 2 + 1, cm_str_text(&lines));
+    cm_edit_insert_lines(w->edits, cm_edit_line_end(w->doc, value->end), indent * 2 + 1, cm_str_text(&lines));
     cm_str_fini(&lines);
-    return rc;
+    return 0;
 }
 
 static struct cm_yaml *item_named(const struct cm_yaml *list, const char *name, size_t *at)
@@ -124,6 +102,25 @@ static int rewrite_flow(struct cm_launcher_work *w, struct cm_piece *p, const st
     return rewrite_value(w, both, map->keys[i], map->items[i], path);
 }
 
+int cm_place_fits(struct cm_launcher_work *w, const struct cm_piece *p, const struct cm_yaml *there, const char *path)
+{
+    bool map = p->kind == CM_PIECE_MAP, list = p->kind == CM_PIECE_LIST;
+    if (!there || !(map || list) || cm_yaml_is_empty(there))
+        return 0;
+    if (there->type != (map ? CM_YAML_MAP : CM_YAML_LIST)) {
+        cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: %s: expected a %s", w->wish->name, there->line, there->column, path,
+                map ? "map" : "list");
+        cm_hint(w->err, "Mend the values file, then start again. Nothing was changed.");
+        return -1;
+    }
+    for (size_t i = 0; map && i < p->count; i++) {
+        const char *key = p->kids[i]->key;
+        if (cm_place_fits(w, p->kids[i], cm_yaml_get(there, key), cm_arena_fmt(w->arena, "%s.%s", path, key)) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_yaml *map, size_t i, json_t *json, const char *path)
 {
     struct cm_yaml *there = map->items[i];
@@ -149,7 +146,7 @@ static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_ya
         return 0;
     if (p->wins && there->type == CM_YAML_SCALAR) {
         cm_autofree char *text = json_dumps(ours, JSON_ENCODE_ANY);
-        cm_edit_replace(w->edits, there->begin, there->end, text);
+        cm_edit_value(w->edits, there, text);
         json_object_set(json, p->key, ours);
         return 0;
     }

@@ -28,6 +28,8 @@ static int check_movable(struct cm_launcher_work *w, const struct cm_yaml *n)
     const char *name = n->type == CM_YAML_ALIAS ? n->text : n->anchor;
     if (name && anchors_named(cm_yaml_root(w->doc), name) > 1)
         return refuse(w, n, "an alias or anchor whose name stands for more than one value");
+    if (n->tag && n->type != CM_YAML_SCALAR)
+        return refuse(w, n, "a map or list with a tag");
     for (size_t i = 0; i < n->count; i++)
         if ((n->keys && check_movable(w, n->keys[i]) != 0) || check_movable(w, n->items[i]) != 0)
             return -1;
@@ -42,11 +44,23 @@ static bool one_of(const char *key, const char *const *keys)
     return false;
 }
 
+/* Its keys begin their lines: no "? key", nothing behind a dash. */
+static int check_keys(struct cm_launcher_work *w, const struct cm_yaml *map)
+{
+    struct cm_extent at;
+    for (size_t i = 0; !map->flow && i < map->count; i++)
+        if (cm_edit_pair(w->doc, map, i, &at, w->err) != 0)
+            return -1;
+    return 0;
+}
+
 /* A map that we look into: its own fields may move whole, but for those whose value we read (looked_at). */
 static int check_fields(struct cm_launcher_work *w, const struct cm_yaml *map, const char *const *looked_at)
 {
     if (map->type != CM_YAML_MAP || map->anchor || map->tag)
         return cm_edit_safe(w->doc, map, w->err);
+    if (check_keys(w, map) != 0)
+        return -1;
     for (size_t i = 0; i < map->count; i++) {
         const struct cm_yaml *key = map->keys[i], *value = map->items[i];
         bool merge = strcmp(key->text, "<<") == 0;
@@ -72,6 +86,8 @@ static int check_template_values(struct cm_launcher_work *w, const struct cm_yam
     static const char *const none[] = {NULL};
     if (values->type != CM_YAML_MAP || values->anchor || values->tag)
         return cm_edit_safe(w->doc, values, w->err);
+    if (check_keys(w, values) != 0)
+        return -1;
     for (size_t i = 0; i < values->count; i++) {
         if (strcmp(values->keys[i]->text, "<<") == 0)
             return refuse(w, values->keys[i], "a merge key (<<)");
@@ -86,6 +102,8 @@ static int check_launcher(struct cm_launcher_work *w, const struct cm_yaml *laun
     static const char *const moved[] = {"defaultInitContainer", "contentInitContainer", NULL}, *const none[] = {NULL};
     if (launcher->anchor || launcher->tag)
         return cm_edit_safe(w->doc, launcher, w->err);
+    if (check_keys(w, launcher) != 0)
+        return -1;
     for (size_t i = 0; i < launcher->count; i++) {
         const char *key = launcher->keys[i]->text;
         const struct cm_yaml *value = launcher->items[i];
@@ -98,12 +116,29 @@ static int check_launcher(struct cm_launcher_work *w, const struct cm_yaml *laun
     return 0;
 }
 
+/* true or false on one line, or nothing; it is going to be replaced. */
+static int check_switch(struct cm_launcher_work *w, const struct cm_yaml *map)
+{
+    size_t bytes;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    const struct cm_yaml *n = map ? cm_yaml_get(map, "enabled") : NULL;
+    if (!n || (n->type == CM_YAML_SCALAR && !memchr(s + n->begin, '\n', n->end - n->begin)))
+        return 0;
+    cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: expected true or false", w->wish->name, n->line, n->column);
+    cm_hint(w->err, "Mend the values file, then start again. Nothing was changed.");
+    return -1;
+}
+
 int cm_launcher_safe(struct cm_launcher_work *w, const struct cm_yaml *launcher, const struct cm_yaml *settings)
 {
     const struct cm_yaml *backends = cm_yaml_get(w->root, "backends");
     if (w->root->flow)
         return refuse(w, w->root, "a file whose values are all in flow style");
+    if (check_keys(w, w->root) != 0 || (settings && check_keys(w, settings->parent) != 0))
+        return -1;
     if ((launcher && check_launcher(w, launcher) != 0) || (settings && cm_edit_safe(w->doc, settings, w->err) != 0))
         return -1;
-    return backends ? cm_edit_safe(w->doc, backends, w->err) : 0;
+    if (backends && cm_edit_safe(w->doc, backends, w->err) != 0)
+        return -1;
+    return check_switch(w, launcher) != 0 ? -1 : check_switch(w, backends ? cm_yaml_get(backends, "kubernetes") : NULL);
 }

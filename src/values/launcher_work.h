@@ -78,11 +78,12 @@ int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *in, const
 /* What stays of a map, as a value. New reference. */
 json_t *cm_pruned(struct cm_launcher_work *w, const struct cm_yaml *map);
 bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map);
-int cm_insert_lines(struct cm_launcher_work *w, size_t at, long depth, const char *lines);     /* depth: as for cm_edit_insert */
 
 /* Does the i-th pair leave, or all that is in it? Does anything below the map leave? */
 bool cm_goes(const struct cm_launcher_work *w, const struct cm_yaml *map, size_t i);
 bool cm_something_gone(const struct cm_launcher_work *w, const struct cm_yaml *map);
+/* Maps and lists of ours meet maps and lists of the user's; else -1 with its place. */
+int cm_place_fits(struct cm_launcher_work *w, const struct cm_piece *p, const struct cm_yaml *there, const char *path);
 /* What stands there already and stays says something else than ours. */
 void cm_place_conflict(struct cm_launcher_work *w, const struct cm_yaml *there, const char *path);
 
