@@ -13,10 +13,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/text_diff.h"
 #include "cli/commands.h"
 #include "cli/convert_report.h"
 #include "cli/options.h"
-#include "base/text_diff.h"
 #include "values/launcher.h"
 
 /* ---- in place ---- */

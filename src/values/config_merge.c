@@ -23,7 +23,7 @@ static int check_shape(struct merge *g, const struct cm_yaml *value, bool list)
     size_t bytes;
     const char *s = cm_yaml_source(g->doc, &bytes);
     if (!value || (list ? value->type == CM_YAML_LIST : value->type == CM_YAML_MAP))
-        return 0;
+        return value ? cm_edit_keys(g->doc, value, g->err) : 0;
     bool nothing = value->type == CM_YAML_SCALAR ? !value->text_bytes : !value->count;
     if (nothing && !memchr(s + value->begin, '\n', value->end - value->begin))
         return 0;
@@ -56,7 +56,7 @@ static int room_below(struct merge *g, const struct cm_yaml *key, const struct c
     while (from > key->end && s[from - 1] == ' ')
         from--;
     if (value->end > from)
-        cm_edit_replace(g->edits, from, value->end, "");
+        cm_edit_replace(g->edits, from, value->end, value->end < bytes && s[value->end] == '#' ? " " : "");
     *at = cm_edit_line_end(g->doc, value->end > key->end ? value->end : key->end);
     return 0;
 }
@@ -198,6 +198,8 @@ int cm_config_merge(const struct cm_config_result *r, const char *text, size_t b
         cm_hint(err, "Write the values file in block style, or convert without --merge. Nothing was changed.");
         return -1;
     }
+    if (g.root && cm_edit_keys(doc, g.root, err) != 0)
+        return -1;
     g.edits = cm_edits_new(doc);
     g.expected = json_object();
     int rc = merge_config(&g);

@@ -53,6 +53,8 @@ struct cm_extent {
 };
 /* -1: it does not stand on lines of its own (flow style, "? key"), told with its place. */
 int cm_edit_pair(const struct cm_yaml_doc *doc, const struct cm_yaml *map, size_t i, struct cm_extent *out, struct cm_err **err);
+/* All its keys begin their lines (so no "? key"); a map in flow style has none to look at. -1 with the place. */
+int cm_edit_keys(const struct cm_yaml_doc *doc, const struct cm_yaml *map, struct cm_err **err);
 /* The same for an item of a block list. */
 int cm_edit_item(const struct cm_yaml_doc *doc, const struct cm_yaml *list, size_t i, struct cm_extent *out, struct cm_err **err);
 /* Nothing in this tree has an anchor, an alias or a tag; else -1 with its place. */

@@ -138,6 +138,15 @@ int cm_edit_pair(const struct cm_yaml_doc *doc, const struct cm_yaml *map, size_
     return extent(doc, key, map->items[i], i ? map->items[i - 1] : NULL, (long)(key->begin - line), out);
 }
 
+int cm_edit_keys(const struct cm_yaml_doc *doc, const struct cm_yaml *map, struct cm_err **err)
+{
+    struct cm_extent at;
+    for (size_t i = 0; map->type == CM_YAML_MAP && !map->flow && i < map->count; i++)
+        if (cm_edit_pair(doc, map, i, &at, err) != 0)
+            return -1;
+    return 0;
+}
+
 int cm_edit_item(const struct cm_yaml_doc *doc, const struct cm_yaml *list, size_t i, struct cm_extent *out, struct cm_err **err)
 {
     size_t bytes;

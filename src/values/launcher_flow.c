@@ -31,6 +31,19 @@ static void add_scalar(struct cm_launcher_work *w, struct cm_str *out, const str
     cm_str_fini(&text);
 }
 
+/* "? key" and keys of several lines or of nothing become a quoted key on one line. */
+static void add_key(struct cm_launcher_work *w, struct cm_str *out, const struct cm_yaml *key)
+{
+    size_t bytes;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    if (key->end > key->begin && !memchr(s + key->begin, '\n', key->end - key->begin)) {
+        add_scalar(w, out, key);
+        return;
+    }
+    cm_autofree char *quoted = cm_yaml_quote(key->text);
+    cm_str_add(out, quoted);
+}
+
 static bool opens(const struct cm_yaml *n) { return (n->type == CM_YAML_MAP || n->type == CM_YAML_LIST) && n->count; }
 
 /* What is written again is written in full. */
@@ -40,7 +53,7 @@ static void add_pairs(struct cm_launcher_work *w, struct cm_str *out, const stru
 {
     for (size_t i = 0; i < map->count; i++) {
         cm_str_addf(out, "%*s", i == 0 && first_inline ? 0 : (int)indent, "");
-        add_scalar(w, out, map->keys[i]);
+        add_key(w, out, map->keys[i]);
         cm_str_add(out, ":");
         cm_flow_write(w, map->items[i], indent + cm_edit_step(w->doc), out);
     }
@@ -101,7 +114,7 @@ void cm_flow_pruned(struct cm_launcher_work *w, const struct cm_yaml *map, const
         if (key->text == w->renamed)
             cm_str_add(out, "Kubernetes");
         else
-            add_scalar(w, out, key);
+            add_key(w, out, key);
         cm_str_add(out, ": ");
         if (ours)
             cm_str_add(out, value);

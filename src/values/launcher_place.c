@@ -36,7 +36,7 @@ static int rewrite_value(struct cm_launcher_work *w, const struct cm_piece *p, c
     long indent = (long)(key->begin - line);
     while (from > key->end && s[from - 1] == ' ')
         from--;
-    cm_edit_replace(w->edits, from, value->end, "");
+    cm_edit_replace(w->edits, from, value->end, value->end < bytes && s[value->end] == '#' ? " " : "");
     struct cm_str lines = CM_STR(CM_STR_BIG);
     if (value->count)
         cm_launcher_row(w, key, path, path, CM_CHANGE, "it was written in flow style and had to be written anew");
@@ -105,7 +105,12 @@ static int rewrite_flow(struct cm_launcher_work *w, struct cm_piece *p, const st
 int cm_place_fits(struct cm_launcher_work *w, const struct cm_piece *p, const struct cm_yaml *there, const char *path)
 {
     bool map = p->kind == CM_PIECE_MAP, list = p->kind == CM_PIECE_LIST;
-    if (!there || !(map || list) || cm_yaml_is_empty(there))
+    size_t bytes;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    if (!there || !(map || list))
+        return 0;
+    if (cm_yaml_is_empty(there) &&
+        !memchr(s + there->begin, '\n', there->end - there->begin)) /* a block of text may be empty, too */
         return 0;
     if (there->type != (map ? CM_YAML_MAP : CM_YAML_LIST)) {
         cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: %s: expected a %s", w->wish->name, there->line, there->column, path,
@@ -113,6 +118,8 @@ int cm_place_fits(struct cm_launcher_work *w, const struct cm_piece *p, const st
         cm_hint(w->err, "Mend the values file, then start again. Nothing was changed.");
         return -1;
     }
+    if (map && cm_edit_keys(w->doc, there, w->err) != 0)
+        return -1;
     for (size_t i = 0; map && i < p->count; i++) {
         const char *key = p->kids[i]->key;
         if (cm_place_fits(w, p->kids[i], cm_yaml_get(there, key), cm_arena_fmt(w->arena, "%s.%s", path, key)) != 0)
@@ -220,7 +227,8 @@ json_t *cm_pruned(struct cm_launcher_work *w, const struct cm_yaml *map)
         const struct cm_yaml *value = map->items[i];
         if (!cm_goes(w, map, i))
             json_object_set_new(stays, map->keys[i]->text,
-                                value->type == CM_YAML_MAP ? cm_pruned(w, value) : cm_yaml_json(w->doc, value));
+                                value->type == CM_YAML_MAP && cm_something_gone(w, value) ? cm_pruned(w, value)
+                                                                                          : cm_edit_placeholder(w->edits, value));
     }
     return stays;
 }

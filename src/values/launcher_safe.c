@@ -44,22 +44,12 @@ static bool one_of(const char *key, const char *const *keys)
     return false;
 }
 
-/* Its keys begin their lines: no "? key", nothing behind a dash. */
-static int check_keys(struct cm_launcher_work *w, const struct cm_yaml *map)
-{
-    struct cm_extent at;
-    for (size_t i = 0; !map->flow && i < map->count; i++)
-        if (cm_edit_pair(w->doc, map, i, &at, w->err) != 0)
-            return -1;
-    return 0;
-}
-
 /* A map that we look into: its own fields may move whole, but for those whose value we read (looked_at). */
 static int check_fields(struct cm_launcher_work *w, const struct cm_yaml *map, const char *const *looked_at)
 {
     if (map->type != CM_YAML_MAP || map->anchor || map->tag)
         return cm_edit_safe(w->doc, map, w->err);
-    if (check_keys(w, map) != 0)
+    if (cm_edit_keys(w->doc, map, w->err) != 0)
         return -1;
     for (size_t i = 0; i < map->count; i++) {
         const struct cm_yaml *key = map->keys[i], *value = map->items[i];
@@ -86,7 +76,7 @@ static int check_template_values(struct cm_launcher_work *w, const struct cm_yam
     static const char *const none[] = {NULL};
     if (values->type != CM_YAML_MAP || values->anchor || values->tag)
         return cm_edit_safe(w->doc, values, w->err);
-    if (check_keys(w, values) != 0)
+    if (cm_edit_keys(w->doc, values, w->err) != 0)
         return -1;
     for (size_t i = 0; i < values->count; i++) {
         if (strcmp(values->keys[i]->text, "<<") == 0)
@@ -102,7 +92,7 @@ static int check_launcher(struct cm_launcher_work *w, const struct cm_yaml *laun
     static const char *const moved[] = {"defaultInitContainer", "contentInitContainer", NULL}, *const none[] = {NULL};
     if (launcher->anchor || launcher->tag)
         return cm_edit_safe(w->doc, launcher, w->err);
-    if (check_keys(w, launcher) != 0)
+    if (cm_edit_keys(w->doc, launcher, w->err) != 0)
         return -1;
     for (size_t i = 0; i < launcher->count; i++) {
         const char *key = launcher->keys[i]->text;
@@ -134,7 +124,7 @@ int cm_launcher_safe(struct cm_launcher_work *w, const struct cm_yaml *launcher,
     const struct cm_yaml *backends = cm_yaml_get(w->root, "backends");
     if (w->root->flow)
         return refuse(w, w->root, "a file whose values are all in flow style");
-    if (check_keys(w, w->root) != 0 || (settings && check_keys(w, settings->parent) != 0))
+    if (cm_edit_keys(w->doc, w->root, w->err) != 0 || (settings && cm_edit_keys(w->doc, settings->parent, w->err) != 0))
         return -1;
     if ((launcher && check_launcher(w, launcher) != 0) || (settings && cm_edit_safe(w->doc, settings, w->err) != 0))
         return -1;

@@ -75,7 +75,7 @@ int cm_place(struct cm_launcher_work *w, struct cm_piece *kids_of, struct cm_yam
 void cm_take_out(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i);     /* only noted; cm_remove does it */
 /* Remove what was noted below this map; a map of which nothing stays goes with its key. */
 int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *in, const char *key);      /* the map is in[key] */
-/* What stays of a map, as a value. New reference. */
+/* What stays of a map, for the proof. New reference. */
 json_t *cm_pruned(struct cm_launcher_work *w, const struct cm_yaml *map);
 bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map);
 
