@@ -19,6 +19,7 @@
 #include <cm/err.h>
 #include <cm/loop.h>
 #include <cm/runner.h>
+#include <cm/str.h>
 
 struct cm_step;        /* one entry of a stage while it is looked at or run: engine/step.h */
 struct cm_intent;      /* one outside effect on record: engine/intent.c */
@@ -81,6 +82,10 @@ struct cm_action {
     /* Take one ledger entry back: 0 taken back and proved; 1 left to a later step; -1 failed. NULL: no entry of this
      * action can be undone by the tool. */
     int (*undo)(struct cm_step *, const struct cm_change *, struct cm_err **);
+    /* Before a person, or the plan's command, does it: what has to hold and to be on record first, and in `shown` what exactly is to be
+     * done, for the gate. In preview: only `shown`. NULL: `does` is shown. */
+    int (*hand)(struct cm_step *, struct cm_str *shown, struct cm_err **);
+    const char *by_as;        /* id of the step whose `by: hand` this one takes over unless it says its own; NULL: none */
     /* for `explain`, the manual and the report; sentences, no newline at the end */
     const char *reads, *does, *proves, *undoes, *rights;
     const char *page;         /* the vendor's page on what it looks at, for those who read on; NULL */
@@ -103,6 +108,7 @@ const char *cm_verdict_word(enum cm_verdict);     /* "ok" "warning" "blocker" "u
 const char *cm_step_id(const struct cm_step *);
 const char *cm_step_action(const struct cm_step *);
 const char *cm_run_id(const struct cm_step *);                        /* of the run directory: stable over resumes */
+const char *cm_step_by(const struct cm_step *);                       /* "tool" "hand" "command" */
 int cm_attempt(const struct cm_step *);                               /* 1, 2 … of going forward or back */
 const json_t *cm_step_param(const struct cm_step *, const char *name);/* typed, defaulted; durations: integer ms */
 const struct cm_plan *cm_step_plan(const struct cm_step *);

@@ -1,13 +1,14 @@
 /* actions/cluster_release.c: the part of cluster.check on the release: its state by its records, pods of it that run already, and
  * whether somebody else deploys it (Argo CD, Flux), who would undo what the migration does.
  *
- * Labels and annotations are those that Argo CD (tracking by label or annotation) and Flux (kustomize- and helm-controller) put on
- * what they manage. Whether their automation is on cannot be told from there: a person says. */
+ * A deployer that synchronises by itself is a blocker: it would act in the middle of the downtime. Where its object may not be looked
+ * at, a person says. */
 #include <config.h>
 
 #include <string.h>
 
 #include "actions/cluster_check.h"
+#include "actions/deployer.h"
 #include "actions/look.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
@@ -123,50 +124,67 @@ int cm_cluster_release(struct cm_step *step, struct cm_err **err)
 
 /* ---- other deployers ---- */
 
-struct mark {
-    const char *key, *who;
-};
-
-static const char *deployer_in(const json_t *map, const char **value)
+static bool deployed_by_tool(struct cm_step *step)
 {
-    static const struct mark marks[] = {
-        {"argocd.argoproj.io/instance", "Argo CD"},
-        {"argocd.argoproj.io/tracking-id", "Argo CD"},
-        {"kustomize.toolkit.fluxcd.io/name", "Flux (kustomization)"},
-        {"helm.toolkit.fluxcd.io/name", "Flux (helm release)"},
-        {"fleet.cattle.io/bundle-id", "Rancher Fleet"},
-        {"objectset.rio.cattle.io/id", "Rancher Fleet"},
-    };
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
-        *value = json_string_value(json_object_get(map, marks[i].key));
-        if (*value)
-            return marks[i].who;
-    }
-    return NULL;
+    return strcmp(cm_json_text(cm_plan_step(cm_step_plan(step), "helm.deploy"), "by", "tool"), "tool") == 0;
+}
+
+/* helm refuses to take over objects that carry no mark of its release (pkg/action/validate.go). */
+static int judge_ownership(struct cm_step *step, struct cm_err **err)
+{
+    cm_autojson d = NULL;
+    cm_autoerr why = NULL;
+    enum cm_seen seen;
+    const char *name = cm_target_fullname(step), *release = cm_plan_text(cm_step_plan(step), "target.release");
+    if (!deployed_by_tool(step))
+        return 0;
+    if (cm_kube_get(step, "deployment", name, NULL, &d, &seen, &why) < 0)
+        return cm_look_failed(step, "cluster.ownership", name, "Check again when the cluster answers.", &why, err);
+    const char *owner = json_string_value(json_object_get(cm_json_at(d, "metadata.annotations"), "meta.helm.sh/release-name"));
+    if (d == NULL || (owner != NULL && strcmp(owner, release) == 0))
+        return 0;
+    cm_finding(
+        step, CM_BLOCKER, "cluster.ownership",
+        "Let its deployer do the deployment: `steps: {helm.deploy: {by: hand}}` shows what to commit. Or take the name of its release.",
+        "Deployment %s is there already and not made by helm's release %s: helm refuses to take it over", name, release);
+    return 0;
+}
+
+static void judge_deployer(struct cm_step *step, const struct cm_deployer *d, enum cm_seen seen, const json_t *object)
+{
+    const char *off = cm_arena_fmt(cm_step_arena(step),
+                                   "Switch its automatic synchronisation off until the migration is done (%s), and let it deploy "
+                                   "(`steps: {helm.deploy: {by: hand}}`) or not at all.",
+                                   d->how);
+    if (seen != CM_SEEN)
+        cm_finding(
+            step, CM_UNKNOWN, "cluster.other-deployer", cm_arena_fmt(cm_step_arena(step), "%s Then attest that it is off.", off),
+            "%s deploys this release (%s) and may take back what this program changes; whether it does so by itself could not be "
+            "seen",
+            d->name, d->mark);
+    else if (cm_deployer_automatic(d, object))
+        cm_finding(
+            step, CM_BLOCKER, "cluster.auto-sync", off,
+            "%s synchronises this release by itself (%s %s; %s): it would bring a second Connect up, or take back what is deployed",
+            d->name, d->kind, d->object, d->mark);
+    else
+        cm_finding(step, CM_OK, "cluster.other-deployer", NULL, "%s deploys this release (%s), and does nothing by itself", d->name,
+                   d->mark);
 }
 
 int cm_cluster_deployer(struct cm_step *step, struct cm_err **err)
 {
-    static const char *const kinds[] = {"deployment", "service", "serviceaccount"};
-    const char *name = cm_target_fullname(step);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        cm_autojson object = NULL;
-        cm_autoerr seen = NULL;
-        enum cm_seen what = CM_ABSENT;
-        const char *value = NULL;
-        if (cm_kube_get(step, kinds[i], name, NULL, &object, &what, &seen) < 0)
-            return cm_look_failed(step, "cluster.other-deployer", kinds[i], "Check again when the cluster answers.", &seen, err);
-        const char *who = deployer_in(cm_json_at(object, "metadata.labels"), &value);
-        if (!who)
-            who = deployer_in(cm_json_at(object, "metadata.annotations"), &value);
-        if (!who)
-            continue;
-        cm_finding(
-            step, CM_UNKNOWN, "cluster.other-deployer",
-            "Switch its automatic synchronisation off for the migration, or let it deploy: `steps: {helm.deploy: {by: command, "
-            "command: […]}}`; then attest which of both.",
-            "%s %s is deployed by %s (%s), which may take back what this program changes", kinds[i], name, who, value);
-        return 0;
-    }
-    return 0;
+    struct cm_deployer d;
+    cm_autoerr why = NULL;
+    cm_autojson object = NULL;
+    enum cm_seen seen = CM_ABSENT;
+    if (cm_deployer_find(step, &d, &why) < 0)
+        return cm_look_failed(step, "cluster.other-deployer", "marks of other deployers", "Check again when the cluster answers.",
+                              &why, err);
+    if (d.name == NULL)
+        return judge_ownership(step, err);
+    if (cm_deployer_object(step, &d, &object, &seen, &why) < 0)
+        return cm_look_failed(step, "cluster.other-deployer", d.object, "Check again when the cluster answers.", &why, err);
+    judge_deployer(step, &d, seen, object);
+    return judge_ownership(step, err);
 }

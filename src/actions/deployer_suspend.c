@@ -1,125 +1,52 @@
 /* actions/deployer_suspend.c: deployer.suspend: another deployer (Argo CD, Flux) would bring the pods back that are about to be scaled to zero.
- * Its marks on the Deployment are looked for. Where this kubeconfig may, it is suspended in the deployer's own way; else a person does
- * it and attests it. Nothing found is nothing to do.
- *
- * Sources: Argo CD's annotation tracking (APP:GROUP/KIND:NAMESPACE/NAME) and its argocd.argoproj.io/skip-reconcile; Flux's labels
- * helm.toolkit.fluxcd.io/name and /namespace, spec.suspend of a HelmRelease, and kustomize.toolkit.fluxcd.io/reconcile. */
+ * How it is found and what suspends it: deployer.c. Where this kubeconfig may, it is suspended in the deployer's own way; else a person
+ * does it and attests it. Nothing found is nothing to do. */
 #include <config.h>
 
 #include <string.h>
 
 #include <cm/action.h>
 
+#include "actions/deployer.h"
 #include "actions/evening.h"
-#include "actions/target.h"
 #include "adapters/kubectl.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "plan/plan.h"
 
 #define EFFECT "deployer.suspend"
 
-struct deployer {
-    const char *name; /* for people; NULL: none found */
-    const char *kind, *object, *ns;
-    const char *annotation; /* "key=value" that suspends it; NULL: spec.suspend */
-    const char *how;        /* for people */
-};
-
-static const char *mark(const json_t *d, const char *key)
-{
-    const char *label = json_string_value(json_object_get(cm_json_at(d, "metadata.labels"), key));
-    return label ? label : json_string_value(json_object_get(cm_json_at(d, "metadata.annotations"), key));
-}
-
-static void fill(struct cm_step *step, const json_t *d, struct deployer *out)
-{
-    struct cm_arena *arena = cm_step_arena(step);
-    const char *flux = mark(d, "helm.toolkit.fluxcd.io/name"), *ns = mark(d, "helm.toolkit.fluxcd.io/namespace");
-    const char *kustomize = mark(d, "kustomize.toolkit.fluxcd.io/name");
-    const char *argo = mark(d, "argocd.argoproj.io/tracking-id");
-    const char *app = argo ? argo : mark(d, "argocd.argoproj.io/instance");
-    if (flux) {
-        *out = (struct deployer){"Flux",
-                                 "helmreleases.helm.toolkit.fluxcd.io",
-                                 cm_arena_strdup(arena, flux),
-                                 cm_arena_strdup(arena, ns),
-                                 NULL,
-                                 cm_arena_fmt(arena, "flux suspend helmrelease %s -n %s", flux, ns ? ns : "flux-system")};
-    } else if (kustomize) {
-        *out = (struct deployer){"Flux",
-                                 "deployments",
-                                 cm_target_fullname(step),
-                                 NULL,
-                                 "kustomize.toolkit.fluxcd.io/reconcile=disabled",
-                                 cm_arena_fmt(arena, "flux suspend kustomization %s", kustomize)};
-    } else if (app) {
-        /* with applications in any namespace the id begins with "namespace_" */
-        char *name = cm_arena_strdup(arena, app);
-        name[strcspn(name, ":")] = '\0';
-        char *bar = strchr(name, '_');
-        const char *where = "argocd";
-        if (bar) {
-            *bar = '\0';
-            where = name;
-            name = bar + 1;
-        }
-        *out = (struct deployer){"Argo CD",
-                                 "applications.argoproj.io",
-                                 name,
-                                 where,
-                                 "argocd.argoproj.io/skip-reconcile=true",
-                                 cm_arena_fmt(arena, "argocd app set %s --sync-policy none", name)};
-    }
-}
-
-static int find(struct cm_step *step, struct deployer *out, struct cm_err **err)
-{
-    cm_autojson d = NULL;
-    enum cm_seen seen;
-    *out = (struct deployer){0};
-    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
-        return -1;
-    if (d)
-        fill(step, d, out);
-    return 0;
-}
-
 /* Its state: suspended already, and what is there now (for the ledger). *seen CM_SEEN only when this kubeconfig may look. */
-static int state(struct cm_step *step, const struct deployer *p, bool *suspended, json_t **original, enum cm_seen *seen,
+static int state(struct cm_step *step, const struct cm_deployer *p, bool *suspended, json_t **original, enum cm_seen *seen,
                  struct cm_err **err)
 {
     cm_autojson o = NULL;
     *suspended = false;
     *original = NULL;
-    if (cm_kube_get_in(step, p->ns, p->kind, p->object, NULL, &o, seen, err) < 0)
+    if (cm_deployer_object(step, p, &o, seen, err) < 0)
         return -1;
     if (*seen != CM_SEEN)
         return 0;
-    if (!p->annotation) {
-        *suspended = cm_json_bool(o, "spec.suspend", false);
+    *suspended = !cm_deployer_automatic(p, o);
+    if (p->annotation == NULL) {
         *original = json_pack("{s:b}", "suspend", *suspended);
         return 0;
     }
-    size_t n = strcspn(p->annotation, "=");
-    cm_autofree char *key = cm_strndup(p->annotation, n);
-    const char *now = json_string_value(json_object_get(cm_json_at(o, "metadata.annotations"), key));
-    *suspended = now && strcmp(now, p->annotation + n + 1) == 0;
-    *original = json_pack("{s:s?}", key, now);
+    cm_autofree char *key = cm_strndup(p->annotation, strcspn(p->annotation, "="));
+    *original = json_pack("{s:s?}", key, json_string_value(json_object_get(cm_json_at(o, "metadata.annotations"), key)));
     return 0;
 }
 
-static int by_a_person(struct cm_step *step, const struct deployer *p, struct cm_err **err)
+static int by_a_person(struct cm_step *step, const struct cm_deployer *p, struct cm_err **err)
 {
     const char *shown = cm_arena_fmt(cm_step_arena(step),
-                                     "The Deployment is managed by %s (%s %s).\nSuspend it, for instance: %s\n"
+                                     "The release is managed by %s (%s).\nSuspend it, for instance: %s\n"
                                      "Otherwise it brings the pods back while the old server starts.\n",
-                                     p->name, p->kind, p->object, p->how);
+                                     p->name, p->mark, p->how);
     struct cm_gate_spec g = {.id = "deployer.suspend", .attest = true, .title = "the other deployer is suspended", .shown = shown};
     return cm_gate_pass(step, &g, err);
 }
 
-static int suspend(struct cm_step *step, const struct deployer *p, const json_t *original, struct cm_err **err)
+static int suspend(struct cm_step *step, const struct cm_deployer *p, const json_t *original, struct cm_err **err)
 {
     struct cm_intent *i = NULL;
     cm_autojson detail = json_pack("{s:s, s:s?}", "kind", p->kind, "namespace", p->ns);
@@ -133,14 +60,14 @@ static int suspend(struct cm_step *step, const struct deployer *p, const json_t 
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    struct deployer p;
+    struct cm_deployer p;
     bool suspended;
     enum cm_seen seen;
     json_t *was = NULL;
-    if (find(step, &p, err) < 0)
+    if (cm_deployer_find(step, &p, err) < 0)
         return -1;
     if (!p.name) {
-        cm_say(step, "no other deployer's marks on the Deployment: nothing to suspend");
+        cm_say(step, "no other deployer of the release is found: nothing to suspend");
         return 0;
     }
     if (state(step, &p, &suspended, &was, &seen, err) < 0)
@@ -162,11 +89,11 @@ static int apply(struct cm_step *step, struct cm_err **err)
 
 static int verify(struct cm_step *step, struct cm_err **err)
 {
-    struct deployer p;
+    struct cm_deployer p;
     bool suspended;
     enum cm_seen seen;
     json_t *now = NULL;
-    if (find(step, &p, err) < 0)
+    if (cm_deployer_find(step, &p, err) < 0)
         return -1;
     if (!p.name)
         return 0;
@@ -180,18 +107,18 @@ static int verify(struct cm_step *step, struct cm_err **err)
     /* what this kubeconfig may not see, a person has attested; the reverse interlock sees whether the pods come back */
     return cm_reading(step) || cm_gate_answer(step, "deployer.suspend")
                ? 0
-               : cm_fail(err, CM_E_FAILED, "%s %s is not suspended", p.kind, p.object);
+               : cm_fail(err, CM_E_FAILED, "%s is not suspended: %s", p.name, p.mark);
 }
 
 static int preview(struct cm_step *step, struct cm_err **err)
 {
-    struct deployer p;
-    if (find(step, &p, err) < 0)
+    struct cm_deployer p;
+    if (cm_deployer_find(step, &p, err) < 0)
         return -1;
     if (p.name)
         cm_will(step, "command", "suspend %s: %s", p.name, p.how);
     else
-        cm_will(step, "note", "nothing: no other deployer's marks on the Deployment");
+        cm_will(step, "note", "nothing: no other deployer of the release is found");
     return 0;
 }
 

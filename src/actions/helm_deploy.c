@@ -7,7 +7,9 @@
 #include <cm/action.h>
 
 #include "actions/evening.h"
+#include "actions/interlock.h"
 #include "actions/release.h"
+#include "actions/release_hand.h"
 #include "actions/target.h"
 #include "actions/temporary.h"
 #include "adapters/helm.h"
@@ -23,7 +25,7 @@ static struct cm_release_wish wish(struct cm_step *step)
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
-    return cm_release_probe(step, &w, answer, err);
+    return cm_release_by_others(step) ? cm_release_hand_probe(step, w.more, answer, err) : cm_release_probe(step, &w, answer, err);
 }
 
 static int preview(struct cm_step *step, struct cm_err **err)
@@ -70,6 +72,30 @@ static int apply(struct cm_step *step, struct cm_err **err)
     return temporary_in_force(step, err);
 }
 
+/* Somebody else deploys: no other Connect may live then either, and the originals are on record before. */
+static int hand(struct cm_step *step, struct cm_str *shown, struct cm_err **err)
+{
+    cm_release_hand_show(step, "Commit these files where your deployer reads its values, and deploy:", cm_target_values(step, true),
+                         shown);
+    if (cm_reading(step))
+        return 0;
+    return cm_interlock_forward(step, err) < 0 ? -1 : temporary_on_record(step, err);
+}
+
+/* What was deployed by others is seen to be in force; *revision: helm's, 0 where they keep none. */
+static int verify_others(struct cm_step *step, int *revision, struct cm_err **err)
+{
+    struct cm_helm_revision *list = NULL;
+    size_t n = 0;
+    if (cm_release_hand_wait(step, cm_target_values(step, true), err) < 0 || temporary_on_record(step, err) < 0 ||
+        temporary_in_force(step, err) < 0)
+        return -1;
+    if (cm_helm_revisions(step, &list, &n, NULL) == 0 && n > 0)
+        *revision = list[n - 1].revision;
+    free(list);
+    return 0;
+}
+
 /* What launcher.drain scaled to zero has its replicas again. */
 static int replicas_are_back(struct cm_step *step, struct cm_err **err)
 {
@@ -89,7 +115,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
     int revision = 0;
-    if (cm_release_verify(step, &w, &revision, err) < 0)
+    if ((cm_release_by_others(step) ? verify_others(step, &revision, err) : cm_release_verify(step, &w, &revision, err)) < 0)
         return -1;
     if (replicas_are_back(step, err) < 0)
         return -1;
@@ -118,6 +144,7 @@ const struct cm_action cm_action_helm_deploy = {
     .apply = apply,
     .verify = verify,
     .undo = undo,
+    .hand = hand,
     .reads = "The release's records; nodes, processes and database sessions (the interlock).",
     .does =
         "helm upgrade --install with the plan's values, values.config.yaml and values.temporary.yaml; never --wait, --atomic, --set.",

@@ -482,12 +482,21 @@ int cm_interlock_settle(struct cm_step *step, int64_t wait_ms, struct cm_err **e
 
 /* ---- guarding while something else goes on ---- */
 
+enum { LOOKS_AGAIN = 3, LOOK_AGAIN_MS = 300 };
+
 static int guard(struct cm_step *step, struct cm_err **err)
 {
     CM_CLEANUP(look_fini) struct look l = {0};
     if (cm_fault("interlock-left-out") || no_old_server(step))
         return 0;
     look(step, false, &l);
+    /* the backends of a pod that has just gone may outlive it for a moment: only what stays counts */
+    for (int n = 0; l.broken.len > 0 && !l.units_up && !l.units_loose && n < LOOKS_AGAIN; n++) {
+        if (cm_pause(step, LOOK_AGAIN_MS, err) < 0)
+            return -1;
+        look_fini(&l);
+        look(step, false, &l);
+    }
     if ((l.units_up || l.units_loose) && !cm_reading(step))
         return put_down(&l, err);
     if (l.broken.len == 0 && l.unknown.len > 0 && l.passing && ++l.slot->blind < BLIND_MOST)

@@ -11,6 +11,7 @@
 #include "actions/evening.h"
 #include "actions/interlock.h"
 #include "actions/release.h"
+#include "actions/release_hand.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
@@ -20,27 +21,11 @@
 
 static const char *release(struct cm_step *step) { return cm_plan_text(cm_step_plan(step), "target.release"); }
 
-/* spec.replicas of the Deployment; -1: there is none. */
-static int replicas(struct cm_step *step, int64_t *n, struct cm_err **err)
-{
-    cm_autojson d = NULL;
-    enum cm_seen seen;
-    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
-        return -1;
-    if (seen == CM_FORBIDDEN) {
-        cm_fail(err, CM_E_FAILED, "the Deployment %s may not be read", cm_target_fullname(step));
-        cm_hint(err, "Ask for the right to get deployments in namespace %s.", cm_plan_text(cm_step_plan(step), "target.namespace"));
-        return -1;
-    }
-    *n = seen == CM_SEEN ? cm_json_int(d, "spec.replicas", 1) : -1;
-    return 0;
-}
-
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
     int64_t n;
     *answer = CM_NEEDED;
-    if (replicas(step, &n, err) < 0)
+    if (cm_release_replicas(step, &n, err) < 0)
         return -1;
     if (n <= 0 && !cm_effect_open(step, "helm.upgrade") && !cm_effect_open(step, "release.scale") &&
         cm_interlock_reverse_pods(step, NULL) == 0)
@@ -62,7 +47,7 @@ static int scale(struct cm_step *step, struct cm_err **err)
     struct cm_release_wish w;
     struct cm_intent *intent = NULL;
     int64_t n;
-    if (replicas(step, &n, err) < 0)
+    if (cm_release_replicas(step, &n, err) < 0)
         return -1;
     if (n <= 0 && cm_intent_find(step, "release.scale", release(step)) == NULL)
         return 0;
@@ -107,7 +92,7 @@ static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err *
     int64_t n, was = cm_json_int(c->original, "replicas", 1);
     if (strcmp(c->effect, "helm.upgrade") == 0)
         return cm_release_undo(step, c, err);
-    if (replicas(step, &n, err) < 0)
+    if (cm_release_replicas(step, &n, err) < 0)
         return -1;
     if (n == was)
         return 0;

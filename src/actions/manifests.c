@@ -76,7 +76,7 @@ void cm_manifests_fini(struct cm_manifests *m)
     *m = (struct cm_manifests){0};
 }
 
-static const struct cm_manifest *find(const struct cm_manifests *m, const char *name)
+const struct cm_manifest *cm_manifests_find(const struct cm_manifests *m, const char *name)
 {
     for (size_t i = 0; i < m->count; i++)
         if (strcmp(m->list[i].name, name) == 0)
@@ -303,7 +303,7 @@ bool cm_manifests_same_but(const struct cm_manifests *a, const struct cm_manifes
 {
     struct differing d = {.out = differs};
     for (size_t i = 0; i < a->count; i++) {
-        const struct cm_manifest *other = find(b, a->list[i].name);
+        const struct cm_manifest *other = cm_manifests_find(b, a->list[i].name);
         d.object = a->list[i].name;
         if (other == NULL) {
             say(&d, "is gone");
@@ -315,8 +315,22 @@ bool cm_manifests_same_but(const struct cm_manifests *a, const struct cm_manifes
     }
     for (size_t i = 0; i < b->count; i++) {
         d.object = b->list[i].name;
-        if (find(a, d.object) == NULL)
+        if (cm_manifests_find(a, d.object) == NULL)
             say(&d, "is new");
     }
     return d.shown == 0;
+}
+
+bool cm_manifests_gcfg_same(const char *a, const char *b, struct cm_str *differs)
+{
+    struct differing d = {.out = differs, .object = GCFG};
+    cm_autojson x = settings_of(a, NULL);
+    cm_autojson y = settings_of(b, NULL);
+    compare(&d, x, y, "", 0);
+    return d.shown == 0;
+}
+
+const char *cm_manifest_checksum(const json_t *deployment)
+{
+    return json_string_value(json_object_get(cm_json_at(deployment, "spec.template.metadata.annotations"), "checksum/config"));
 }

@@ -34,4 +34,10 @@ char *cm_manifests_gcfg_diff(const char *before_name, const char *before, const 
  * it? What else differs is added to `differs`, a line each: "Deployment connect: spec.replicas". */
 bool cm_manifests_same_but(const struct cm_manifests *a, const struct cm_manifests *b, const json_t *settings, struct cm_str *differs);
 
+/* The same of two texts of rstudio-connect.gcfg: the names of the settings that differ, a line each. */
+bool cm_manifests_gcfg_same(const char *a, const char *b, struct cm_str *differs);
+/* The annotation checksum/config of a Deployment's pods; NULL: none. */
+const char *cm_manifest_checksum(const json_t *deployment);
+const struct cm_manifest *cm_manifests_find(const struct cm_manifests *m, const char *name);     /* "Deployment connect"; NULL */
+
 #endif

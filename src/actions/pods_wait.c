@@ -9,6 +9,7 @@
 #include "actions/evening.h"
 #include "actions/interlock.h"
 #include "actions/release.h"
+#include "actions/release_heal.h"
 #include "actions/target.h"
 #include "adapters/kubectl.h"
 #include "base/json.h"
@@ -21,6 +22,7 @@ struct waiting {
     int64_t stuck_since;
     int64_t patience_ms;
     int64_t look_at_events;
+    struct cm_heal heal;
     const char *said; /* the condition that was shown last; arena */
 };
 
@@ -153,7 +155,9 @@ static int ready(void *ctx, struct cm_err **err)
     json_t *pods = NULL;
     if (cm_kube_get(w->step, "deployments", cm_target_fullname(w->step), NULL, &d, &seen, err) < 0)
         return -1;
-    if (seen == CM_SEEN && rolled_out(d))
+    if (cm_heal_look(&w->heal, d, err) < 0)
+        return -1;
+    if (seen == CM_SEEN && rolled_out(d) && !cm_heal_differs(&w->heal, d))
         return 1;
     if (cm_target_pods(w->step, &pods, err) < 0)
         return -1;
@@ -169,25 +173,45 @@ static int ready(void *ctx, struct cm_err **err)
     return failed(w->step, what, err);
 }
 
-/* The pods did not come up, and somebody mended the values meanwhile: they are deployed, no flag needed. */
-static int deploy_again(struct cm_step *step, struct cm_err **err)
+/* Somebody changed the Deployment behind our last upgrade. */
+static int was_healed(struct cm_step *step, struct cm_heal *h, bool *healed, struct cm_err **err)
+{
+    cm_autojson d = NULL;
+    enum cm_seen seen;
+    if (cm_heal_begin(step, h, err) < 0 || cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
+        return -1;
+    *healed = cm_heal_differs(h, d);
+    return 0;
+}
+
+/* The pods did not come up, and somebody mended the values meanwhile: they are deployed, no flag needed. Where somebody brought his own
+ * version back, ours is deployed once more, not again and again. */
+static int deploy_again(struct cm_step *step, struct cm_heal *h, struct cm_err **err)
 {
     struct cm_release_wish w = {.purpose = "deploy", .more = cm_target_values(step, true), .interlock = true};
-    bool changed;
+    struct cm_change c;
+    bool changed, healed = false;
+    if (was_healed(step, h, &healed, err) < 0)
+        return -1;
+    if (!cm_ledger_next(step, "helm.upgrade", 0, &c) && !cm_effect_open(step, "helm.upgrade"))
+        return 0; /* somebody else deploys */
     if (cm_release_values_changed(step, w.more, &changed, err) < 0)
         return -1;
-    if (!changed && !cm_effect_open(step, "helm.upgrade"))
+    if (!changed && !healed && !cm_effect_open(step, "helm.upgrade"))
         return 0;
     if (changed)
         cm_say(step, "the values have changed since the last upgrade: they are deployed");
-    return cm_release_send(step, &w, err);
+    else if (healed)
+        cm_say(step, "the Deployment was changed by somebody else since the last upgrade: ours is deployed again, once");
+    w.anew = healed;
+    return cm_release_send(step, &w, err) < 0 ? -1 : cm_heal_begin(step, h, err);
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    if (deploy_again(step, err) < 0)
-        return -1;
     struct waiting w = {.step = step, .patience_ms = cm_target_patience(step)};
+    if (deploy_again(step, &w.heal, err) < 0)
+        return -1;
     int rc = cm_interlock_wait(step, ready, &w, LOOK_MS, err);
     if (rc == 1)
         return failed(step, "the new server's pod is not ready within the step's limit", err);
@@ -235,7 +259,12 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
     enum cm_seen seen;
     if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
         return -1;
+    struct cm_heal h;
+    bool healed = false;
     *answer = seen == CM_SEEN && rolled_out(d) && !cm_effect_open(step, "helm.upgrade") ? CM_DONE : CM_UNDER_WAY;
+    if (*answer == CM_DONE && was_healed(step, &h, &healed, err) < 0)
+        return -1;
+    *answer = healed ? CM_NEEDED : *answer;
     return 0;
 }
 

@@ -22,7 +22,8 @@
 #include "base/text.h"
 #include "plan/plan.h"
 
-enum { MOST_TURNS = 6 }; /* unlock, resend, look again; more means somebody works against us */
+enum { SETTLE_MS = 3000 }; /* sessions of a pod that has just ended */
+enum { MOST_TURNS = 6 };   /* unlock, resend, look again; more means somebody works against us */
 
 /* ---- values ---- */
 
@@ -158,7 +159,7 @@ static int send(struct cm_step *step, const struct cm_release_wish *w, const str
     struct cm_intent *intent = NULL;
     cm_autojson digests = NULL;
     int base = last == NULL ? 0 : last->revision;
-    if (w->interlock && cm_interlock_forward(step, err) < 0)
+    if (w->interlock && cm_interlock_settle(step, SETTLE_MS, err) < 0)
         return -1;
     if (cm_release_digests(step, w->more, &digests, err) < 0)
         return -1;
@@ -184,8 +185,9 @@ static int failed(struct cm_step *step, const struct cm_helm_revision *r, const 
     return -1;
 }
 
-/* Nothing of this step is open. 0: done already. 1: an upgrade is to be sent after the newest revision. 2: look again. */
-static int may_send(struct cm_step *step, const struct cm_release_wish *w, const struct cm_history *h, struct cm_err **err)
+/* Nothing of this step is open; `fresh`: its newest upgrade was settled by this call. 0: done already. 1: an upgrade is to be sent after the newest revision. 2: look again. */
+static int may_send(struct cm_step *step, const struct cm_release_wish *w, const struct cm_history *h, bool fresh,
+                    struct cm_err **err)
 {
     const struct cm_helm_revision *last = cm_history_last(h);
     struct cm_intent *own = cm_intent_newest(step, CM_UPGRADE);
@@ -196,7 +198,7 @@ static int may_send(struct cm_step *step, const struct cm_release_wish *w, const
         return -1;
     bool is_own = last != NULL && own != NULL && cm_intent_life(own) == CM_HAPPENED &&
                   cm_revision_of(step, last, cm_intent_id(own), cm_intent_detail(own));
-    return is_own && cm_revision_is(last, "deployed") && own_values_stand(step, own, w->more) ? 0 : 1;
+    return is_own && cm_revision_is(last, "deployed") && own_values_stand(step, own, w->more) && (fresh || !w->anew) ? 0 : 1;
 }
 
 /* helm was ended at its limit: what it left is looked at now, so that nobody finds a release that refuses every change. */
@@ -224,7 +226,7 @@ static int late(struct cm_step *step, struct cm_err *taken_why, struct cm_err **
 int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struct cm_err **err)
 {
     CM_CLEANUP(cm_out_fini) struct cm_out out = {0};
-    bool sent = false;
+    bool sent = false, fresh = false;
     for (int turn = 0; turn < MOST_TURNS; turn++) {
         cm_autohistory h = {0};
         cm_autoerr why = NULL;
@@ -235,13 +237,14 @@ int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struc
             if (settle(step, own, &h, err) < 0)
                 return -1;
             enum cm_life life = cm_intent_life(own);
+            fresh = life == CM_HAPPENED;
             if (sent && life == CM_GIVEN_UP)
                 return failed(step, cm_history_last(&h), &out, err);
             if (sent && life == CM_NOT_HAPPENED && out.status != 128 + 9)
                 return failed(step, NULL, &out, err);
             continue;
         }
-        int rc = may_send(step, w, &h, err);
+        int rc = may_send(step, w, &h, fresh, err);
         if (rc <= 0)
             return rc;
         if (rc == 2)

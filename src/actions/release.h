@@ -13,6 +13,7 @@
 struct cm_release_wish {
     const char *purpose;               /* label: "deploy" "revert" "scale" */
     const char *const *more;           /* values files behind the plan's; NULL-ended */
+    bool anew;                         /* also when our newest revision has these values: somebody changed the objects behind it */
     bool interlock;                    /* no other Connect may live: looked at before and while helm runs */
 };
 

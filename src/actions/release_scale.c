@@ -10,9 +10,16 @@
 #include "actions/evening.h"
 #include "actions/interlock.h"
 #include "actions/release.h"
+<<<<<<< HEAD
 #include "actions/service.h"
+=======
+#include "actions/release_hand.h"
+#include "actions/release_heal.h"
+>>>>>>> 9f49725 (Deployments by others: the files to commit are shown, done is what the cluster holds; a deployer that synchronises by itself is a blocker, one that heals is named and not fought; steps by hand tested, in the world and on the cluster)
 #include "actions/target.h"
 #include "adapters/helm.h"
+#include "adapters/kubectl.h"
+#include "plan/plan.h"
 #include "base/mem.h"
 
 #define SCALE_FILE "values.scale.yaml"
@@ -51,16 +58,69 @@ static int is_deployed(struct cm_step *step, bool *deployed, struct cm_err **err
     return 0;
 }
 
+static const char *scale_command(struct cm_step *step)
+{
+    const char *const argv[] = {"scale", "deployment", cm_target_fullname(step), "--replicas=0", NULL};
+    cm_autofree char *line = cm_kube_by_hand(step, argv);
+    return cm_arena_strdup(cm_step_arena(step), line);
+}
+
+/* helm knows no release: there is nothing to scale, or somebody else deploys it. */
+static int without_record(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
+{
+    int64_t n;
+    *answer = CM_DONE;
+    if (cm_release_replicas(step, &n, err) < 0)
+        return -1;
+    if (n <= 0)
+        return 0;
+    *answer = CM_FOREIGN;
+    cm_fail(err, CM_E_CHANGED, "helm has no release %s, and its Deployment runs with %lld replicas: somebody else deploys it",
+            cm_plan_text(cm_step_plan(step), "target.release"), (long long)n);
+    cm_hint(
+        err,
+        "Scale it to zero by its deployer, or with `%s` once that is suspended; put `steps: {release.scale: {by: hand}}` into the plan "
+        "and run again with --accept-plan-changes.",
+        scale_command(step));
+    return -1;
+}
+
+static int hand(struct cm_step *step, struct cm_str *shown, struct cm_err **err)
+{
+    struct cm_release_wish w;
+    if (cm_release_none(step, &w, err) < 0)
+        return -1;
+    cm_str_addf(
+        shown,
+        "Scale Connect to zero. Where its deployer is suspended by now: %s\n"
+        "Also put `replicas: 0` behind your values files (%s holds it), so that the deployer does not bring the pods back when it "
+        "is resumed.\nIt is seen to be done when the Deployment %s has no replicas.\n",
+        scale_command(step), SCALE_FILE, cm_target_fullname(step));
+    return 0;
+}
+
+static int scaled_by_others(void *ctx, struct cm_err **err)
+{
+    int64_t n;
+    return cm_release_replicas(ctx, &n, err) < 0 ? -1 : n <= 0;
+}
+
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
     struct cm_release_wish w;
     bool deployed = false;
-    if (is_deployed(step, &deployed, err) < 0)
-        return -1;
-    if (!deployed) {
-        *answer = CM_DONE;
+    int64_t n;
+    if (cm_release_by_others(step)) {
+        *answer = CM_NEEDED;
+        if (cm_release_replicas(step, &n, err) < 0)
+            return -1;
+        *answer = n <= 0 ? CM_DONE : CM_NEEDED;
         return 0;
     }
+    if (is_deployed(step, &deployed, err) < 0)
+        return -1;
+    if (!deployed)
+        return without_record(step, answer, err);
     return cm_release_none(step, &w, err) < 0 ? -1 : cm_release_probe(step, &w, answer, err);
 }
 
@@ -74,6 +134,12 @@ static int verify(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w;
     bool deployed = false;
+    if (cm_release_by_others(step)) {
+        int rc = cm_wait_until(step, scaled_by_others, step, cm_target_limit(step, 60000), 20, 1000, err);
+        return rc == 0  ? cm_fail(err, CM_E_FAILED, "the Deployment %s still has replicas", cm_target_fullname(step))
+               : rc < 0 ? -1
+                        : 0;
+    }
     if (is_deployed(step, &deployed, err) < 0)
         return -1;
     if (!deployed)
@@ -102,8 +168,16 @@ static int nothing_left(struct cm_step *step, struct cm_err **err)
 
 static int gone(void *ctx, struct cm_err **err)
 {
+    struct cm_heal *h = ctx;
     struct cm_err *why = NULL;
+<<<<<<< HEAD
     if (nothing_left(ctx, &why) == 0)
+=======
+    int64_t n;
+    if (cm_release_replicas(h->step, &n, err) < 0 || cm_heal_scaled(h, n, err) < 0)
+        return -1;
+    if (cm_interlock_reverse(h->step, &why) == 0)
+>>>>>>> 9f49725 (Deployments by others: the files to commit are shown, done is what the cluster holds; a deployer that synchronises by itself is a blocker, one that heals is named and not fought; steps by hand tested, in the world and on the cluster)
         return 1;
     if (cm_err_code(why) == CM_E_FAILED) {
         cm_err_free(why);
@@ -112,9 +186,30 @@ static int gone(void *ctx, struct cm_err **err)
     return cm_err_move(err, why);
 }
 
+/* Somebody scaled it up behind release.scale, and may have been stopped since: to zero once more, not again and again. */
+static int scale_again(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_release_wish w;
+    bool deployed = false;
+    int64_t n;
+    if (cm_release_replicas(step, &n, err) < 0 || is_deployed(step, &deployed, err) < 0)
+        return -1;
+    if (n <= 0 || !deployed)
+        return 0;
+    cm_say(step, "the Deployment %s has %lld replicas again: it is scaled to zero once more", cm_target_fullname(step),
+           (long long)n);
+    if (cm_release_none(step, &w, err) < 0)
+        return -1;
+    w.anew = true;
+    return cm_release_send(step, &w, err);
+}
+
 static int drain(struct cm_step *step, struct cm_err **err)
 {
-    int rc = cm_wait_until(step, gone, step, cm_step_deadline(step), 5, 2000, err);
+    struct cm_heal h = {.step = step};
+    if (scale_again(step, err) < 0)
+        return -1;
+    int rc = cm_wait_until(step, gone, &h, cm_step_deadline(step), 5, 2000, err);
     if (rc == 0)
         return nothing_left(step, err);
     cm_target_reconnect(step);
@@ -134,6 +229,8 @@ const struct cm_action cm_action_release_scale = {
     .apply = apply,
     .verify = verify,
     .undo = undo,
+    .hand = hand,
+    .by_as = "helm.deploy",
     .reads = "The release's records.",
     .does = "helm upgrade with the release's own values and replicas: 0 behind them.",
     .proves = "The newest revision is ours, of this purpose, and deployed.",
@@ -148,9 +245,16 @@ const struct cm_action cm_action_cluster_drained = {
     .reversal = CM_CHANGES_NOTHING,
     .apply = drain,
     .verify = drained,
+    .undo = undo,
     .reads = "Pods of the release, content Jobs, sessions in both databases.",
+<<<<<<< HEAD
     .does = "Waits until they are gone. It ends none of them itself.",
     .proves = "No pod of the release, no content Job, and, unless the old server runs still, no session of Connect's roles.",
+=======
+    .does =
+        "Waits until they are gone. It ends none of them itself; a Deployment that was scaled up meanwhile is scaled to zero once more.",
+    .proves = "No pod of the release, no content Job, no session of Connect's roles.",
+>>>>>>> 9f49725 (Deployments by others: the files to commit are shown, done is what the cluster holds; a deployer that synchronises by itself is a blocker, one that heals is named and not fought; steps by hand tested, in the world and on the cluster)
     .undoes = "Nothing.",
     .rights = "To read pods and Jobs; Connect's own role in the database.",
 };

@@ -10,6 +10,7 @@
 #include "actions/evening.h"
 #include "actions/interlock.h"
 #include "actions/release.h"
+#include "actions/release_hand.h"
 #include "actions/target.h"
 #include "actions/temporary.h"
 #include "adapters/helm.h"
@@ -122,9 +123,7 @@ static int api_shows_it(struct cm_step *step, struct cm_err **err)
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
-    if (cm_release_probe(step, &w, answer, err) < 0)
-        return -1;
-    return 0;
+    return cm_release_by_others(step) ? cm_release_hand_probe(step, w.more, answer, err) : cm_release_probe(step, &w, answer, err);
 }
 
 static int one_new_pod(void *ctx, struct cm_err **err)
@@ -176,6 +175,14 @@ static int apply(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
+static int hand(struct cm_step *step, struct cm_str *shown, struct cm_err **err)
+{
+    const char *const *with = cm_target_values(step, true), *const *without = cm_target_values(step, false);
+    cm_release_hand_show(
+        step, "Take values.temporary.yaml out again and deploy; of the migration's files only this stays:", without, shown);
+    return cm_reading(step) ? 0 : cm_release_only_settings(step, with, without, originals(step), err);
+}
+
 static int final_values(struct cm_step *step, struct cm_err **err)
 {
     const json_t *converted = cm_fact(step, "values.files");
@@ -190,7 +197,8 @@ static int final_values(struct cm_step *step, struct cm_err **err)
 static int verify(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
-    if (cm_release_verify(step, &w, NULL, err) < 0 || wait_for_pod(step, err) < 0)
+    if ((cm_release_by_others(step) ? cm_release_hand_wait(step, w.more, err) : cm_release_verify(step, &w, NULL, err)) < 0 ||
+        wait_for_pod(step, err) < 0)
         return -1;
     cm_target_reconnect(step);
     if (cm_temporary_is_back(step, NULL, err) < 0 || api_shows_it(step, err) < 0 ||
@@ -234,6 +242,8 @@ const struct cm_action cm_action_temporary_revert = {
     .apply = apply,
     .verify = verify,
     .undo = undo,
+    .hand = hand,
+    .by_as = "helm.deploy",
     .reads = "helm template with and without the overlay; the ConfigMap, the deployment, the pods.",
     .does = "helm upgrade without values.temporary.yaml, then waits for the old pod to end.",
     .proves =

@@ -159,7 +159,7 @@ int cm_helm_revisions(struct cm_step *step, struct cm_helm_revision **list, size
     enum cm_seen seen;
     *list = NULL;
     *n = 0;
-    if (cm_kube_get(step, cm_helm_record_kind(), NULL, selector, &records, &seen, err) < 0)
+    if (cm_kube_get_managed(step, cm_helm_record_kind(), NULL, selector, &records, &seen, err) < 0)
         return cm_wrap(err, "reading the revisions of release %s", release);
     if (seen == CM_FORBIDDEN) {
         cm_fail(err, CM_E_FAILED, "the revisions of release %s may not be read: %s of the namespace are forbidden", release,

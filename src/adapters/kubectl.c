@@ -130,20 +130,25 @@ static char *what_is_got(const char *kind, const char *name)
     return name == NULL ? cm_fmt("looking at %s", kind) : cm_fmt("looking at %s %s", kind, name);
 }
 
-int cm_kube_get_in(struct cm_step *step, const char *ns, const char *kind, const char *name, const char *selector, json_t **object,
-                   enum cm_seen *seen, struct cm_err **err)
+static int get(struct cm_step *step, const char *ns, const char *kind, const char *name, const char *selector, bool managed,
+               json_t **object, enum cm_seen *seen, struct cm_err **err)
 {
     cm_autoargv a = {0};
     cm_autoout out = {0};
     cm_autofree char *what = what_is_got(kind, name);
     *object = NULL;
     *seen = CM_ABSENT;
-    cm_kube_argv(step, &a, ns);
+    bool everywhere = ns != NULL && strcmp(ns, "*") == 0;
+    cm_kube_argv(step, &a, everywhere ? "" : ns);
     cm_argv_add2(&a, "get", kind);
+    if (everywhere)
+        cm_argv_add(&a, "--all-namespaces");
     if (name != NULL)
         cm_argv_add(&a, name);
     cm_argv_add2(&a, "-l", selector);
     cm_argv_add2(&a, "-o", "json");
+    if (managed)
+        cm_argv_add(&a, "--show-managed-fields");
     if (look(step, &a, NULL, &out, err) < 0)
         return cm_wrap(err, "%s", what);
     if (out.status == 0 && out.truncated)
@@ -158,6 +163,37 @@ int cm_kube_get_in(struct cm_step *step, const char *ns, const char *kind, const
     case CM_KT_FORBIDDEN: *seen = CM_FORBIDDEN; return 0;
     default: return cm_kube_fail(step, &out, what, err);
     }
+}
+
+int cm_kube_get_in(struct cm_step *step, const char *ns, const char *kind, const char *name, const char *selector, json_t **object,
+                   enum cm_seen *seen, struct cm_err **err)
+{
+    return get(step, ns, kind, name, selector, false, object, seen, err);
+}
+
+int cm_kube_get_managed(struct cm_step *step, const char *kind, const char *name, const char *selector, json_t **object,
+                        enum cm_seen *seen, struct cm_err **err)
+{
+    return get(step, NULL, kind, name, selector, true, object, seen, err);
+}
+
+char *cm_kube_last_writer(struct cm_step *step, const char *kind, const char *name)
+{
+    cm_autojson o = NULL;
+    enum cm_seen seen;
+    const json_t *field, *last = NULL;
+    size_t i;
+    if (cm_kube_get_managed(step, kind, name, NULL, &o, &seen, NULL) < 0)
+        return cm_strdup("somebody");
+    json_array_foreach(cm_json_at(o, "metadata.managedFields"), i, field)
+    {
+        if (*cm_json_text(field, "subresource", "") == '\0' &&
+            strcmp(cm_json_text(field, "time", ""), cm_json_text(last, "time", "")) >= 0)
+            last = field;
+    }
+    return last == NULL
+               ? cm_strdup("somebody")
+               : cm_fmt("%s at %s", cm_json_text(last, "manager", "somebody"), cm_json_text(last, "time", "an unknown time"));
 }
 
 int cm_kube_get(struct cm_step *step, const char *kind, const char *name, const char *selector, json_t **object, enum cm_seen *seen,

@@ -15,9 +15,15 @@ enum cm_seen { CM_SEEN, CM_ABSENT, CM_FORBIDDEN };
  * else NULL, and 0 is returned. */
 int cm_kube_get(struct cm_step *step, const char *kind, const char *name, const char *selector, json_t **object,
                 enum cm_seen *seen, struct cm_err **err);
-/* As cm_kube_get, in another namespace ("" = cluster-scoped). */
+/* As cm_kube_get, in another namespace ("" = cluster-scoped, "*" = in all of them). */
 int cm_kube_get_in(struct cm_step *step, const char *ns, const char *kind, const char *name, const char *selector,
                    json_t **object, enum cm_seen *seen, struct cm_err **err);
+/* As cm_kube_get, with metadata.managedFields: who wrote what, and when. */
+int cm_kube_get_managed(struct cm_step *step, const char *kind, const char *name, const char *selector, json_t **object,
+                        enum cm_seen *seen, struct cm_err **err);
+/* "argocd-controller at 2026-12-05T21:00:00Z": who changed an object last, but for its status; "somebody" when it cannot be seen. Caller
+ * frees. */
+char *cm_kube_last_writer(struct cm_step *step, const char *kind, const char *name);
 int cm_kube_can_i(struct cm_step *step, const char *verb, const char *resource, bool *allowed, struct cm_err **err);
 /* {"client": "v1.32.4", "server": "v1.31.2"}; new reference. */
 int cm_kube_version(struct cm_step *step, json_t **version, struct cm_err **err);

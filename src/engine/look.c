@@ -335,9 +335,15 @@ static void preview_step(struct cm_engine *e, const struct cm_rstep *r)
     cm_step_begin(&st, e, r);
     if (r->by != CM_BY_TOOL)
         cm_will(&st, "note", "done %s", r->by == CM_BY_HAND ? "by hand; the run waits until it is seen" : "by the plan's command:");
+    cm_autostr shown = CM_STR(CM_STR_PAGE);
     if (r->by == CM_BY_COMMAND) {
         cm_autofree char *argv = json_dumps(r->command, JSON_COMPACT);
         cm_will(&st, "command", "%s", argv);
+    } else if (r->by == CM_BY_HAND && r->action->hand) {
+        if (r->action->hand(&st, &shown, &why) < 0)
+            cm_will(&st, "note", "cannot be shown yet: %s", cm_err_message(why));
+        else
+            cm_will(&st, "gate", "%s", cm_str_text(&shown));
     } else if (r->action->preview && r->action->preview(&st, &why) < 0) {
         cm_will(&st, "note", "cannot be shown yet: %s", cm_err_message(why));
     } else if (!r->action->preview) {

@@ -98,6 +98,17 @@ static int own_intent(struct cm_step *st, const char *key, const json_t *detail,
     return cm_intend(st, &spec, i, err);
 }
 
+/* What the action wants to hold before somebody else does it; *text: what it shows, arena, NULL: nothing of its own. */
+static int prepared(struct cm_step *st, const char **text, struct cm_err **err)
+{
+    cm_autostr shown = CM_STR(CM_STR_PAGE);
+    if (st->r->action->hand && st->r->action->hand(st, &shown, err) < 0)
+        return -1;
+    if (text)
+        *text = shown.len ? cm_arena_strdup(st->arena, cm_str_text(&shown)) : NULL;
+    return 0;
+}
+
 static int by_command(struct cm_step *st, struct cm_err **err)
 {
     enum cm_answer answer;
@@ -107,6 +118,8 @@ static int by_command(struct cm_step *st, struct cm_err **err)
     cm_autojson detail = json_pack("{s:O}", "argv", cm_json_loose(st->r->command));
     if (answer == CM_DONE && !cm_intent_find(st, st->r->action->name, "command"))
         return verify(st, err);
+    if (prepared(st, NULL, err) < 0)
+        return -1;
     if (own_intent(st, "command", detail, &i, err) < 0)
         return -1;
     /* The command of an earlier start may have ended well without our seeing it. */
@@ -146,9 +159,15 @@ static int by_hand(struct cm_step *st, struct cm_err **err)
     if (answer == CM_DONE)
         return verify(st, err);
     const struct cm_action *a = st->r->action;
+    const char *own = NULL;
+    if (prepared(st, &own, err) < 0)
+        return -1;
     const char *shown =
-        cm_arena_fmt(st->arena, "%s\n%s%s%s", a->does ? a->does : a->summary, st->r->note ? "Note of the plan: " : "",
-                     st->r->note ? st->r->note : "", st->r->note ? "\n" : "");
+        cm_arena_fmt(st->arena, "%s\n%s%s%s",
+                     own       ? own
+                     : a->does ? a->does
+                               : a->summary,
+                     st->r->note ? "Note of the plan: " : "", st->r->note ? st->r->note : "", st->r->note ? "\n" : "");
     struct cm_gate_spec gate = {
         .id = st->r->id, .attest = true, .shown = shown, .title = cm_arena_fmt(st->arena, "done by hand: %s", a->summary)};
     if (cm_gate_pass(st, &gate, err) < 0)

@@ -114,6 +114,13 @@ static enum cm_by by_of(const char *text)
     return text && strcmp(text, "hand") == 0 ? CM_BY_HAND : text && strcmp(text, "command") == 0 ? CM_BY_COMMAND : CM_BY_TOOL;
 }
 
+/* What helm deploys by a person's hand is taken back by one, too. A command is another one for each step. */
+static const char *by_default(const struct cm_plan *plan, const struct cm_action *a)
+{
+    const char *by = a->by_as ? cm_json_text(cm_plan_step(plan, a->by_as), "by", NULL) : NULL;
+    return by && strcmp(by, "tool") != 0 ? "hand" : NULL;
+}
+
 static void resolve_step(struct cm_resolved *out, const struct cm_plan *plan, const struct cm_rb_step *s, size_t stage,
                          const char *stage_skip, const struct cm_action *a, struct cm_problems *p)
 {
@@ -126,7 +133,7 @@ static void resolve_step(struct cm_resolved *out, const struct cm_plan *plan, co
     r->params = params_of(p, place, a, s->with, json_object_get(own, "with"));
     r->timeout_ms = cm_json_int(own, "timeout", s->timeout_ms);
     r->retries = (int)cm_json_int(own, "retries", s->retries < 0 ? 0 : s->retries);
-    r->by = by_of(cm_json_text(own, "by", s->by));
+    r->by = by_of(cm_json_text(own, "by", s->by ? s->by : by_default(plan, a)));
     r->command = json_object_get(own, "command");
     r->note = cm_json_text(own, "note", NULL);
     r->skip = stage_skip ? stage_skip : cm_json_text(own, "skip", NULL);

@@ -77,6 +77,7 @@ void cm_step_for_reading_free(struct cm_step *step)
 /* ---- given ---- */
 
 const char *cm_step_id(const struct cm_step *st) { return st->r ? st->r->id : "look"; }
+const char *cm_step_by(const struct cm_step *st) { return st->r ? cm_by_word(st->r->by) : "tool"; }
 const char *cm_step_action(const struct cm_step *st) { return st->r ? st->r->action->name : "look"; }
 struct cm_arena *cm_step_arena(struct cm_step *st) { return st->arena; }
 int64_t cm_step_deadline(const struct cm_step *st) { return st->deadline; }

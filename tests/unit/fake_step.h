@@ -39,6 +39,7 @@ struct cm_step {
     json_t *facts, *params, *gates;
     struct cm_str log, said;
     bool reading;
+    const char *by; /* NULL: "tool" */
     int64_t deadline;
     struct cm_intent *intents[64];
     size_t count;
@@ -108,6 +109,7 @@ const char *cm_step_action(const struct cm_step *st)
     (void)st;
     return "action";
 }
+const char *cm_step_by(const struct cm_step *st) { return st->by ? st->by : "tool"; }
 int cm_attempt(const struct cm_step *st)
 {
     (void)st;

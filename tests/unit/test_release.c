@@ -422,6 +422,20 @@ static void changed_values_are_seen(void **state)
     assert_int_equal(scene_count(st, "helm upgrade"), 2);
 }
 
+static void what_somebody_changed_behind_our_revision_is_deployed_anew_once(void **state)
+{
+    struct cm_step *st = *state;
+    const struct cm_release_wish anew = {.purpose = "deploy", .anew = true};
+    assert_int_equal(send(st, NULL), 0);
+
+    assert_int_equal(cm_release_send(st, &anew, NULL), 0);
+
+    assert_int_equal(scene_count(st, "helm upgrade"), 2);
+    st->intents[1]->life = CM_NOTED; /* killed behind it */
+    assert_int_equal(cm_release_send(st, &anew, NULL), 0);
+    assert_int_equal(scene_count(st, "helm upgrade"), 2);
+}
+
 static void in_a_look_nothing_is_sent(void **state)
 {
     struct cm_step *st = *state;
@@ -460,6 +474,7 @@ int main(void)
         T(two_helms_at_once_leave_the_others_to_end),
         T(a_helm_that_runs_late_leaves_a_state_that_is_known),
         T(changed_values_are_seen),
+        T(what_somebody_changed_behind_our_revision_is_deployed_anew_once),
         T(in_a_look_nothing_is_sent),
     };
     cm_mem_init();
