@@ -10,12 +10,9 @@
 #include "actions/evening.h"
 #include "actions/interlock.h"
 #include "actions/release.h"
-<<<<<<< HEAD
-#include "actions/service.h"
-=======
 #include "actions/release_hand.h"
 #include "actions/release_heal.h"
->>>>>>> 9f49725 (Deployments by others: the files to commit are shown, done is what the cluster holds; a deployer that synchronises by itself is a blocker, one that heals is named and not fought; steps by hand tested, in the world and on the cluster)
+#include "actions/service.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
@@ -170,14 +167,10 @@ static int gone(void *ctx, struct cm_err **err)
 {
     struct cm_heal *h = ctx;
     struct cm_err *why = NULL;
-<<<<<<< HEAD
-    if (nothing_left(ctx, &why) == 0)
-=======
     int64_t n;
     if (cm_release_replicas(h->step, &n, err) < 0 || cm_heal_scaled(h, n, err) < 0)
         return -1;
-    if (cm_interlock_reverse(h->step, &why) == 0)
->>>>>>> 9f49725 (Deployments by others: the files to commit are shown, done is what the cluster holds; a deployer that synchronises by itself is a blocker, one that heals is named and not fought; steps by hand tested, in the world and on the cluster)
+    if (nothing_left(h->step, &why) == 0)
         return 1;
     if (cm_err_code(why) == CM_E_FAILED) {
         cm_err_free(why);
@@ -247,14 +240,9 @@ const struct cm_action cm_action_cluster_drained = {
     .verify = drained,
     .undo = undo,
     .reads = "Pods of the release, content Jobs, sessions in both databases.",
-<<<<<<< HEAD
-    .does = "Waits until they are gone. It ends none of them itself.",
-    .proves = "No pod of the release, no content Job, and, unless the old server runs still, no session of Connect's roles.",
-=======
     .does =
         "Waits until they are gone. It ends none of them itself; a Deployment that was scaled up meanwhile is scaled to zero once more.",
-    .proves = "No pod of the release, no content Job, no session of Connect's roles.",
->>>>>>> 9f49725 (Deployments by others: the files to commit are shown, done is what the cluster holds; a deployer that synchronises by itself is a blocker, one that heals is named and not fought; steps by hand tested, in the world and on the cluster)
+    .proves = "No pod of the release, no content Job, and, unless the old server runs still, no session of Connect's roles.",
     .undoes = "Nothing.",
     .rights = "To read pods and Jobs; Connect's own role in the database.",
 };

@@ -234,6 +234,50 @@ def deployed_by_others(cluster, kubelet_, postgres):
         tap.equal([m.pods(), m.violations()], [[], []], "by others: never two Connects")
 
 
+def forwards(cluster):
+    """The port-forwards to this cluster that live: {pid: words}."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                words = f.read().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if "port-forward" in words and any(cluster.dir in w for w in words):
+            found[int(pid)] = words
+    return found
+
+
+def port_forward(cluster, kubelet_, postgres):
+    """Supervised: on loopback, at a chosen port, past every proxy; it comes back when its pod is replaced, and is gone when we are."""
+    with Migration(cluster, kubelet_, postgres, "--build-ms", 400, "--content", 24) as m:
+        tap.equal(m.run("--until", "deploy").status, 0, "port-forward: deployed")
+        tap.equal(forwards(cluster), {}, "none is left behind by a run that ended")
+        nobody = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY")}
+        p = m.start(m.plan, "--yes", "--until", "optimize", env=nobody)
+        until("the first build", lambda: m.count("content.build") or p.poll() is not None)
+        first = forwards(cluster)
+        tap.equal(len(first), 1, "one is open while content is built, past the proxy", first)
+        words = " ".join(next(iter(first.values())))
+        tap.ok("--address 127.0.0.1" in words and f"svc/{RELEASE}" in words, "on loopback, to the service", words)
+        p.send_signal(signal.SIGKILL)
+        p.communicate()
+        until("the end of the port-forward", lambda: not forwards(cluster), 20)
+        tap.ok(True, "we are killed: it is gone")
+        built = m.count("content.build")
+        p = m.start(m.plan, "--yes", "--until", "optimize", env=nobody)
+        until("more builds", lambda: m.count("content.build") > built or p.poll() is not None)
+        until("its port", lambda: forwards(cluster))
+        old = m.pods()
+        for pod in old:
+            cluster.kubectl("-n", m.ns, "delete", "pod", pod, "--wait=false")
+        until("another pod", lambda: m.pods() and not set(m.pods()) & set(old))
+        _, err = p.communicate(timeout=150)
+        tap.ok(p.returncode in (0, 7), "its pod is replaced while content is built: the run goes on through the new one", err)
+        tap.equal(m.violations(), [], "port-forward: never two Connects")
+        tap.equal(forwards(cluster), {}, "and none is left")
+
+
 def main():
     why = why_not("helm4")
     if why:
@@ -241,7 +285,7 @@ def main():
     postgres = Postgres()
     parts = {"killed": lambda c, k: [killed_in_the_middle(c, k, postgres, helm) for helm in (3, 4)], "two": lambda c, k: two_helms(c, k, postgres),
              "healed": lambda c, k: healed(c, k, postgres), "suspended": lambda c, k: suspended(c, k, postgres),
-             "others": lambda c, k: deployed_by_others(c, k, postgres)}
+             "forward": lambda c, k: port_forward(c, k, postgres), "others": lambda c, k: deployed_by_others(c, k, postgres)}
     try:
         with Cluster() as cluster, Kubelet(cluster) as k:
             for name in sys.argv[1:] or parts:
