@@ -45,9 +45,12 @@ int cm_cmd_report(const struct cm_invocation *in, struct cm_err **err)
         rc = cm_report_render(m, run_dir, format, now, stdout, err);
     else
         rc = cm_report_write_all(m, run_dir, now, err);
-    if (rc == 0 && !output && !format)
-        printf("%s/report.html\n%s/report.md\n%s/report.json\n%s/junit.xml\n%s/report.owners\n", run_dir, run_dir, run_dir, run_dir,
-               run_dir);
+    if (rc == 0 && !output && !format) {
+        cm_autofree char *owners = cm_path_join(run_dir, "report.owners");
+        printf("%s/report.html\n%s/report.md\n%s/report.json\n%s/junit.xml\n", run_dir, run_dir, run_dir, run_dir);
+        if (cm_file_exists(owners))
+            printf("%s\n", owners);
+    }
     cm_model_free(m);
     return rc;
 }

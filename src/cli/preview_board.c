@@ -143,7 +143,8 @@ static void cost_row(void *ctx, const json_t *step)
     if (!is(step, "state", "open") || !is(step, "reversal", c->reversal))
         return;
     c->table = c->table ? c->table : cm_page_table(c->page, c->heading, columns);
-    cm_page_row(c->table, text_of(step, "id"), text_of(step, "summary"), text_of(step, "cost"), NULL);
+    cm_page_row(c->table, text_of(step, "id"), text_of(step, "summary"),
+                cm_json_text(step, "cost", "It is put back as it was; nothing lasting remains."), NULL);
 }
 
 static void costs(struct cm_page *p, const char *heading, const char *reversal)
@@ -171,7 +172,7 @@ static char *expected(const json_t *step)
 
 static void step_rows(struct cm_page *p, const json_t *stage)
 {
-    static const char *const columns[] = {"Step", "State", "What it does", "By", "Taken back", "Time", NULL};
+    static const char *const columns[] = {"Step", "State", "What it does", "By", "Can it be taken back", "Time", NULL};
     json_t *step, *t = cm_page_table(p, text_of(stage, "title"), columns);
     size_t i;
     cm_page_state(t, 1);
@@ -180,8 +181,8 @@ static void step_rows(struct cm_page *p, const json_t *stage)
         cm_autofree char *time = expected(step);
         const char *reason = text_of(step, "reason");
         cm_autofree char *what = cm_fmt("%s%s%s", text_of(step, "summary"), *reason ? "; skipped: " : "", reason);
-        cm_page_row(t, text_of(step, "id"), is(step, "state", "open") ? "to do" : text_of(step, "state"), what, text_of(step, "by"),
-                    text_of(step, "reversal"), time, NULL);
+        cm_page_row(t, text_of(step, "id"), is(step, "state", "open") ? "to do" : text_of(step, "state"), what,
+                    is(step, "kind", "gate") ? "a person" : text_of(step, "by"), text_of(step, "reversal"), time, NULL);
     }
 }
 

@@ -37,6 +37,15 @@ char *cm_page_took(const json_t *seconds) { return cm_duration_text((int64_t)(js
 
 char *cm_page_count(size_t n, const char *one, const char *many) { return cm_fmt("%zu %s", n, n == 1 ? one : many); }
 
+const char *cm_page_stage_word(const json_t *stage)
+{
+    size_t i;
+    json_t *step;
+    json_array_foreach(json_object_get(stage, "steps"), i,
+                       step) if (strcmp(cm_json_text(step, "state", ""), "failed") == 0) return "failed";
+    return cm_json_text(stage, "state", "");
+}
+
 /* ---- blocks ---- */
 
 void cm_page_say(struct cm_page *p, const char *kind, const char *fmt, ...)

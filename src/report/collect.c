@@ -139,8 +139,10 @@ static const json_t *newest_revision(const struct cm_model *m)
 {
     const json_t *newest = NULL;
     for (size_t i = 0; i < m->intent_count; i++)
-        if (strcmp(m->intents[i].effect, "helm.upgrade") == 0 && m->intents[i].life == CM_HAPPENED)
-            newest = json_object_get(m->intents[i].result, "revision");
+        if (strcmp(m->intents[i].effect, "helm.upgrade") == 0 && m->intents[i].life == CM_HAPPENED) {
+            const json_t *revision = json_object_get(m->intents[i].result, "revision");
+            newest = revision != NULL ? revision : newest;
+        }
     return newest;
 }
 
@@ -174,13 +176,17 @@ static json_t *images(const struct cm_model *m)
 
 /* ---- lists ---- */
 
+/* Of every walk: what was left out on the way there is not forgotten on the way back. */
 static json_t *skipped(const struct cm_model *m)
 {
     json_t *list = json_array();
-    for (size_t i = 0; m->now != NULL && i < m->now->step_count; i++)
-        if (m->now->steps[i].state == CM_S_SKIPPED)
-            json_array_append_new(
-                list, json_pack("{s:s, s:o}", "step", m->now->steps[i].id, "reason", cm_word_text(m->now->steps[i].message)));
+    for (size_t k = 0; k < m->attempt_count; k++)
+        for (size_t i = 0; i < m->attempts[k].step_count; i++) {
+            const struct cm_m_step *s = &m->attempts[k].steps[i];
+            if (s->state == CM_S_SKIPPED)
+                json_array_append_new(list, json_pack("{s:s, s:o, s:i}", "step", s->id, "reason", cm_word_text(s->message),
+                                                      "attempt", m->attempts[k].number));
+        }
     return list;
 }
 
@@ -226,6 +232,13 @@ static void open_steps(json_t *list, const struct cm_source_of_report *s)
         point(list, "not done: %zu %s, the first is %s", n, n == 1 ? "step" : "steps", first->id);
 }
 
+/* The way back was walked to its end: what was wrong with the new server is of no concern any more. */
+static bool is_back(const struct cm_source_of_report *s)
+{
+    const struct cm_m_attempt *a = s->m->now;
+    return a != NULL && a->direction == CM_BACKWARD && (a->ended || s->as_finished);
+}
+
 /* What somebody still has to look at. */
 static json_t *open_points(const struct cm_source_of_report *s)
 {
@@ -242,9 +255,10 @@ static json_t *open_points(const struct cm_source_of_report *s)
         if (cm_model_open_change(n) && n->settle)
             point(list, "still in force: %s %s", n->effect, n->key);
     }
-    if (m->partly > 0)
-        point(list, "%s", m->partly_last);
-    open_findings(list, m);
+    if (m->partly > 0 && !is_back(s))
+        point(list, "%s; see Failures by cause", m->partly_last);
+    if (!is_back(s))
+        open_findings(list, m);
     return list;
 }
 
@@ -254,10 +268,13 @@ static json_t *attempts(const struct cm_source_of_report *s)
     for (size_t i = 0; i < s->m->attempt_count; i++) {
         const struct cm_m_attempt *a = &s->m->attempts[i];
         const char *result = s->as_finished && a == s->m->now ? "done" : a->result;
-        json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "attempt", a->number, "direction",
+        struct cm_model then = *s->m; /* the same record, seen from that walk */
+        then.now = &s->m->attempts[i];
+        json_t *stages = a == s->m->now ? json_null() : cm_part_stages(&then, false);
+        json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:o}", "attempt", a->number, "direction",
                                               cm_direction_word(a->direction), "runbook", cm_json_text(a->runbook, "id", ""),
                                               "result", cm_word_text(result), "began", cm_word_time(a->began_ms), "ended",
-                                              cm_word_time(a->ended_ms)));
+                                              cm_word_time(a->ended_ms), "stages", stages));
     }
     return list;
 }

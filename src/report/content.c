@@ -39,6 +39,17 @@ json_t *cm_part_artifact_json(const struct cm_source_of_report *s, const char *n
 
 /* ---- builds on record ---- */
 
+/* The last lines of a failed build; null: none are on record. */
+static json_t *log_of(const json_t *result)
+{
+    cm_autostr s = CM_STR(CM_STR_PAGE);
+    size_t i;
+    json_t *line;
+    json_array_foreach(json_object_get(result, "log"), i, line) if (json_is_string(line))
+        cm_str_addf(&s, "%s%s", s.len > 0 ? "\n" : "", json_string_value(line));
+    return s.len > 0 ? json_string(cm_str_text(&s)) : json_null();
+}
+
 /* Of each GUID the newest intent of the newest walk forward; a try that failed and was repeated counts as a try. */
 json_t *cm_part_builds(const struct cm_model *m)
 {
@@ -53,10 +64,10 @@ json_t *cm_part_builds(const struct cm_model *m)
         int64_t tries = cm_json_int(json_object_get(builds, guid), "tries", 0) + 1;
         json_object_set_new(
             builds, guid,
-            json_pack("{s:s, s:o, s:I, s:o}", "state",
+            json_pack("{s:s, s:o, s:o, s:I, s:o}", "state",
                       settled ? cm_json_text(i->result, "state", i->life == CM_GIVEN_UP ? "failed" : "built") : "running", "why",
-                      cm_word_text(cm_json_text(i->result, "error", NULL)), "tries", (json_int_t)tries, "seconds",
-                      settled && i->closed_ms >= i->at_ms ? cm_word_seconds(i->closed_ms - i->at_ms) : json_null()));
+                      cm_word_text(cm_json_text(i->result, "error", NULL)), "log", log_of(i->result), "tries", (json_int_t)tries,
+                      "seconds", settled && i->closed_ms >= i->at_ms ? cm_word_seconds(i->closed_ms - i->at_ms) : json_null()));
     }
     return builds;
 }
@@ -117,6 +128,7 @@ static void add_fate(json_t *item, const char *guid, const json_t *row, const st
     set(item, "visits", visits == NULL ? json_null() : json_integer(strtoll(visits, NULL, 10)));
     set_text(item, "build", cm_json_text(built, "state", NULL));
     set_text(item, "build_error", cm_json_text(built, "why", NULL));
+    set_text(item, "build_log", cm_json_text(built, "log", NULL));
     set(item, "build_seconds", seconds == NULL ? json_null() : json_deep_copy(seconds));
     set(item, "build_tries", built == NULL ? json_null() : json_integer(cm_json_int(built, "tries", 1)));
     set(item, "before", status_of(before, "status"));

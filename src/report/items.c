@@ -103,7 +103,10 @@ static bool should_look(json_t *item)
 {
     cm_autofree char *runtime = runtime_text(item);
     if (is(item, "image_found", "other version"))
-        judged(item, "look", cm_fmt("It ran on %s; the new server runs it on the nearest version that it has.", runtime),
+        judged(item, "look",
+               cm_fmt("It ran on %s; the new server runs it on the nearest version that it has%s%s%s.", runtime,
+                      *cm_json_text(item, "image", "") != '\0' ? " (container " : "", cm_json_text(item, "image", ""),
+                      *cm_json_text(item, "image", "") != '\0' ? ")" : ""),
                "Open it once and compare what it shows with what you expect.");
     else if (is(item, "result", "not-visible"))
         judged(item, "look",

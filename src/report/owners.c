@@ -41,8 +41,10 @@ static void course(struct cm_page *p)
         cm_page_say(p, "lead", "Posit Connect is being moved to Kubernetes, and is not open yet on its new server.");
     cm_page_say(
         p, "text",
-        "Your content moved with its address, its settings, its access list and its data. What is different: it no longer runs on "
-        "one shared machine but in a container of its own, with the R and Python versions that those containers have.");
+        "Your content moved with its address, its settings, its access list, its schedules and its data: the database and the files "
+        "are the same as before. What is different: it no longer runs on one shared machine but in a container of its own, with "
+        "the R and Python versions that those containers have. What it used of the old machine beside its own files (a folder, a "
+        "driver, a user account) it does not find there.");
 }
 
 static size_t count(const json_t *items, const char *attention)

@@ -34,7 +34,11 @@ char *cm_page_when_exactly(const struct cm_page *p, const json_t *at);     /* wi
 char *cm_page_took(const json_t *seconds);
 char *cm_page_count(size_t n, const char *one, const char *many);          /* "1 item", "2 items" */
 
+/* A stage's state for people: one in which a step failed is "failed", however many of its steps are still to come. */
+const char *cm_page_stage_word(const json_t *stage);
+
 void cm_page_ticket(struct cm_page *p);          /* report/ticket.c */
+void cm_page_glance(struct cm_page *p);          /* report/glance.c: the first table of the ticket page */
 void cm_page_technical(struct cm_page *p);       /* report/technical.c */
 
 #endif

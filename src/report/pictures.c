@@ -11,8 +11,9 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "report/html.h"
+#include "report/page.h"
 
-enum { WIDTH = 960, LEFT = 190, RIGHT = 110, ROW = 24, TOP = 26, GAP = 34, SPANS_MAX = 64 };
+enum { WIDTH = 960, LEFT = 190, RIGHT = 190, ROW = 24, TOP = 26, GAP = 34, SPANS_MAX = 64 };
 
 struct span {
     int64_t from, to;
@@ -78,15 +79,14 @@ static void text_at(FILE *out, double x, double y, const char *more, const char 
     fputs("</text>\n", out);
 }
 
-/* Its words stand behind the bar, or before it where there is no room. */
+/* Its words stand behind it; RIGHT leaves room for them also behind the last one. */
 static void bar(FILE *out, const struct scale *s, size_t row, const struct span *when, const char *kind, const char *words)
 {
     double from = scale_x(s, when->from), to = scale_x(s, when->to), y = TOP + ROW * (double)row;
-    bool room = to + 8.0 * (double)strlen(words) < WIDTH;
     to = to < from + 3 ? from + 3 : to;
     fprintf(out, "<rect class=\"bar%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"/>\n", kind, from, y + 4, to - from,
             ROW - 8);
-    text_at(out, room ? to + 6 : from - 6, y + ROW - 7, room ? "" : " text-anchor=\"end\"", words);
+    text_at(out, to + 6, y + ROW - 7, "", words);
 }
 
 static void axis(FILE *out, const struct scale *s, const char *zone, double height)
@@ -133,7 +133,7 @@ static void add_row(struct row *rows, size_t *n, const char *name, struct span w
 static void stage_row(struct row *rows, size_t *n, const json_t *stage, int64_t now)
 {
     struct span when = {0, 0, 0};
-    const char *state = cm_json_text(stage, "state", "");
+    const char *state = cm_page_stage_word(stage);
     bool done = strcmp(state, "done") == 0;
     size_t i;
     json_t *step;

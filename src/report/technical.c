@@ -23,7 +23,11 @@ static void world(struct cm_page *p)
     json_t *line;
     json_array_foreach(json_object_get(p->report, "situation"), i, line)
         cm_str_addf(&lines, "%s%s", i > 0 ? "\n" : "", json_string_value(line));
+    cm_autofree char *now = cm_time_for_people(0, NULL);
+    const char *zone = strrchr(now, ' ');
     cm_page_say(p, "heading", "State of the world");
+    cm_page_say(p, "text", "Times in these lines are%s, as the machine has it that wrote this report.",
+                zone != NULL ? zone : " local");
     cm_page_say(p, "pre", "%s", cm_str_text(&lines));
 }
 
@@ -61,6 +65,23 @@ static void step_rows(const struct cm_page *p, json_t *table, const json_t *stag
     }
 }
 
+/* The walks before the newest one: what a way back took back was done there. */
+static void earlier(struct cm_page *p, const char *const *columns)
+{
+    size_t i, k;
+    json_t *a, *stage, *t;
+    json_array_foreach(json_object_get(p->report, "attempts"), i, a)
+    {
+        if (!json_is_array(json_object_get(a, "stages")))
+            continue;
+        cm_page_say(p, "subheading", "Attempt %" PRId64 " (%s, %s)", cm_json_int(a, "attempt", 0), text_of(a, "direction"),
+                    text_of(a, "runbook"));
+        t = cm_page_table(p, "The steps of an earlier attempt", columns);
+        cm_page_state(t, 1);
+        json_array_foreach(json_object_get(a, "stages"), k, stage) step_rows(p, t, stage);
+    }
+}
+
 static void stages(struct cm_page *p)
 {
     static const char *const columns[] = {"Step", "State", "By", "Started", "Took", "Tries", "Message", NULL};
@@ -70,11 +91,13 @@ static void stages(struct cm_page *p)
     cm_page_say(p, "picture", "stages");
     json_array_foreach(json_object_get(p->report, "stages"), i, stage)
     {
-        cm_page_say(p, "subheading", "%zu %s: %s (%s)", i, text_of(stage, "id"), text_of(stage, "title"), text_of(stage, "state"));
+        cm_page_say(p, "subheading", "%zu %s: %s (%s)", i, text_of(stage, "id"), text_of(stage, "title"),
+                    cm_page_stage_word(stage));
         t = cm_page_table(p, text_of(stage, "title"), columns);
         cm_page_state(t, 1);
         step_rows(p, t, stage);
     }
+    earlier(p, columns);
 }
 
 /* What needs somebody first. */
@@ -134,7 +157,7 @@ static void build_times(struct cm_page *p)
 
 static void failures(struct cm_page *p)
 {
-    static const char *const columns[] = {"Items", "What failed", "Cause", "GUIDs", NULL};
+    static const char *const columns[] = {"Items", "What failed", "Cause", "Which", "Log of the first", NULL};
     enum { NAMED = 10 };
     const json_t *all = json_object_get(p->report, "failures");
     json_t *f, *t, *guid;
@@ -142,17 +165,25 @@ static void failures(struct cm_page *p)
     cm_page_say(p, "subheading", "Failures by cause");
     if (cm_page_none(p, all, "Nothing failed, and nothing answers differently from before."))
         return;
+    cm_autojson known = json_object();
+    json_array_foreach(json_object_get(p->report, "items"), i, f) json_object_set(known, text_of(f, "guid"), f);
     t = cm_page_table(p, "Failures of one cause together", columns);
     cm_page_number(t, 0);
     json_array_foreach(all, i, f)
     {
         const json_t *guids = json_object_get(f, "items");
         cm_autostr names = CM_STR(CM_STR_PAGE);
-        json_array_foreach(guids, k, guid) if (k < NAMED) cm_str_addf(&names, "%s%s", k > 0 ? "\n" : "", json_string_value(guid));
+        json_array_foreach(guids, k, guid) if (k < NAMED)
+        {
+            const json_t *item = json_object_get(known, json_string_value(guid));
+            cm_str_addf(&names, "%s%s, %s (%s)", k > 0 ? "\n" : "", text_of(item, "title"), text_of(item, "owner"),
+                        json_string_value(guid));
+        }
         if (json_array_size(guids) > NAMED)
             cm_str_addf(&names, "\nand %zu more, see the table", json_array_size(guids) - NAMED);
         cm_autofree char *count = cm_fmt("%zu", json_array_size(guids));
-        cm_page_row(t, count, text_of(f, "what"), text_of(f, "cause"), cm_str_text(&names), NULL);
+        const json_t *first = json_object_get(known, json_string_value(json_array_get(guids, 0)));
+        cm_page_row(t, count, text_of(f, "what"), text_of(f, "cause"), cm_str_text(&names), text_of(first, "build_log"), NULL);
     }
 }
 
@@ -269,6 +300,7 @@ static void artifacts(struct cm_page *p)
     cm_page_say(p, "heading", "Files");
     if (cm_page_none(p, all, "None was written."))
         return;
+    cm_page_say(p, "text", "They lie in the run directory, beside this report; a log of each step lies in its folder logs.");
     t = cm_page_table(p, "Files that steps wrote into the run directory", columns);
     cm_page_number(t, 1);
     json_array_foreach(all, i, a)

@@ -153,6 +153,18 @@ def ticket_page_answers(report, markdown):
         TAP.ok(f"### {part}\n" in markdown or f"| {part} |" in markdown, f"the ticket page tells of: {part}")
 
 
+def the_way_back_has_a_report_too(w):
+    """What was done forward is not forgotten, and what was wrong with the new server is no open point any more."""
+    r = w.cli("rollback", w.plan, "--yes")
+    report, markdown = load(w.run_dir, "report.json"), read(w.run_dir, "report.md")
+    TAP.equal((r.status in (0, 7), report["state"], report["open_points"]), (True, "rolled-back", []), "after a way back nothing is open", r.err[-2000:])
+    fits_the_schema(report, "report.json of a way back is as its schema says")
+    forward = [s["id"] for stage in report["attempts"][0]["stages"] for s in stage["steps"]]
+    TAP.ok("helm.deploy" in forward and "#### Attempt 1 (forward, vm-to-kubernetes)" in markdown, "the walk forward is still told", forward)
+    owner = read(w.run_dir, "report.owners", report["owners"][0]["file"])
+    TAP.ok("was taken back" in owner and "Please mend" not in owner, "an owner reads that their content runs where it ran before")
+
+
 def small(postgres):
     with World(postgres, "--content", 24) as w:
         with open(w.plan, "a", encoding="utf-8") as f:
@@ -181,6 +193,7 @@ def small(postgres):
         w.cli("report", w.plan)
         TAP.ok(not os.path.exists(stale), "the page of an owner who has no items any more is removed")
         shutil.copytree(w.run_dir, os.path.join(WORK, "small.run"))
+        the_way_back_has_a_report_too(w)
         shutil.copy(w.plan, os.path.join(WORK, "small.yaml"))
 
 
