@@ -96,6 +96,12 @@ static const char *word_of(const struct cm_model *m)
                                                                           : "finish";
 }
 
+/* On record, or in the plan, whose answer is taken when the run comes to ask. */
+static bool is_answered(const struct cm_model *m, const char *id)
+{
+    return cm_model_said(m->answers, m->answer_count, id) != NULL || json_object_get(json_object_get(m->plan, "gates"), id) != NULL;
+}
+
 /* One command is shown, for the first; the others are asked for once it is answered. */
 static void add_unanswered(struct next *n, const struct cm_model *m)
 {
@@ -103,7 +109,7 @@ static void add_unanswered(struct next *n, const struct cm_model *m)
     size_t more = 0;
     for (size_t i = 0; i < m->finding_count; i++) {
         const struct cm_m_finding *f = &m->findings[i];
-        if (f->verdict != CM_UNKNOWN || cm_model_said(m->answers, m->answer_count, f->id) != NULL)
+        if (f->verdict != CM_UNKNOWN || is_answered(m, f->id))
             continue;
         more += first != NULL;
         first = first == NULL ? f : first;
