@@ -211,6 +211,18 @@ def hostile_names():
     TAP.ok(r.returncode == 0 and r.stdout.decode("utf-8") and b"\n- x" not in r.stdout, "bytes that are no text are not taken over", r)
 
 
+def hostile_files():
+    for name in ("values.a b#.yaml", "values: {x}.yaml", "values.\nx: y.yaml", "values.'\".yaml", "values-\u0085.yaml", "values.[a, b].yml"):
+        p = Place("files")
+        p.put(f"here/{name}", "launcher: {enabled: true}\n")
+        r = p.init()
+        got = yaml.safe_load(r.out)["target"]["values"] if yaml else [name]
+        TAP.equal(got, [name], f"a values file named {name!r} is that file in the plan", r)
+        lost, said = loads(p, r.out, "hostile.yaml")
+        TAP.equal([k for k in lost if k not in MISSING], [], "and the plan is read", said)
+        os.unlink(os.path.join(p.dir, "here", name))
+
+
 def contexts_and_releases():
     p = Place("contexts")
     one = p.put("one", "contexts: [{name: a, context: {namespace: first}}, {name: b, context: {}}]\n")
@@ -299,6 +311,7 @@ try:
     asked_over_ssh()
     the_file_here()
     hostile_names()
+    hostile_files()
     contexts_and_releases()
     values_here()
     who_hangs()

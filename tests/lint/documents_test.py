@@ -49,6 +49,8 @@ def named_things():
         words = re.findall(r"`([^`\n]+)`", text)
         paths = [w for w in words if PATH.fullmatch(w) and not ELSEWHERE.search(w)]
         TAP.equal([p for p in paths if not exists(p)], [], f"{page}: the files that it names are there")
+        bare = [w for w in words if re.fullmatch(r"[\w-]+\.(?:c|h|py)", w)]
+        TAP.equal([b for b in bare if not glob.glob(os.path.join(SRC, "*", "*", b)) + glob.glob(os.path.join(SRC, "*", "*", "*", b))], [], f"{page}: so are sources named without their folder")
         names = {n for w in words for n in re.findall(r"\b(?:cm_|CM_)\w+\b", w) if not n.endswith("_")}
         TAP.equal(sorted(n for n in names if not re.search(rf"\b{n}\b", every)), [], f"{page}: the functions and macros that it names are there")
         links = [x for x in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in x]
