@@ -18,7 +18,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from rehearsal import RUN, SRC  # noqa: E402
 
-COLUMNS, ROWS, ADVANCE, LINE, MARGIN = 84, 44, 8.4, 18, 14
+COLUMNS, ROWS, ADVANCE, LINE, MARGIN = 80, 34, 8.4, 18, 14
 PALETTE = ["#45475a", "#e06c75", "#7fbf7f", "#d9b34a", "#6ca7e0", "#c48fd6", "#5fc1c1", "#d5d8df"]
 BRIGHT = ["#7d8294", "#ff8a93", "#9fe09f", "#f2d272", "#93c5f7", "#dcb0ea", "#86dfdf", "#ffffff"]
 GROUND, PLAIN = "#1b1d23", "#d5d8df"
