@@ -154,16 +154,17 @@ static char *wrong_type(const struct pod *p)
 static char *wrong_executable(const struct pod *p)
 {
     static const struct {
-        const char *key, *name, *known;
+        const char *key, *name, *known, *also;
     } tools[] = {
-        {"python.executable", "Python", "/opt/python/3.14.7/bin/python"},
-        {"quarto.executable", "Quarto", "/opt/quarto/1.9.38/bin/quarto"},
-        {"r.executable", "R", "/opt/R/4.5.1/bin/R"},
+        {"python.executable", "Python", "/opt/python/3.14.7/bin/python", ""},
+        {"quarto.executable", "Quarto", "/opt/quarto/1.9.38/bin/quarto", "/usr/local/bin/quarto"},
+        {"r.executable", "R", "/opt/R/4.5.1/bin/R", ""},
     };
     for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
         const json_t *all = json_object_get(p->settings, tools[i].key);
         for (size_t k = 0; k < json_array_size(all); k++)
-            if (strcmp(json_string_value(json_array_get(all, k)), tools[i].known) != 0)
+            if (strcmp(json_string_value(json_array_get(all, k)), tools[i].known) != 0 &&
+                strcmp(json_string_value(json_array_get(all, k)), tools[i].also) != 0)
                 return cm_fmt(
                     "Error: Unable to configure execution environments: unable to initialize local environment: Unable to use %s "
                     "on this system: %s: no such file or directory",

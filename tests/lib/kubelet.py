@@ -218,7 +218,7 @@ def world(of):
         shown, events, log, asked = None, {}, None, False
         say(folder, "kubelet", "create", pod.name, input=json.dumps({"pod": {**pod.o, "kind": "Pod"}, "objects": objects(pod)}))
         pod.exec_here(of.dir, PATH=f"{of.dir}/bin/pod:{of.dir}/bin:{os.environ['PATH']}", CONNECT_MIGRATE_WORLD=of.dir, CONNECT_MIGRATE_POD=pod.name)
-        pause = LOOK_S
+        told = time.monotonic()
         while True:
             seen = json.loads(say(folder, "kubelet", "look", pod.name)[1] or "{}")
             if not seen:
@@ -236,14 +236,14 @@ def world(of):
                 shown = status
                 pod.status(whole(seen["status"]))
             settled = status_is_settled(seen["status"])
-            if pod.wait(0.2 if settled and not pod.ending.is_set() else pause) and not asked:
+            if pod.wait(0.2 if settled and not pod.ending.is_set() else LOOK_S) and not asked:
                 asked = True
                 say(folder, "kubelet", "end", pod.name)
             elif asked:
-                time.sleep(pause)
-            elif not settled and seen["status"]["phase"] == "Pending":    # what was missing may have been made meanwhile
+                time.sleep(LOOK_S)
+            elif not settled and time.monotonic() - told > 0.5:    # what was missing may have been made meanwhile
+                told = time.monotonic()
                 say(folder, "kubelet", "create", pod.name, input=json.dumps({"pod": {**pod.o, "kind": "Pod"}, "objects": objects(pod)}))
-                pause = min(pause * 1.5, 0.5)
     return play
 
 
