@@ -2,6 +2,8 @@
 #ifndef CM_ADAPTERS_KUBE_INTERNAL_H
 #define CM_ADAPTERS_KUBE_INTERNAL_H
 
+#include <stdbool.h>
+
 #include <cm/action.h>
 #include <cm/runner.h>
 
@@ -15,5 +17,9 @@ void cm_kube_argv(struct cm_step *step, struct cm_argv *a, const char *ns);
 enum cm_kube_trouble cm_kube_trouble(const char *errout);
 /* An error of the cluster in words, with kubectl's last lines as evidence; returns -1. */
 int cm_kube_fail(struct cm_step *step, const struct cm_out *out, const char *what, struct cm_err **err);
+
+/* What in kubectl's words on a dry run is a refusal of the manifests; "" when nothing is. *no_right: some of it could not be tried, a
+ * right is missing. Caller frees. */
+char *cm_kube_refusal(const char *errout, bool *no_right);
 
 #endif

@@ -263,7 +263,19 @@ int cm_kube_dry_run(struct cm_step *step, const char *manifests, char **refused,
     enum cm_kube_trouble t = cm_kube_trouble(out.errout);
     if (t == CM_KT_PASSING || t == CM_KT_LOGIN || t == CM_KT_CONTEXT)
         return cm_kube_fail(step, &out, "server-side dry run", err);
-    cm_autofree char *last = cm_last_lines(out.errout, 20);
+    bool no_right;
+    cm_autofree char *words = cm_kube_refusal(out.errout, &no_right);
+    if (words[0] == '\0' && no_right) {
+        cm_autofree char *said = cm_last_lines(out.errout, 5), *masked = cm_mask(said);
+        cm_fail(err, CM_E_FAILED, "the cluster forbids it to this login");
+        cm_hint(err,
+                "Ask for the right that the lines below name, or let somebody who has it try `kubectl apply --dry-run=server`.");
+        cm_evidence(err, masked);
+        return -1;
+    }
+    if (words[0] == '\0')
+        return 0;
+    cm_autofree char *last = cm_last_lines(words, 20);
     *refused = cm_mask(last);
     return 0;
 }

@@ -19,7 +19,7 @@ from rehearsal import SRC, free_port
 
 NODE = "worker-1"
 CONTROLLERS = ["deployment-controller", "replicaset-controller", "job-controller", "serviceaccount-controller", "namespace-controller",
-               "garbage-collector-controller", "persistentvolume-binder-controller", "endpointslice-controller", "resourcequota-controller"]
+               "garbage-collector-controller", "clusterrole-aggregation-controller", "persistentvolume-binder-controller", "endpointslice-controller", "resourcequota-controller"]
 NEEDED = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "kubectl", "helm3"]
 
 

@@ -147,6 +147,41 @@ static void a_refused_dry_run_is_an_answer_and_not_an_error(void **state)
     assert_non_null(strstr(text, "webhook"));
 }
 
+static void what_only_a_dry_run_lacks_is_no_refusal(void **state)
+{
+    struct cm_step *st = *state;
+    char *refused = NULL;
+    cm_autoerr err = NULL;
+    scene_tool(
+        st, "kubectl",
+        "cat >$DIR/input\n"
+        "role() { echo 'Error from server (NotFound): error when creating \"STDIN\": rolebindings.rbac.authorization.k8s.io "
+        "\"connect\" not found' >&2; }\n"
+        "case $(cat $DIR/input) in\n"
+        "binding) role; exit 1;;\n"
+        "quota) role; echo 'Error from server (Forbidden): error when creating \"STDIN\": pods \"a\" is forbidden: exceeded quota: "
+        "small' >&2; role; exit 1;;\n"
+        "invalid) role; echo 'The Deployment \"connect\" is invalid: ' >&2; echo '* spec.selector: Required value' >&2; exit 1;;\n"
+        "rights) role; echo 'Error from server (Forbidden): error when retrieving current configuration of:' >&2; echo 'Name: "
+        "\"connect\", Namespace: \"posit\"' >&2; echo 'from server for: \"STDIN\": deployments.apps \"connect\" is forbidden: User "
+        "\"ann\" cannot get resource \"deployments\" in API group \"apps\" in the namespace \"posit\"' >&2; exit 1;;\n"
+        "esac\n");
+
+    assert_int_equal(cm_kube_dry_run(st, "binding", &refused, NULL), 0);
+    assert_null(refused);
+    assert_int_equal(cm_kube_dry_run(st, "quota", &refused, NULL), 0);
+    assert_non_null(strstr(refused, "exceeded quota"));
+    assert_null(strstr(refused, "rolebindings"));
+    free(refused);
+    assert_int_equal(cm_kube_dry_run(st, "invalid", &refused, NULL), 0);
+    assert_non_null(strstr(refused, "spec.selector: Required value"));
+    assert_null(strstr(refused, "rolebindings"));
+    free(refused);
+    assert_int_equal(cm_kube_dry_run(st, "rights", &refused, &err), -1);
+    assert_null(refused);
+    assert_non_null(strstr(cm_err_message(err), "forbids"));
+}
+
 static void the_commands_own_status_is_told_apart_from_kubectls(void **state)
 {
     struct cm_step *st = *state;
@@ -268,6 +303,7 @@ int main(void)
         T(a_context_that_is_not_there_is_a_fault_of_the_plan),
         T(a_right_is_asked_for_and_no_is_an_answer),
         T(a_refused_dry_run_is_an_answer_and_not_an_error),
+        T(what_only_a_dry_run_lacks_is_no_refusal),
         T(the_commands_own_status_is_told_apart_from_kubectls),
         T(a_container_that_waits_has_an_empty_log),
         T(an_effect_has_its_child_on_record),
