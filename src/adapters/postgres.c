@@ -386,7 +386,7 @@ static int holder_of(struct cm_pg *p, char **holder, struct cm_err **err)
     if (cm_pg_query(p, sql, NULL, &rows, err) != 0)
         return -1;
     const char *name = json_string_value(json_object_get(json_array_get(rows, 0), "name"));
-    *holder = cm_strdup(name != NULL && *name != '\0' ? name : "a session without a name");
+    *holder = name != NULL && *name != '\0' ? cm_strdup(name) : NULL;
     return 0;
 }
 

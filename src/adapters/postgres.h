@@ -52,7 +52,7 @@ int cm_pg_sessions(struct cm_pg *p, struct cm_pg_sessions *out, struct cm_err **
 void cm_pg_sessions_fini(struct cm_pg_sessions *s);
 
 /* The advisory lock of all connect-migrate runs on this database. *holder: application_name of who has it (caller frees), when
- * not got. */
+ * not got; NULL: it has no name, as a session that is just ending. */
 int cm_pg_lock(struct cm_pg *p, bool *got, char **holder, struct cm_err **err);
 bool cm_pg_lock_held(struct cm_pg *p);               /* asks the server (pg_locks) */
 /* The same for a callback of the loop, where nothing may wait: `done` is called once, from the loop; false also when the

@@ -21,7 +21,7 @@
 #include "engine/engine.h"
 #include "plan/plan.h"
 
-enum { LOOK_MS = 15 * 1000, ASK_MS = 15 * 1000, DEAD_MS = 30 * 1000, DEAD_LOOK_MS = 50 };
+enum { LOOK_MS = 15 * 1000, ASK_MS = 15 * 1000, DEAD_MS = 30 * 1000, NAMELESS_MS = 5 * 1000, AGAIN_MS = 50 };
 
 struct cm_locks {
     struct cm_loop *loop;
@@ -69,7 +69,7 @@ static int lock_file_or_wait(struct cm_locks *l, const char *path, struct cm_err
         if (cm_err_code(why) != CM_E_LOCKED)
             return cm_fail(err, cm_err_code(why), "%s", cm_err_message(why));
         int64_t now = cm_loop_now_ms(l->loop);
-        if (now >= limit || !holder_has_ended(body) || cm_loop_until(l->loop, NULL, NULL, now + DEAD_LOOK_MS) == CM_WAIT_CANCELLED)
+        if (now >= limit || !holder_has_ended(body) || cm_loop_until(l->loop, NULL, NULL, now + AGAIN_MS) == CM_WAIT_CANCELLED)
             return taken_by(body, l->run_dir, err);
     }
 }
@@ -148,24 +148,24 @@ static bool has_ended(const char *holder)
 {
     cm_autofree char *ours = cm_fmt("connect-migrate %s ", cm_who());
     char *end = NULL;
-    if (!holder || !cm_starts(holder, ours))
+    if (!cm_starts(holder, ours))
         return false;
     long pid = strtol(holder + strlen(ours), &end, 10);
     return pid > 0 && *end == '\0' && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }
 
-/* As cm_pg_lock, waiting for the session of a process that is no more. */
+/* As cm_pg_lock, waiting for the session of a process that is no more; shortly for one that has no name, since it may be ending. */
 static int lock_or_wait(struct cm_locks *l, bool *got, char **holder, struct cm_err **err)
 {
-    int64_t limit = cm_loop_now_ms(l->loop) + DEAD_MS;
+    int64_t begun = cm_loop_now_ms(l->loop);
     for (;;) {
         free(*holder);
         *holder = NULL;
         if (cm_pg_lock(l->pg, got, holder, err) < 0)
             return -1;
         int64_t now = cm_loop_now_ms(l->loop);
-        if (*got || now >= limit || !has_ended(*holder) ||
-            cm_loop_until(l->loop, NULL, NULL, now + DEAD_LOOK_MS) == CM_WAIT_CANCELLED)
+        int64_t patience = *holder == NULL ? NAMELESS_MS : has_ended(*holder) ? DEAD_MS : 0;
+        if (*got || now - begun >= patience || cm_loop_until(l->loop, NULL, NULL, now + AGAIN_MS) == CM_WAIT_CANCELLED)
             return 0;
     }
 }
