@@ -120,13 +120,14 @@ static void print_json(const struct cm_config_result *r, const char *result)
     printf("\n  ],\n  \"findings\": %s,\n  \"commands\": []\n}\n", findings);
 }
 
-static int write_config(const struct cm_invocation *in, const struct cm_config_result *r, const struct merge *m,
-                        struct cm_err **err)
+static int write_config(const struct cm_invocation *in, const struct cm_config_result *r, struct merge *m, struct cm_err **err)
 {
     const char *secrets = cm_given_value(in, CM_O_SECRETS);
     cm_autofree char *merged = NULL;
     size_t bytes = 0;
-    if (m->doc && cm_config_merge(r, m->text, m->bytes, m->name, &merged, &bytes, err) < 0)
+    cm_yaml_free(m->doc); /* one tree of a large file is enough: merging makes its own */
+    m->doc = NULL;
+    if (m->name && cm_config_merge(r, m->text, m->bytes, m->name, &merged, &bytes, err) < 0)
         return -1;
     if (secrets && r->secrets && cm_file_write(secrets, r->secrets, strlen(r->secrets), 0600, err) < 0)
         return -1;

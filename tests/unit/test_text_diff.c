@@ -60,14 +60,35 @@ static void near_changes_share_a_hunk_and_far_ones_do_not(void **state)
     assert_non_null(strstr(strstr(far, "@@ -") + 1, "@@ -"));
 }
 
+/* Long texts are compared by the lines that stand once in each; what was put in between them is all that shows. */
+static void few_changes_in_a_long_text_are_few_lines(void **state)
+{
+    cm_autostr a = CM_STR(CM_STR_BIG), b = CM_STR(CM_STR_BIG);
+    size_t added = 0, removed = 0;
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        cm_str_addf(&a, "line %d\n# the same\n", i);
+        cm_str_addf(&b, "%s%s %d\n# the same\n", i % 1000 == 500 ? "put in\n" : "", i % 1000 == 700 ? "other" : "line", i);
+    }
+    cm_autofree char *diff = cm_text_diff("a", cm_str_text(&a), "b", cm_str_text(&b));
+    for (const char *p = strchr(strstr(diff, "+++"), '\n'); p && p[1]; p = strchr(p + 1, '\n')) {
+        added += p[1] == '+';
+        removed += p[1] == '-';
+    }
+    assert_int_equal(added, 40);
+    assert_int_equal(removed, 20);
+}
+
 static uint32_t next(uint32_t *seed) { return (*seed = *seed * 1664525u + 1013904223u) >> 16; }
 
 /* Some lines out of a few, so that there is much in common. */
 static char *some_text(uint32_t *seed)
 {
     cm_autostr out = CM_STR(CM_STR_PAGE);
-    for (uint32_t n = next(seed) % 40; n > 0; n--)
-        cm_str_addf(&out, "line %u\n", (unsigned)(next(seed) % 8));
+    uint32_t most = next(seed) % 3 ? 40 : 700,
+             kinds = next(seed) % 3 ? 8 : 500; /* long enough for the pieces between common lines */
+    for (uint32_t n = next(seed) % most; n > 0; n--)
+        cm_str_addf(&out, "line %u\n", (unsigned)(next(seed) % kinds));
     if (out.len && next(seed) % 4 == 0)
         out.data[--out.len] = '\0';
     return cm_str_take(&out);
@@ -105,6 +126,7 @@ int main(void)
         cmocka_unit_test(empty_sides_are_named_as_gnu_does),
         cmocka_unit_test(a_missing_last_newline_is_said),
         cmocka_unit_test(near_changes_share_a_hunk_and_far_ones_do_not),
+        cmocka_unit_test(few_changes_in_a_long_text_are_few_lines),
         cmocka_unit_test(patch_makes_the_second_text_of_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
