@@ -158,6 +158,8 @@ static void print_check(const json_t *check, const char *plan, int64_t now_ms)
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         print_group(findings, &rest[i], now_ms);
     print_basis(check);
+    if (strcmp(verdict, "ok") != 0)
+        printf("What is behind a finding: `connect-migrate-run explain ID`.\n");
     if (strcmp(verdict, "blocked") == 0)
         printf("%zu blocker%s and %zu open question%s stand in the way; they are on top. Mend them, then run "
                "`connect-migrate-run check %s` again.\n",
