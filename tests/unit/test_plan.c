@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "plan/kubeconfig.h"
 #include "plan/plan.h"
 #include "plan/schema.h"
 
@@ -436,6 +437,44 @@ static void the_digest_does_not_depend_on_the_order_of_keys(void **state)
     cm_plan_free(b);
 }
 
+static void a_value_fits_when_the_table_takes_it(void **state)
+{
+    (void)state;
+    assert_false(cm_plan_fits("source.hosts", "[connect1, 'a b']"));
+    assert_true(cm_plan_fits("source.hosts", "[connect1]"));
+    assert_false(cm_plan_fits("source.hosts", "[-oProxyCommand=x]"));
+    assert_true(cm_plan_fits("connect.url", "'https://connect.example.com'"));
+    assert_false(cm_plan_fits("connect.url", "'https://ann:secret@connect.example.com'"));
+    assert_true(cm_plan_fits("target.namespace", "posit-connect"));
+    assert_false(cm_plan_fits("target.namespace", "Posit Connect"));
+    assert_false(cm_plan_fits("target.context", "yes"));
+    assert_true(cm_plan_fits("target.context", "'yes'"));
+    assert_false(cm_plan_fits("target.no-such-key", "x"));
+    assert_false(cm_plan_fits("target", "{}"));
+    assert_false(cm_plan_fits("target.context", ""));
+}
+
+static void all_contexts_of_several_kubeconfigs_are_known_once(void **state)
+{
+    (void)state;
+    cm_autofree char *one = in_folder("kube1"), *two = in_folder("kube2"), *none = in_folder("kube0"),
+                     *files = cm_fmt("%s:%s:%s", none, one, two);
+    cm_autokubeconfig k = {0};
+    write_file("kube1", "contexts: [{name: a, context: {}}, {name: b, context: {namespace: first}}]\n");
+    write_file(
+        "kube2",
+        "current-context: b\ncontexts: [{name: b, context: {namespace: second}}, {name: a, context: {namespace: late}}, {}]\n");
+    cm_kubeconfig_read(&k, files);
+    assert_string_equal(k.current, "b");
+    assert_string_equal(k.current_file, two);
+    assert_int_equal(k.count, 2);
+    assert_string_equal(cm_kubeconfig_context(&k, "b")->namespace, "first");
+    assert_string_equal(cm_kubeconfig_context(&k, "a")->namespace, "late");
+    assert_string_equal(cm_kubeconfig_context(&k, "a")->file, one);
+    assert_null(cm_kubeconfig_context(&k, "c"));
+    assert_null(cm_kubeconfig_context(&k, NULL));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -470,6 +509,8 @@ int main(void)
         cmocka_unit_test(the_difference_says_each_changed_value),
         cmocka_unit_test(the_difference_of_runbooks_is_by_step),
         cmocka_unit_test(the_digest_does_not_depend_on_the_order_of_keys),
+        cmocka_unit_test(a_value_fits_when_the_table_takes_it),
+        cmocka_unit_test(all_contexts_of_several_kubeconfigs_are_known_once),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
