@@ -10,6 +10,7 @@
 #include <cm/action.h>
 #include <cm/str.h>
 
+#include "actions/content.h"
 #include "actions/source.h"
 #include "adapters/http.h"
 #include "adapters/outside.h"
@@ -31,8 +32,9 @@ static char *announcement(struct cm_step *step)
     cm_autostr out = CM_STR(CM_STR_LINE);
     int64_t start, end;
 
-    cm_str_addf(&out, "Posit Connect%s%s%s is being moved and will not be available", url != NULL ? " (" : "",
-                url != NULL ? url : "", url != NULL ? ")" : "");
+    bool moves = cm_outside_hosts(cm_step_outside(step)) > 0;
+    cm_str_addf(&out, "Posit Connect%s%s%s is being %s and will not be available", url != NULL ? " (" : "", url != NULL ? url : "",
+                url != NULL ? ")" : "", moves ? "moved" : "changed");
     if (cm_plan_time(plan, "window.start", &start) && cm_plan_time(plan, "window.end", &end)) {
         cm_autofree char *from = cm_time_for_people(start, zone), *to = cm_time_for_people(end, zone);
         cm_str_addf(&out, " from %s to %s", from, to);
@@ -110,7 +112,7 @@ static int read_banners(struct cm_step *step, const char *text, bool told, struc
     cm_autojson settings = NULL;
     cm_autoerr why = NULL;
 
-    if (cm_source_connect(step, &c, err) < 0)
+    if (cm_content_server(step, &c, err) < 0)
         return -1;
     if (cm_connect_get_ok(step, c, "server_settings", &settings, &why) < 0) {
         if (cm_cancelled(step)) {
@@ -118,16 +120,16 @@ static int read_banners(struct cm_step *step, const char *text, bool told, struc
             why = NULL;
             return cm_err_move(err, moved);
         }
-        cm_say(step, "whether the old server shows a warning cannot be read: %s", cm_err_message(why));
+        cm_say(step, "whether the server shows a warning cannot be read: %s", cm_err_message(why));
     }
     const char *all = cm_json_text(settings, "public_warning", ""), *inside = cm_json_text(settings, "logged_in_warning", "");
     bool shown = *all != '\0' || *inside != '\0';
     if (!told && !shown)
         cm_finding(step, CM_WARNING, "downtime.not-announced",
                    "Publish the text above as Server.PublicWarning and Server.LoggedInWarning, or give notify.webhook.",
-                   "users were not told: no webhook is given, and the old server shows no warning");
+                   "users were not told: no webhook is given, and the server shows no warning");
     if (shown)
-        cm_say(step, "the old server shows users: %s", *all != '\0' ? all : inside);
+        cm_say(step, "the server shows users: %s", *all != '\0' ? all : inside);
     else
         cm_say(step, "a text for Server.PublicWarning and Server.LoggedInWarning: %s", text);
     return cm_fact_set(step, "downtime.announced",
@@ -166,6 +168,7 @@ static int preview(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
+static const struct cm_param params[] = {CM_PARAM_SERVER("source"), {NULL, CM_T_ANY, NULL, NULL}};
 static const char *const facts_given[] = {"downtime.announced", NULL};
 
 const struct cm_action cm_action_downtime_announce = {
@@ -175,11 +178,12 @@ const struct cm_action cm_action_downtime_announce = {
     .kind = CM_EFFECT,
     .reversal = CM_NOT_REVERSIBLE,
     .cost = "A message that was sent stays sent; tell users again when the downtime does not come.",
+    .params = params,
     .gives = facts_given,
     .preview = preview,
     .apply = apply,
     .verify = verify,
-    .reads = "public_warning and logged_in_warning of the old server.",
+    .reads = "public_warning and logged_in_warning of the server.",
     .does = "One POST to notify.webhook, where one is given; shows the text for Connect's own banners, which have no API.",
     .proves = "The webhook answered with a 2xx; not that anybody read it.",
     .rights = "None beyond the webhook's address.",

@@ -307,6 +307,8 @@ const struct cm_finding_text cm_findings_other[] = {
      "Publish the text as Server.PublicWarning and Server.LoggedInWarning, or give notify.webhook."},
     {"temporary.leftover.*", "a temporary setting is in the values already",
      "It stays after the migration, since the values are yours.", "If it is left from a trial, remove it from your values file."},
+    {"leftovers.launcher", "Jobs of the Launcher", "What the Launcher began runs on in Jobs that Connect does not know any more.",
+     "Let them end, or delete them with kubectl."},
     {"leftovers.jobs", "short-lived Jobs of ours", "They should be gone; they do no harm.",
      "Delete them by their label app.kubernetes.io/managed-by=connect-migrate."},
     {"leftovers.caches", "runtime caches of the old server", "They only serve a way back to the server.", "`finish` deletes them."},

@@ -31,10 +31,14 @@ static const char *plan_text(struct cm_step *step, const char *path)
     return t ? t : "(default)";
 }
 
+static bool has_old_server(struct cm_step *step) { return json_array_size(cm_plan_get(cm_step_plan(step), "source.hosts")) > 0; }
+
 static void add_nodes(struct cm_step *step, struct cm_str *out)
 {
     size_t i;
     json_t *host;
+    if (!has_old_server(step))
+        return;
     cm_str_add(out, "old server    ");
     json_array_foreach(cm_json_loose(cm_plan_get(cm_step_plan(step), "source.hosts")), i, host)
         cm_str_addf(out, "%s%s", i ? ", " : "", json_string_value(host));
@@ -189,8 +193,10 @@ static int show_rollback(struct cm_step *step, struct cm_str *out, struct cm_err
     struct cm_change c;
     add_nodes(step, out);
     add_target(step, out);
-    cm_str_add(out, "The release is scaled to zero, every change below is taken back, the old server is started.\n"
-                    "What users did on the new server stays: database and storage are the same.\n");
+    cm_str_addf(out,
+                "The release is scaled to zero, every change below is taken back, %s.\n"
+                "What users did since stays: database and storage are the same.\n",
+                has_old_server(step) ? "the old server is started" : "and Connect is started with your own values again");
     for (uint64_t after = 0; cm_ledger_next(step, NULL, after, &c); after = c.intent)
         cm_str_addf(out, "in force      %s %s\n", c.effect, c.key);
     (void)err;

@@ -105,6 +105,8 @@ static void not_known(struct look *l, const char *what, const struct cm_err *why
 
 /* ---- the nodes ---- */
 
+static bool no_old_server(struct cm_step *step) { return cm_outside_hosts(cm_step_outside(step)) == 0; }
+
 static void look_at_node(struct look *l, struct cm_host *h)
 {
     CM_CLEANUP(cm_unit_fini) struct cm_unit u = {0};
@@ -258,6 +260,8 @@ static void look_at_databases(struct look *l)
 {
     const struct cm_source *source = NULL;
     cm_autoerr why = NULL;
+    if (no_old_server(l->step)) /* then no configuration names a database, and the cluster alone can hold a Connect */
+        return;
     if (cm_source_read(l->step, &source, &why) < 0) {
         not_known(l, "the server's configuration", why);
         return;
@@ -424,8 +428,6 @@ static int put_down(struct look *l, struct cm_err **err)
             "command again.");
     return -1;
 }
-
-static bool no_old_server(struct cm_step *step) { return cm_outside_hosts(cm_step_outside(step)) == 0; }
 
 int cm_interlock_forward(struct cm_step *step, struct cm_err **err)
 {

@@ -15,6 +15,7 @@
 #include "actions/target.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "plan/plan.h"
@@ -42,6 +43,27 @@ static int preview(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
+/* What the running Connect reads, and which revision that was: the way back is proved by it. Read once. */
+static int remember(struct cm_step *step, struct cm_err **err)
+{
+    cm_autofree char *text = NULL;
+    unsigned char sum[32];
+    char hex[65] = "";
+    struct cm_helm_revision *list = NULL;
+    size_t count = 0;
+    if (cm_fact(step, "launcher.before") != NULL)
+        return 0;
+    if (cm_target_gcfg(step, &text, err) < 0 || cm_helm_revisions(step, &list, &count, err) < 0)
+        return -1;
+    if (text != NULL) {
+        cm_sha256(text, strlen(text), sum);
+        cm_hex(sum, sizeof sum, hex);
+    }
+    int revision = count > 0 ? list[count - 1].revision : 0;
+    free(list);
+    return cm_fact_set(step, "launcher.before", json_pack("{s:s, s:i}", "gcfg_sha256", hex, "revision", revision), err);
+}
+
 static int scale(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w;
@@ -51,6 +73,8 @@ static int scale(struct cm_step *step, struct cm_err **err)
         return -1;
     if (n <= 0 && cm_intent_find(step, "release.scale", release(step)) == NULL)
         return 0;
+    if (remember(step, err) < 0)
+        return -1;
     cm_autojson original = json_pack("{s:I}", "replicas", (json_int_t)n);
     struct cm_intent_spec spec = {.effect = "release.scale", .key = release(step), .original = original, .settle = true};
     if (cm_intend(step, &spec, &intent, err) < 0 || cm_release_none(step, &w, err) < 0 || cm_release_send(step, &w, err) < 0)
@@ -58,29 +82,44 @@ static int scale(struct cm_step *step, struct cm_err **err)
     return cm_intent_happened(intent, NULL, err);
 }
 
+struct draining {
+    struct cm_step *step;
+    struct cm_err *last; /* what was still there at the last look */
+};
+
 static int gone(void *ctx, struct cm_err **err)
 {
+    struct draining *d = ctx;
     struct cm_err *why = NULL;
-    if (cm_interlock_reverse_pods(ctx, &why) == 0)
+    if (cm_interlock_reverse_pods(d->step, &why) == 0)
         return 1;
     if (cm_err_code(why) != CM_E_FAILED)
         return cm_err_move(err, why);
-    cm_err_free(why);
+    if (d->last != NULL && cm_err_is_passing(why)) { /* a look for which no time was left tells less than the one before */
+        cm_err_free(why);
+        return 0;
+    }
+    cm_err_clear(&d->last);
+    d->last = why;
     return 0;
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
+    struct draining d = {.step = step};
     if (scale(step, err) < 0)
         return -1;
-    int rc = cm_wait_until(step, gone, step, cm_step_deadline(step), 5, 5000, err);
+    int rc = cm_wait_until(step, gone, &d, cm_step_deadline(step), 5, 5000, err);
     cm_target_reconnect(step);
-    if (rc != 0)
+    if (rc != 0) {
+        cm_err_clear(&d.last);
         return rc < 0 ? -1 : 0;
+    }
     const char *const jobs[] = {"get", "jobs", NULL};
     cm_autofree char *line = cm_kube_by_hand(step, jobs);
-    cm_interlock_reverse_pods(step, err);
-    cm_wrap(err, "at the step's limit");
+    cm_fail_passing(err, "the step's limit is over, and %s",
+                    d.last ? cm_err_message(d.last) : "nothing could be seen of the cluster");
+    cm_err_clear(&d.last);
     cm_hint(err, "See them with `%s`; wait for them or end them, then run the same command again.", line);
     return -1;
 }
@@ -102,8 +141,11 @@ static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err *
     return -1;
 }
 
+static const char *const gives[] = {"launcher.before", NULL};
+
 const struct cm_action cm_action_launcher_drain = {
     .name = "launcher.drain",
+    .gives = gives,
     .summary = "End the Connect that runs with the Launcher, and wait for its Jobs",
     .kind = CM_EFFECT,
     .reversal = CM_REVERSIBLE_AT_A_COST,

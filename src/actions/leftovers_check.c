@@ -32,6 +32,41 @@ static void look_for_jobs(struct cm_step *step)
         cm_finding(step, CM_OK, "leftovers.jobs", NULL, "no Job of ours is left in the cluster");
 }
 
+/* Content that the Launcher began carries on in its own Jobs; none of them can be seen or stopped from Connect any more. */
+static void look_for_launcher_jobs(struct cm_step *step)
+{
+    cm_autojson jobs = NULL;
+    enum cm_seen seen;
+    cm_autoerr why = NULL;
+    size_t i, running = 0, all = 0;
+    const json_t *job;
+    const char *ns = cm_target_content_namespace(step), *name = "";
+    if (cm_kube_get_in(step, ns, "jobs", NULL, NULL, &jobs, &seen, &why) < 0 || seen == CM_FORBIDDEN) {
+        cm_finding(step, CM_WARNING, "leftovers.launcher", "Look with `kubectl get jobs` in the namespace of content.",
+                   "could not look for Jobs of the Launcher: %s", why ? cm_err_message(why) : "forbidden");
+        return;
+    }
+    json_array_foreach(json_object_get(jobs, "items"), i, job)
+    {
+        const json_t *first = json_array_get(cm_json_at(job, "spec.template.spec.containers"), 0);
+        if (strcmp(cm_json_text(first, "name", ""), "rs-launcher-container") != 0)
+            continue;
+        all++;
+        if (cm_json_int(job, "status.active", 0) > 0) {
+            running++;
+            name = cm_json_text(job, "metadata.name", "?");
+        }
+    }
+    if (running)
+        cm_finding(step, CM_WARNING, "leftovers.launcher",
+                   cm_arena_fmt(cm_step_arena(step), "Connect does not know them any more: `kubectl -n %s delete job %s` ends one.",
+                                ns, name),
+                   "%zu Jobs of the Launcher still run in namespace %s, %s among them", running, ns, name);
+    else
+        cm_finding(step, CM_OK, "leftovers.launcher", NULL,
+                   "no Job of the Launcher runs; %zu that ended are still listed in namespace %s", all, ns);
+}
+
 static void look_for_caches(struct cm_step *step)
 {
     struct cm_connect *c = NULL;
@@ -84,6 +119,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
     (void)err;
     look_for_marker(step);
     look_for_jobs(step);
+    if (cm_outside_hosts(cm_step_outside(step)) == 0)
+        look_for_launcher_jobs(step);
     look_for_caches(step);
     return 0;
 }

@@ -80,6 +80,22 @@ static bool was_deployed(struct cm_step *step)
     return false;
 }
 
+/* The revision that was the newest when our first upgrade was meant, and nothing of ours was deployed since: no news. */
+static bool is_where_we_began(struct cm_step *step, const struct cm_helm_revision *last)
+{
+    struct cm_change c;
+    const struct cm_intent *own = cm_intent_newest(step, CM_UPGRADE);
+    bool meant = own != NULL && last->revision <= cm_json_int(cm_intent_detail(own), "base", -1);
+    for (uint64_t after = 0; !meant && cm_ledger_next(step, CM_UPGRADE, after, &c); after = c.intent)
+        meant = last->revision <= cm_json_int(c.detail, "base", -1);
+    return meant && !was_deployed(step);
+}
+
+static bool is_foreign(struct cm_step *step, const struct cm_helm_revision *last)
+{
+    return !cm_revision_ours(step, last, NULL) && cm_release_touched(step) && !is_where_we_began(step, last);
+}
+
 /* ---- refusals, each with who, when and what to type ---- */
 
 static const char *who(const struct cm_helm_revision *r) { return *r->manager ? r->manager : "somebody"; }
@@ -176,7 +192,7 @@ bool cm_release_refused(struct cm_step *step, const struct cm_helm_revision *las
         return was_deployed(step) && agreement(step, last) == NULL && is_gone(step, last, err) < 0;
     if (cm_revision_ours(step, last, NULL))
         return false;
-    if (cm_helm_pending(last) || (cm_release_touched(step) && agreement(step, last) == NULL))
+    if (cm_helm_pending(last) || (is_foreign(step, last) && agreement(step, last) == NULL))
         return cm_release_foreign(step, last, err) < 0;
     return false;
 }
@@ -197,9 +213,7 @@ int cm_release_may_follow(struct cm_step *step, const struct cm_helm_revision *l
         return -1;
     if (last != NULL)
         say_what_follows(step, last);
-    bool foreign = last == NULL || cm_revision_is(last, "uninstalled")
-                       ? was_deployed(step)
-                       : !cm_revision_ours(step, last, NULL) && cm_release_touched(step);
+    bool foreign = last == NULL || cm_revision_is(last, "uninstalled") ? was_deployed(step) : is_foreign(step, last);
     if (!foreign)
         return 0;
     struct cm_gate_spec gate = {

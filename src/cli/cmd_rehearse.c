@@ -22,6 +22,7 @@
 #include "cli/find.h"
 #include "cli/options.h"
 #include "cli/rehearsal_plan.h"
+#include "plan/plan.h"
 
 enum { WORDS = 32, READY_MS = 60 * 1000 };
 
@@ -58,6 +59,15 @@ static int wait_for(pid_t pid)
 
 /* ---- the world ---- */
 
+/* A plan of that runbook has no old server: the world begins with a Connect that runs in the cluster. */
+static bool wants_launcher(const struct cm_invocation *in)
+{
+    struct cm_plan *plan = in->arg_count ? cm_plan_load(in->args[0], NULL) : NULL; /* its faults are told later */
+    bool yes = plan && strcmp(cm_plan_text(plan, "runbook"), "launcher-to-kubernetes-runner") == 0;
+    cm_plan_free(plan);
+    return yes;
+}
+
 static void world_words(const struct cm_invocation *in, const char *program, const char *dir, const char **argv)
 {
     static const enum cm_option_id handed[] = {CM_O_CONTENT, CM_O_NODES, CM_O_BUILD_MS, CM_O_POD_MS, CM_O_SEED, CM_O_DRILL};
@@ -72,6 +82,8 @@ static void world_words(const struct cm_invocation *in, const char *program, con
             argv[n++] = names[i];
             argv[n++] = cm_given_value(in, handed[i]);
         }
+    if (wants_launcher(in))
+        argv[n++] = "--launcher";
     argv[n] = NULL;
 }
 

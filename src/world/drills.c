@@ -42,6 +42,7 @@ static const struct {
     {"settings-reduced", "Connect says without a key neither its version, its host nor how it runs content"},
     {"settings-need-key", "Connect shows its settings to nobody without a key"},
     {"host-unreachable", "the old server's shell is not reached"},
+    {"job-never-ends", "a Job of the Launcher's goes on after its Connect is gone (a world with the Launcher)"},
     {"webhook-fails", "the webhook answers 500"},
 };
 
@@ -123,6 +124,7 @@ void drill_look(struct world *w)
     sessions_close(w, "drill");
     begins(w);
     pods_drill_changed(w);
+    launcher_look(w);
 }
 
 /* Our lock's backend ends, and "another run" has the lock until the drill ends. */

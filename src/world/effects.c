@@ -66,7 +66,7 @@ void violation_check(struct world *w)
     for (const struct pod *p = w->pods; p != NULL; p = p->next)
         if (first != NULL && (strcmp(p->release, first->release) != 0 || strcmp(p->ns, first->ns) != 0))
             other = p;
-    bool bad = first != NULL && (vm_up(w) || other != NULL);
+    bool mixed = launcher_mixed(w), bad = first != NULL && (vm_up(w) || other != NULL || mixed);
     if (bad && !w->violated) {
         json_t *nodes = json_array(), *pods = json_array();
         const char *node;
@@ -77,8 +77,10 @@ void violation_check(struct world *w)
             json_array_append_new(pods, json_string(p->name));
         effect(w, "VIOLATION",
                json_pack("{s:s, s:o, s:o}", "why",
-                         other != NULL ? "pods of two releases on one database" : "Connect runs on a node and in a pod", "nodes",
-                         nodes, "pods", pods));
+                         other != NULL ? "pods of two releases on one database"
+                         : mixed       ? "a pod of the Launcher and one of the direct runner on one database"
+                                       : "Connect runs on a node and in a pod",
+                         "nodes", nodes, "pods", pods));
     }
     w->violated = bad;
 }

@@ -15,7 +15,7 @@
 
 static const char usage[] =
     "usage: connect-migrate-world serve --dir DIR [--content N] [--nodes N] [--build-ms MS] [--pod-ms MS] [--seed N]\n"
-    "                                   [--drill NAME] [--postgres HOST:PORT:SUPERUSER]\n"
+    "                                   [--drill NAME] [--postgres HOST:PORT:SUPERUSER] [--launcher]\n"
     "       connect-migrate-world drills\n"
     "       connect-migrate-world dump DIR\n"
     "\n"
@@ -41,7 +41,8 @@ static int read_options(int argc, char **argv, struct options *o, struct cm_err 
 {
     static const struct option longs[] = {{"dir", 1, NULL, 'd'},      {"content", 1, NULL, 'c'},  {"nodes", 1, NULL, 'n'},
                                           {"build-ms", 1, NULL, 'b'}, {"pod-ms", 1, NULL, 'p'},   {"seed", 1, NULL, 's'},
-                                          {"drill", 1, NULL, 'D'},    {"postgres", 1, NULL, 'P'}, {NULL, 0, NULL, 0}};
+                                          {"drill", 1, NULL, 'D'},    {"postgres", 1, NULL, 'P'}, {"launcher", 0, NULL, 'L'},
+                                          {NULL, 0, NULL, 0}};
     long seed = 1;
     bool ok = true;
     *o = (struct options){.content = 6, .nodes = 1, .build_ms = 10, .pod_ms = 20};
@@ -55,6 +56,7 @@ static int read_options(int argc, char **argv, struct options *o, struct cm_err 
         case 's': ok = number(optarg, 0, INT32_MAX, &seed) && ok; break;
         case 'D': o->drill = optarg; break;
         case 'P': o->postgres = optarg; break;
+        case 'L': o->launcher = true; break;
         default: return cm_fail(err, CM_E_USAGE, "unknown option");
         }
     }
@@ -114,6 +116,9 @@ static int bring_up(struct world *w, struct cm_err **err)
         return -1;
     builds_take_up(w);
     pods_take_up(w);
+    if (launcher_start(w, err) != 0)
+        return -1;
+    launcher_look(w);
     violation_check(w);
     state_flush(w);
     return control_open(w, err);
@@ -141,6 +146,7 @@ static void world_free(struct world *w)
     json_decref(w->job_index);
     json_decref(w->item_index);
     tasks_free(w);
+    cm_timer_drop(w->launcher_timer);
     cm_watch_drop(w->inotify_watch);
     cm_loop_free(w->loop);
     int fds[] = {w->effects_fd, w->jobs_fd, w->inotify_fd};

@@ -233,6 +233,31 @@ static char *values_text(const struct world *w)
         role, info_text(w, "database.core"), role, info_text(w, "database.instrumentation"));
 }
 
+static void add_source(const struct world *w, struct cm_str *s)
+{
+    cm_str_add(s, "source:\n  hosts: [");
+    for (long i = 1; i <= info_int(w, "nodes"); i++)
+        cm_str_addf(s, "%sconnect%ld", i > 1 ? ", " : "", i);
+    cm_str_addf(
+        s,
+        "]\n  shell: [\"%s/bin/node-shell\", \"{host}\"]\n  become: []\n  config: \"%s/vm/etc/rstudio-connect/rstudio-connect.gcfg\"\n"
+        "  url: \"http://127.0.0.1:%ld\"\n",
+        w->dir, w->dir, info_int(w, "ports.vm"));
+}
+
+/* What people do, or attest: backup, the way of the users, a login. */
+static void add_people(const struct world *w, struct cm_str *s)
+{
+    cm_str_addf(
+        s,
+        "backup: {by: command, command: [\"%s/bin/backup\", take]}\naccess:\n  close: {by: command, command: [\"%s/bin/access\", close]}\n"
+        "  open: {by: command, command: [\"%s/bin/access\", open]}\nnotify: {webhook: {file: \"%s/secrets/webhook\"}}\n",
+        w->dir, w->dir, w->dir, w->dir);
+    cm_str_add(s, "gates:\n  license.activations: {note: \"a license file is not counted by activations\"}\n"
+                  "  pods.not-tried: {note: \"the world's images are known\"}\n"
+                  "  gate.login: {note: \"the world's people logged in\"}\n");
+}
+
 int world_write_plan(struct world *w, struct cm_err **err)
 {
     cm_autostr s = CM_STR(CM_STR_PAGE);
@@ -240,35 +265,27 @@ int world_write_plan(struct world *w, struct cm_err **err)
     (void)err;
     if (cm_file_exists(path)) /* a person may have changed it */
         return 0;
-    cm_str_add(
-        &s,
-        "# Written by the rehearsal's world; needs nothing from the environment.\nrunbook: vm-to-kubernetes\nsource:\n  hosts: [");
-    for (long i = 1; i <= info_int(w, "nodes"); i++)
-        cm_str_addf(&s, "%sconnect%ld", i > 1 ? ", " : "", i);
-    cm_str_addf(
-        &s,
-        "]\n  shell: [\"%s/bin/node-shell\", \"{host}\"]\n  become: []\n  config: \"%s/vm/etc/rstudio-connect/rstudio-connect.gcfg\"\n"
-        "  url: \"http://127.0.0.1:%ld\"\n",
-        w->dir, w->dir, info_int(w, "ports.vm"));
+    cm_str_addf(&s, "# Written by the rehearsal's world; needs nothing from the environment.\nrunbook: %s\n",
+                launcher_world(w) ? "launcher-to-kubernetes-runner" : "vm-to-kubernetes");
+    if (!launcher_world(w))
+        add_source(w, &s);
     cm_str_addf(
         &s,
         "connect:\n  url: \"http://127.0.0.1:%ld\"\n  api_key: {file: \"%s/secrets/api-key\"}\n  doubt: [20ms, 50ms, 100ms]\n"
-        "tools: {helm: \"%s/bin/helm\", kubectl: \"%s/bin/kubectl\"}\ndatabase: {hostaddr: %s, port: %s}\n",
-        info_int(w, "ports.public"), w->dir, w->dir, w->dir, info_text(w, "database.host"), info_text(w, "database.port"));
+        "tools: {helm: \"%s/bin/helm\", kubectl: \"%s/bin/kubectl\"}\n",
+        info_int(w, "ports.public"), w->dir, w->dir, w->dir);
+    if (!launcher_world(w))
+        cm_str_addf(&s, "database: {hostaddr: %s, port: %s}\n", info_text(w, "database.host"), info_text(w, "database.port"));
     cm_str_addf(
         &s,
         "target:\n  context: world\n  namespace: " WORLD_NAMESPACE
         "\n  release: rstudio-connect-prod\n  chart: rstudio/rstudio-connect\n"
         "  chart_version: \"" WORLD_CHART_VERSION "\"\n  values: [values.yaml]\n  url: port-forward\nlicense: {mode: file}\n"
         "content:\n  priority: {top: 50, since: 90d}\n  build: {parallel: 3, retries: 2, timeout: 30m}\n  caches: {clear: kubernetes}\n");
-    cm_str_addf(
-        &s,
-        "backup: {by: command, command: [\"%s/bin/backup\", take]}\naccess:\n  close: {by: command, command: [\"%s/bin/access\", close]}\n"
-        "  open: {by: command, command: [\"%s/bin/access\", open]}\nnotify: {webhook: {file: \"%s/secrets/webhook\"}}\n",
-        w->dir, w->dir, w->dir, w->dir);
-    cm_str_add(&s, "gates:\n  license.activations: {note: \"a license file is not counted by activations\"}\n"
-                   "  pods.not-tried: {note: \"the world's images are known\"}\n"
-                   "  gate.login: {note: \"the world's people logged in\"}\n");
+    if (launcher_world(w))
+        cm_str_addf(&s, "notify: {webhook: {file: \"%s/secrets/webhook\"}}\n", w->dir);
+    else
+        add_people(w, &s);
     put_text(w, "plan.yaml", cm_str_text(&s), 0644);
     return 0;
 }
@@ -331,7 +348,8 @@ static void write_files(struct world *w)
     write_server_files(w);
     write_image_files(w);
     cm_autofree char *gcfg = world_gcfg_text(w);
-    cm_autofree char *values = values_text(w);
+    cm_autofree char *direct = values_text(w);
+    cm_autofree char *values = launcher_world(w) ? launcher_values(direct) : cm_strdup(direct);
     cm_autofree char *hook =
         cm_fmt("http://127.0.0.1:%ld/__world__/hook/%s\n", info_int(w, "ports.public"), info_text(w, "webhook_secret"));
     cm_autofree char *lic =
@@ -387,12 +405,14 @@ int world_make(struct world *w, struct cm_err **err)
     if (make_folders(w, err) != 0 || make_info(w, err) != 0)
         return -1;
     json_t *units = json_object();
-    for (long i = 1; i <= w->options.nodes; i++) {
+    for (long i = 1; i <= w->options.nodes && !w->options.launcher; i++) {
         cm_autofree char *host = cm_fmt("connect%ld", i);
         json_object_set_new(units, host,
                             json_pack("{s:s, s:s, s:i}", "active", "active", "enabled", "enabled", "pid", (int)(4200 + i)));
     }
-    json_object_update_new(w->state[STATE_VM], json_pack("{s:o, s:s, s:n}", "units", units, "access", "vm", "marker"));
+    json_object_set_new(w->state[STATE_INFO], "launcher", json_boolean(w->options.launcher));
+    json_object_update_new(w->state[STATE_VM], json_pack("{s:o, s:s, s:n}", "units", units, "access",
+                                                         w->options.launcher ? "cluster" : "vm", "marker"));
     state_changed(w, STATE_VM);
     content_make(w);
     caches_make(w);

@@ -114,6 +114,7 @@ static void gone(void *ctx)
     effect(w, "pod.end", json_pack("{s:s, s:s}", "pod", p->name, "release", p->release));
     pod_free(p);
     reconcile(w, ns, deployment);
+    launcher_look(w);
     violation_check(w);
     state_flush(w);
 }

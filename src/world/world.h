@@ -46,6 +46,7 @@ struct options {
     const char *dir, *drill, *postgres;
     long content, nodes, build_ms, pod_ms;
     uint64_t seed;
+    bool launcher;                    /* no old server: Connect runs in the cluster, with the Launcher */
 };
 
 struct world {
@@ -73,6 +74,7 @@ struct world {
     struct task *tasks;
     struct call *calls;               /* clients still connected */
     pid_t postgres_pid;
+    struct cm_timer *launcher_timer;
     bool stopping;
 };
 
@@ -201,6 +203,13 @@ void kube_delete_manifests(struct world *w, const json_t *manifests);
 int kube_change(struct call *c, struct args *a);                                         /* label annotate delete create … */
 json_t *kube_list(struct world *w, const struct kind *k, const char *ns, const char *selector);
 json_t *kube_documents(const char *text, size_t n, struct cm_err **err);
+
+/* launcher.c: the world in which Connect runs in the cluster with the Launcher */
+bool launcher_world(const struct world *w);
+char *launcher_values(const char *direct);                                               /* of a values.yaml for the direct runner */
+int launcher_start(struct world *w, struct cm_err **err);                                /* of a new world: returns when its pod serves */
+void launcher_look(struct world *w);                                                     /* a pod ended, or the drill did */
+bool launcher_mixed(const struct world *w);                                              /* pods of both modes run */
 
 /* pods.c */
 struct pod {

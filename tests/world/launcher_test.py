@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""The Launcher's Connect changed to the direct Kubernetes runner in place: end to end, with accidents, killed and typed again, and all the
+way back."""
+import json
+import os
+import re
+import subprocess
+import tempfile
+
+from looked import look, plan_text, write_plan
+from rehearsal import Postgres, RUN, Tap, World, at_once, has_hooks, run_until_done
+
+tap = Tap()
+
+
+def launcher_world(postgres):
+    return World(postgres, "--launcher")
+
+
+def purposes(w):
+    return [e["purpose"] for e in w.effects() if e["effect"] == "helm.upgrade"]
+
+
+def release(w):
+    """What the newest revision was given."""
+    return w.dump()["releases"]
+
+
+def gcfg(w):
+    p = subprocess.run([w.path("bin", "kubectl"), "--context", "world", "-n", "posit-connect", "get", "configmaps", "-o", "json"],
+                       stdout=subprocess.PIPE, text=True, check=True, stdin=subprocess.DEVNULL, timeout=60)
+    maps = [m["data"]["rstudio-connect.gcfg"] for m in json.loads(p.stdout)["items"] if "rstudio-connect.gcfg" in m.get("data", {})]
+    return maps[0] if maps else ""
+
+
+def section(text, name):
+    """The settings of one section of a gcfg text, by lower-case name."""
+    found = re.search(rf"^\[{name}\]\n((?:.+\n)*)", text + "\n", flags=re.M)
+    return {k.strip().lower(): v.strip() for k, v in (line.split("=", 1) for line in (found.group(1) if found else "").splitlines())}
+
+
+def modes(w):
+    text = gcfg(w)
+    return [n for n in ("Launcher", "Kubernetes") if section(text, n).get("enabled") == "true"]
+
+
+def flat(r):
+    """What was said, without the line breaks of a narrow terminal."""
+    return " ".join((r.err + " " + r.out).split())
+
+
+def stage(w, drill):
+    with open(w.path("drill"), "w", encoding="utf-8") as f:
+        f.write(drill + "\n")
+
+
+def impatient(w, step, timeout):
+    """The world's plan, with less patience for one step."""
+    return write_plan(w, "plan.yaml", plan_text(w) + f"steps:\n  {step}: {{timeout: {timeout}}}\n")
+
+
+# ---- the whole way ----
+
+def end_to_end(postgres):
+    with launcher_world(postgres) as w:
+        with open(w.path("values.yaml"), encoding="utf-8") as f:
+            own = f.read()
+        before, old = w.dump(), gcfg(w)
+        tap.equal(modes(w), ["Launcher"], "the world begins with a Connect that uses the Launcher", old)
+        seen = look(w, w.plan)
+        tap.equal(seen.of("blocker", "unknown"), [], "the check finds nothing to stop at", seen)
+        tap.equal((seen.verdict("runtimes.environments"), w.dump() == before), ("ok", True), "it knows the environments and changes nothing", seen)
+        r = w.run()
+        tap.equal((r.status, w.violations()), (0, []), "the change goes to its end, never with both modes at once", r.err)
+        now = gcfg(w)
+        tap.equal(modes(w), ["Kubernetes"], "Connect runs with the direct runner", now)
+        tap.ok("MinProcessesLimit" not in now and "ScheduleConcurrency" not in now, "the temporary settings are absent again", now)
+        tap.equal(purposes(w), ["scale", "deploy", "revert"], "by three upgrades")
+        names = [e["effect"] for e in w.effects()]
+        ends, begins = names.index("pod.end"), [i for i, n in enumerate(names) if n == "pod.create"][1]
+        tap.ok(names.index("webhook") < ends < begins, "users were told first, and the old pod had ended before the new one began", names)
+        with open(w.path("values.yaml"), encoding="utf-8") as f:
+            tap.equal(f.read(), own, "the user's own file is as it was")
+        copy = os.path.join(w.run_dir, "artifacts", "values.0.values.yaml")
+        with open(copy, encoding="utf-8") as f:
+            converted = f.read()
+        tap.ok("defaultResourceJobBase" in converted and "# asked for by finance" in converted and os.stat(copy).st_mode & 0o77 == 0,
+               "the converted copy is its owner's alone and has the comments", converted)
+        tap.ok(all(x in flat(r) for x in ("of before are known to Connect again", "no Job of the Launcher runs")),
+               "environments are compared afterwards, and leftovers are looked for", r.err)
+        tap.equal([w.count("serviceaccount.label", name="default"), w.count("service.stop"), w.count("access.close")], [1, 0, 0],
+                  "the content's account is labelled; nothing is done to a server that is not there")
+        r = w.run()
+        tap.equal((r.status, purposes(w)), (0, ["scale", "deploy", "revert"]), "typed again it does nothing more", r.err)
+
+        r = w.cli("rollback", w.plan, "--yes")
+        tap.equal((r.status, w.violations()), (0, []), "the way back goes to its end", r.err)
+        tap.equal(gcfg(w), old, "and Connect has the configuration it had, byte for byte")
+        tap.equal([w.dump()[k] for k in ("serviceaccounts", "settings")], [before[k] for k in ("serviceaccounts", "settings")],
+                  "labels and settings are as they were")
+        tap.ok("Connect is up again as it was" in flat(r) and "old server is started" not in flat(r), "it says what it did, and nothing of an old server", r.err)
+        r = w.run("--again")
+        tap.equal((r.status, w.violations()), (0, []), "and forward again", r.err)
+
+
+def an_environment_that_the_values_lack(postgres):
+    with launcher_world(postgres) as w:
+        with open(w.path("values.yaml"), encoding="utf-8") as f:
+            text = f.read()
+        cut = re.sub(r"  - name: ghcr.io/example/connect-content:r4.4.*?\n\n", "\n", text, flags=re.S)
+        assert cut != text
+        with open(w.path("values.yaml"), "w", encoding="utf-8") as f:
+            f.write(cut)
+        seen = look(w, w.plan)
+        tap.ok(seen.verdict("runtimes.environment-not-named") == "warning" and "r4.4-py3.12 (R 4.4.3" in seen.seen("runtimes.environment-not-named"),
+               "an environment that Connect knows and the values lack is a warning with its versions", seen)
+        r = w.run()
+        tap.ok(r.status in (0, 7) and "are not known to Connect any more" in flat(r), "and is seen to be gone afterwards", f"{r.status}\n{r.err}")
+
+
+# ---- accidents ----
+
+def a_job_that_never_ends(postgres):
+    with launcher_world(postgres) as w:
+        before = gcfg(w)
+        stage(w, "job-never-ends")
+        impatient(w, "launcher.drain", "1500ms")
+        r = w.run()
+        tap.equal((r.status, purposes(w)), (1, ["scale"]), "a Job of the Launcher's that never ends stops it before anything is deployed", r.err)
+        tap.ok("2 content Jobs still run" in flat(r) and "get jobs" in flat(r), "and it says what runs and how to look", r.err)
+        w.end_accident()
+        r = w.run()
+        tap.equal((r.status, w.violations(), purposes(w)), (0, [], ["scale", "deploy", "revert"]), "when it has ended the same command goes on", r.err)
+    with launcher_world(postgres) as w:
+        before = gcfg(w)
+        stage(w, "job-never-ends")
+        impatient(w, "launcher.drain", "1500ms")
+        w.run()
+        w.end_accident()
+        r = w.cli("rollback", w.plan, "--yes")
+        tap.equal((r.status, w.violations(), gcfg(w) == before), (0, [], True), "from there the way back gives Connect its replicas again", r.err)
+        tap.equal(w.status().get("open", []), [], "with nothing left open")
+
+
+def a_pod_that_does_not_come_up(postgres):
+    with launcher_world(postgres) as w:
+        before = gcfg(w)
+        impatient(w, "pods.wait", "2s")
+        stage(w, "pod-never-ready")
+        r = w.run()
+        tap.ok(r.status == 1 and "ImagePullBackOff" in flat(r), "a pod that does not come up is told with its reason", r.err)
+        tap.equal(w.violations(), [], "and no two modes run")
+        w.end_accident()
+        r = w.cli("rollback", w.plan, "--yes")
+        tap.equal((r.status, w.violations(), gcfg(w) == before), (0, [], True), "the way back leads to the Launcher's Connect", r.err)
+
+
+# ---- kills ----
+
+def kills(postgres):
+    if not has_hooks():
+        tap.skip("killed and typed again", "this build has no crash points")
+        return
+    with launcher_world(postgres) as w:
+        w.run()
+        lines, dump, changes = w.lines(), w.dump(), w.changes()
+        w.cli("rollback", w.plan, "--yes")
+        all_lines, dump_back = w.lines(), w.dump()
+
+    def forward(n, variant):
+        def job():
+            with launcher_world(postgres) as w:
+                w.run(env={"CM_CRASH": f"{n}:{variant}"})
+                last = run_until_done(w)
+                name = f"killed {variant} line {n} of {lines} and typed again: the same end"
+                tap.equal((last.status, w.violations(), w.dump() == dump, w.changes() == changes), (0, [], True, True), name, last.err)
+        return job
+
+    def back(n, variant):
+        def job():
+            with launcher_world(postgres) as w:
+                w.run()
+                w.cli("rollback", w.plan, "--yes", env={"CM_CRASH": f"{n}:{variant}"})
+                for _ in range(5):
+                    last = w.cli("rollback", w.plan, "--yes")
+                    if last.status not in (130, 143, -9):
+                        break
+                tap.equal((last.status, w.violations(), w.dump() == dump_back), (0, [], True),
+                          f"killed {variant} line {n} of {all_lines} on the way back and typed again: the same end", last.err)
+        return job
+
+    variants = ("before", "torn", "after")
+    at_once([forward(n, variants[n % 3]) for n in range(8, lines - 2, 4)] + [back(n, variants[n % 3]) for n in range(lines + 3, all_lines - 3, 7)])
+
+
+def rehearsed(postgres):
+    """`rehearse` with a plan of this runbook begins in such a world."""
+    del postgres
+    with tempfile.TemporaryDirectory(prefix="cm-rehearse-") as folder:
+        plan, values = os.path.join(folder, "mine.yaml"), os.path.join(folder, "values.yaml")
+        with open(values, "w", encoding="utf-8") as f:
+            f.write("replicas: 1\n")
+        with open(plan, "w", encoding="utf-8") as f:
+            f.write("runbook: launcher-to-kubernetes-runner\nconnect: {api_key: {env: NOT_SET_HERE}}\n"
+                    "target: {context: prod, namespace: posit-connect, release: rstudio-connect-prod, values: [values.yaml]}\n")
+        p = subprocess.run([RUN, "rehearse", "--dir", os.path.join(folder, "world"), plan], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, check=False, timeout=120)
+        tap.ok(p.returncode == 0 and "launcher.drain" in p.stdout, "rehearse takes a plan of this runbook", f"{p.returncode}\n{p.stdout}")
+
+
+def main():
+    postgres = Postgres()
+    try:
+        for test in (end_to_end, an_environment_that_the_values_lack, a_job_that_never_ends, a_pod_that_does_not_come_up, kills, rehearsed):
+            test(postgres)
+    finally:
+        postgres.stop()
+    tap.end()
+
+
+main()
