@@ -29,11 +29,14 @@ static char *shown(const struct cm_ending *e, const char *text)
 
 /* ---- what happened ---- */
 
+/* Begun, and no end on record, though nobody is at work: the process was killed. */
+static bool was_killed(const struct cm_ending *e) { return e->err == NULL && e->model != NULL && e->model->running && !e->alive; }
+
 /* The step that the run stopped in: failed or waiting, else the one that was at work. */
-static const struct cm_m_step *stopped_in(const struct cm_model *m, int status)
+static const struct cm_m_step *stopped_in(const struct cm_ending *e)
 {
-    const struct cm_m_attempt *a = m != NULL ? m->now : NULL;
-    bool signal = status == CM_E_INTERRUPTED || status == CM_E_TERMINATED;
+    const struct cm_m_attempt *a = e->model != NULL ? e->model->now : NULL;
+    bool signal = e->status == CM_E_INTERRUPTED || e->status == CM_E_TERMINATED || was_killed(e);
     for (size_t i = 0; a != NULL && i < a->step_count; i++) {
         enum cm_step_state s = a->steps[i].state;
         if (signal ? s == CM_S_RUNNING : s == CM_S_FAILED || s == CM_S_WAITING)
@@ -63,6 +66,8 @@ static char *lead(const struct cm_ending *e, const struct cm_m_step *s)
     cm_autofree char *where = s != NULL ? cm_fmt(" in step %s (stage %zu of %zu)", s->id, stage_number(e->model->now, s->stage),
                                                  e->model->now->stage_count - 1)
                                         : cm_strdup("");
+    if (was_killed(e))
+        return cm_fmt("stopped%s: ", where);
     switch (e->status) {
     case CM_E_INTERRUPTED: return cm_fmt("stopped by Ctrl-C (SIGINT)%s: ", where);
     case CM_E_TERMINATED: return cm_fmt("stopped by SIGTERM%s: ", where);
@@ -78,6 +83,8 @@ static const char *message_of(const struct cm_ending *e, const struct cm_m_step 
 {
     if (e->err != NULL)
         return cm_err_message(e->err);
+    if (was_killed(e))
+        return "the run's process ended without a word: it was killed, or the machine went down";
     if (s != NULL && s->message != NULL)
         return s->message;
     return e->model != NULL && e->model->last_message != NULL ? e->model->last_message : cm_code_meaning(e->status);
@@ -85,6 +92,8 @@ static const char *message_of(const struct cm_ending *e, const struct cm_m_step 
 
 static const char *hint_of(const struct cm_ending *e, const struct cm_m_step *s)
 {
+    if (was_killed(e))
+        return NULL;
     const char *hint = e->err != NULL ? cm_err_hint(e->err) : s != NULL ? s->hint : NULL;
     return hint == NULL && e->status == CM_E_FAILED ? "Mend what is named above, then type the first of the commands below." : hint;
 }
@@ -265,7 +274,7 @@ static void paint_first(const struct cm_ending *e, struct cm_rows *r, const char
 static char *stopped_text(const struct cm_ending *e)
 {
     struct cm_str out = CM_STR(CM_STR_PAGE);
-    const struct cm_m_step *s = stopped_in(e->model, e->status);
+    const struct cm_m_step *s = stopped_in(e);
     cm_autofree char *begin = lead(e, s), *message = shown(e, message_of(e, s)), *hint = shown(e, hint_of(e, s));
     cm_autofree char *evidence = shown(e, e->err != NULL ? cm_err_evidence(e->err) : NULL);
     CM_ROWS cause = {0}, remedy = {0}, fixed = {0}, lines = {0};

@@ -135,6 +135,8 @@ static long long fact(const struct cm_model *m, const char *name, const char *me
 static void content(struct screen *c)
 {
     const struct cm_model *m = c->m;
+    if (m->now != NULL && m->now->direction == CM_BACKWARD)
+        return;
     if (json_object_get(m->facts, "content.build") != NULL) {
         long long left = fact(m, "content.build", "left");
         cm_autofree char *more = left > 0 ? cm_fmt(", %lld left to their first use", left) : cm_strdup("");

@@ -33,6 +33,7 @@ struct cm_screen {
     size_t stage;
     char *stage_id, *stage_title; /* not printed yet: a stage whose steps all stand stays quiet */
     char *doing;                  /* what the step at work says of its progress; not on record */
+    int64_t rest_until;           /* boot: no drawing before */
     bool asking;
 };
 
@@ -69,8 +70,12 @@ static void draw(struct cm_screen *s)
 static void tick(void *ctx)
 {
     struct cm_screen *s = ctx;
+    int64_t began = cm_loop_now_ms(s->loop);
     if (cm_terminal_is_live(s->terminal)) {
-        draw(s);
+        if (began >= s->rest_until)
+            draw(s);
+        /* With ten thousand items the record takes its time to be summed up: never more than a fiftieth of ours. */
+        s->rest_until = began >= s->rest_until ? began + 50 * (cm_loop_now_ms(s->loop) - began) : s->rest_until;
         return;
     }
     cm_autofree char *sentence = s->model != NULL ? cm_live_sentence(s->model, now_of(s)) : cm_strdup("");

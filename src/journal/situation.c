@@ -187,9 +187,9 @@ static void old_server(const struct teller *t, struct cm_str *s)
     json_array_foreach(names, i, name) if (json_is_string(name)) host_of(hosts, &n, cap, json_string_value(name));
     for (i = 0; i < t->m->intent_count; i++) {
         const struct cm_m_intent *e = &t->m->intents[i];
-        cm_autofree char *key = cm_key_plain(e->key);
         if (!cm_starts(e->effect, "service."))
             continue;
+        cm_autofree char *key = cm_key_plain(e->key);
         struct host *h = not_by_tool(key) ? NULL : host_of(hosts, &n, cap, key);
         if (h != NULL)
             tell_host(h, e);
@@ -220,14 +220,15 @@ static const char *purpose_of(const struct cm_m_intent *e)
         {"temporary.revert", "revert"},
         {"release.scale", "scale"},
     };
-    cm_autofree char *key = cm_key_plain(e->key);
     if (strcmp(e->effect, "helm.upgrade") == 0)
         return cm_json_text(e->detail, "purpose", "deploy");
     if (strcmp(e->effect, "helm.uninstall") == 0)
         return "uninstall";
-    for (size_t i = 0; i < sizeof own / sizeof own[0] && not_by_tool(key); i++)
-        if (strcmp(e->effect, own[i].action) == 0)
-            return own[i].purpose;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (strcmp(e->effect, own[i].action) == 0) {
+            cm_autofree char *key = cm_key_plain(e->key);
+            return not_by_tool(key) ? own[i].purpose : NULL;
+        }
     return NULL;
 }
 

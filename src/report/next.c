@@ -143,8 +143,10 @@ static void add_redo_of_content(struct next *n, const struct cm_model *m)
         add(n, "", cm_str_text(&after), "tries them again once their cause is mended; else it stays at status 7");
 }
 
-static void when_ended(struct next *n, const struct cm_model *m, bool unwritten)
+static void when_ended(struct next *n, const struct cm_model *m, bool unwritten, int status)
 {
+    if (status == CM_E_CHANGED && m->now->direction == CM_FORWARD)
+        add(n, "", "--accept-plan-changes", "takes the plan as it is now; the difference goes on record");
     if (unwritten)
         add(n, word_of(m), "", "writes the report, the only thing that is left to do");
     if (m->now->direction == CM_BACKWARD) {
@@ -219,11 +221,11 @@ json_t *cm_next_steps_of(const struct cm_model *m, const struct cm_standing *s)
         add(&n, "preview", "", "shows what each step would do; changes nothing");
         add(&n, "", "", "runs the plan");
     } else if (m->now != NULL && (s->ended || m->now->ended)) {
-        when_ended(&n, m, false);
+        when_ended(&n, m, false, s->status);
     } else if (s->alive) {
         while_running(&n, m);
     } else if (cm_model_only_report_open(m)) {
-        when_ended(&n, m, true);
+        when_ended(&n, m, true, s->status);
     } else {
         when_stopped(&n, m, status);
     }

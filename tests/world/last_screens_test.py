@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import traceback
 
 import terminal
@@ -46,29 +47,101 @@ def drill(name):
             with World(postgres, "--drill", name, dir=folder) as w:
                 t = Terminal([RUN, "plan.yaml", "--yes"], 80, 25, cwd=folder)
                 status = t.end(120)
-                seen = [line for line in t.lines()]
-                while seen and not seen[-1]:
-                    seen.pop()
-                shown = from_head(seen)
+                shown = last_of(t)
                 tap.ok(0 < len(shown) <= 25, f"{name}: the last screen stands on 25 rows (status {status})", "\n".join(t.everything()[-40:]))
                 if status in (0, 7, 8):
                     tap.ok("values files for helm from now on" in "\n".join(shown), f"{name}: the last line names the values files", "\n".join(shown))
                 else:
                     four_answers(name, shown)
                 if name not in RACES:
-                    golden(tap, f"last-{name}", normal("\n".join([f"status {status}", *shown]), folder), f"{name}: the screen is the one on record")
+                    golden(tap, f"last-{name if status else 'done'}", normal("\n".join([f"status {status}", *shown]), folder),
+                           f"{name}: the screen is the one on record")
                 tap.equal(w.violations(), [], f"{name}: never two Connects")
-        except Exception:
-            tap.ok(False, f"{name}: comes to its end", traceback.format_exc())
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     return job
 
 
+def last_of(t):
+    seen = [line for line in t.lines()]
+    while seen and not seen[-1]:
+        seen.pop()
+    return from_head(seen)
+
+
+def shown_as(w, name, argv, status, stop=False):
+    """The last screen of this command is the one on record."""
+    t = Terminal([RUN, *argv], 80, 25, cwd=w.dir)
+    got = t.end(120)
+    shown = last_of(t)
+    tap.equal(got, status, f"{name}: status {status}", "\n".join(t.everything()[-30:]))
+    tap.ok(0 < len(shown) <= 25, f"{name}: the last screen stands on 25 rows", "\n".join(shown))
+    if stop:
+        four_answers(name, shown)
+    golden(tap, f"last-{name}", normal("\n".join(shown), w.dir), f"{name}: the screen is the one on record")
+
+
+def both_ways_on():
+    """After a run that went well: a changed plan, the way back, and the end of all ways back."""
+    for name in ("rollback", "finish"):
+        folder = tempfile.mkdtemp(prefix="cm-s-", dir="/tmp")
+        try:
+            with World(postgres, dir=folder) as w:
+                w.run()
+                if name == "rollback":
+                    with open(w.plan, encoding="utf-8") as f:
+                        plan = f.read()
+                    with open(w.plan, "w", encoding="utf-8") as f:
+                        f.write(plan + 'ticket: "C-1"\n')
+                    shown_as(w, "plan-changed", ["plan.yaml", "--yes"], 9, stop=True)
+                    with open(w.plan, "w", encoding="utf-8") as f:
+                        f.write(plan)
+                shown_as(w, name, [name, "plan.yaml", "--yes"], 0)
+                shown_as(w, f"after-{name}", ["plan.yaml", "--yes"], 9, stop=True)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def another_run_and_a_kill():
+    folder = tempfile.mkdtemp(prefix="cm-s-", dir="/tmp")
+    try:
+        with World(postgres, "--drill", "helm-slow", dir=folder) as w:
+            first = w.start(w.plan, "--yes")
+            until = time.monotonic() + 60
+            while time.monotonic() < until and not w.count("service.stop"):
+                time.sleep(0.05)
+            other = Terminal([RUN, "plan.yaml", "--yes"], 80, 25, cwd=folder)
+            tap.equal(other.end(), 4, "another run at work: status 4", other.text())
+            four_answers("another run at work", last_of(other))
+            tap.ok("status plan.yaml --watch" in "\n".join(last_of(other)), "another run at work: the first command watches it",
+                   "\n".join(last_of(other)))
+            first.kill()
+            first.communicate()
+            t = Terminal([RUN, "status", "--watch", "plan.yaml"], 80, 25, cwd=folder)
+            t.end()
+            four_answers("a run that was killed", last_of(t))
+            tap.ok("ended without a word: it was killed" in " ".join("\n".join(last_of(t)).split()), "a run that was killed: the screen says so",
+                   "\n".join(last_of(t)))
+            w.end_accident()
+            tap.equal(w.run().status, 0, "a run that was killed: the same command completes it")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def whole(job):
+    """A test that breaks off is a failure too."""
+    def guarded():
+        try:
+            job()
+        except Exception:
+            tap.ok(False, f"{job.__name__} comes to its end", traceback.format_exc())
+    return guarded
+
+
 try:
     listed = [line.split()[0] for line in World().cli("rehearse", "--drill", "list").out.splitlines() if line.strip()]
     tap.ok(len(listed) >= 24 and RACES <= set(listed), "every drill is looked at", listed)
-    at_once([drill(name) for name in listed])
+    at_once([whole(another_run_and_a_kill), whole(both_ways_on), *(whole(drill(name)) for name in listed)])
 finally:
     postgres.stop()
 tap.end()
