@@ -10,6 +10,9 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import cluster  # noqa: E402
+import kubelet  # noqa: E402
+import migration  # noqa: E402
 from rehearsal import RUN, Postgres, World  # noqa: E402
 
 PROMISED_S = 2.0
@@ -35,9 +38,9 @@ def at(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-def whole_run(postgres, *options):
+def whole_run(postgres, *options, kind=World):
     """(seconds of the run, seconds from the first stop to the record of the verified answer, seconds of the builds, how many)"""
-    with World(postgres, *options) as world:
+    with kind(postgres, *options) as world:
         begun = time.monotonic()
         r = world.run(timeout=900)
         took = time.monotonic() - begun
@@ -50,13 +53,28 @@ def whole_run(postgres, *options):
         return took, verified - stopped, at(build["ended"]) - at(build["started"]), world.count("content.build")
 
 
-def downtime(postgres):
+def downtime(postgres, where="", kind=World):
     kept = True
     for pod_ms in (20, 1000, 4000):
-        down = statistics.median(whole_run(postgres, "--pod-ms", pod_ms)[1] for _ in range(3))
+        down = statistics.median(whole_run(postgres, "--pod-ms", pod_ms, kind=kind)[1] for _ in range(3))
         over = down - pod_ms / 1000
         kept = kept and over <= PROMISED_S
-        line(f"service down, pods of {pod_ms / 1000:g} s", f"{down:.2f} s, {over:.2f} s over the pod's start (promised: at most {PROMISED_S:g} s)")
+        line(f"service down{where}, pods of {pod_ms / 1000:g} s", f"{down:.2f} s, {over:.2f} s over the pod's start (promised: at most {PROMISED_S:g} s)")
+    return kept
+
+
+def downtime_on_a_cluster(postgres):
+    """The same on a real API server (tests/cluster), with both helms."""
+    why = cluster.why_not("helm4")
+    if why:
+        line("service down on a real cluster", f"not measured: {why}")
+        return True
+    kept = True
+    with cluster.Cluster() as c, kubelet.Kubelet(c) as k:
+        for helm in (3, 4):
+            def kind(postgres, *options, helm=helm):
+                return migration.Migration(c, k, postgres, *options, helm=helm)
+            kept = downtime(postgres, f" on a cluster, helm {helm}", kind) and kept
     return kept
 
 
@@ -100,7 +118,7 @@ def main():
     where = tempfile.mkdtemp(prefix="cm-bench-")
     postgres = Postgres()
     try:
-        kept = downtime(postgres)
+        kept = all([downtime(postgres), downtime_on_a_cluster(postgres)])
         runs(postgres)
         small_commands(postgres)
         conversions(where)

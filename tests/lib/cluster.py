@@ -4,6 +4,7 @@ All on 127.0.0.1 and free ports, each a child of this script, ended by its own p
 kubelet: tests/lib/kubelet.py. What the programs are and how they are built: tests/cluster/README.md."""
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import shutil
@@ -130,7 +131,7 @@ class Cluster:
         self.dir = dir or os.environ.get("CM_CLUSTER") or tempfile.mkdtemp(prefix="cm-cluster-")
         self.own = not (dir or os.environ.get("CM_CLUSTER"))
         self.processes = []
-        self.namespaces = 0
+        self.numbers = itertools.count(1)
         self.ports = {}
 
     def path(self, *names):
@@ -302,8 +303,7 @@ class Cluster:
 
     def namespace(self, name=None):
         """A new one, with its service account; one for each test."""
-        self.namespaces += 1
-        name = name or f"test-{os.getpid()}-{self.namespaces}"
+        name = name or f"test-{os.getpid()}-{next(self.numbers)}"
         api = self.api()
         with contextlib.suppress(ApiError):
             api.post("/api/v1/namespaces", {"metadata": {"name": name}})
