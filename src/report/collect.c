@@ -134,12 +134,15 @@ static void version(json_t *list, const char *what, const json_t *value)
         json_array_append_new(list, json_pack("{s:s, s:s}", "what", what, "value", text));
 }
 
+/* Taken back or declared final later, it happened all the same. */
+static bool happened(const struct cm_m_intent *n) { return n->life == CM_HAPPENED || n->life == CM_BACK || n->life == CM_FINAL; }
+
 /* What was newest of the release: the revert's revision, else the deployment's. */
 static const json_t *newest_revision(const struct cm_model *m)
 {
     const json_t *newest = NULL;
     for (size_t i = 0; i < m->intent_count; i++)
-        if (strcmp(m->intents[i].effect, "helm.upgrade") == 0 && m->intents[i].life == CM_HAPPENED) {
+        if (strcmp(m->intents[i].effect, "helm.upgrade") == 0 && happened(&m->intents[i])) {
             const json_t *revision = json_object_get(m->intents[i].result, "revision");
             newest = revision != NULL ? revision : newest;
         }
@@ -335,7 +338,7 @@ static json_t *values_given(const struct cm_model *m)
     const char *file;
     for (size_t i = 0; i < m->intent_count; i++) {
         const struct cm_m_intent *n = &m->intents[i];
-        if (strcmp(n->effect, "helm.upgrade") != 0 || n->life != CM_HAPPENED)
+        if (strcmp(n->effect, "helm.upgrade") != 0 || !happened(n))
             continue;
         json_object_foreach(cm_json_loose(cm_json_at(n->detail, "values")), file, sum) if (json_is_string(sum))
             json_array_append_new(list,

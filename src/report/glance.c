@@ -146,14 +146,17 @@ static void content_fact(const struct cm_page *p, json_t *t)
 /* How much is different now, and how much of it has to be taken back before this is over. */
 static void changes_fact(const struct cm_page *p, json_t *t)
 {
-    size_t i, open = 0, must = 0;
+    size_t i, open = 0, must = 0, final = 0;
     json_t *c;
-    json_array_foreach(json_object_get(p->report, "changes"), i, c) if (is(c, "state", "open"))
+    json_array_foreach(json_object_get(p->report, "changes"), i, c)
     {
-        must += is(c, "class", "settle");
-        open += !is(c, "class", "settle");
+        bool is_open = is(c, "state", "open");
+        must += is_open && is(c, "class", "settle");
+        open += is_open && !is(c, "class", "settle");
+        final += is(c, "state", "final");
     }
-    fact(t, "Changes in force", "%zu must still be taken back, %zu are kept for a way back", must, open);
+    fact(t, "Changes in force", "%zu must still be taken back, %zu are kept for a way back, %zu were declared to stay", must, open,
+         final);
 }
 
 static void interruptions_fact(const struct cm_page *p, json_t *t)
@@ -191,6 +194,17 @@ static void way_back_fact(const struct cm_page *p, json_t *t)
              is(p->report, "state", "final") ? "given up: the migration was declared final" : "not offered in this state");
 }
 
+/* "vm-to-kubernetes, then finish" */
+static void kinds_fact(const struct cm_page *p, json_t *t)
+{
+    cm_autostr s = CM_STR(CM_STR_LINE);
+    size_t i;
+    json_t *a;
+    json_array_foreach(json_object_get(p->report, "attempts"), i, a)
+        cm_str_addf(&s, "%s%s", i > 0 ? ", then " : "", text_of(a, "runbook"));
+    fact(t, "Kind of migration", "%s", cm_str_text(&s));
+}
+
 void cm_page_glance(struct cm_page *p)
 {
     static const char *const columns[] = {"What", "Answer", NULL};
@@ -201,7 +215,7 @@ void cm_page_glance(struct cm_page *p)
     cm_autofree char *written = cm_page_when(p, json_object_get(p->report, "written"));
     const json_t *backup = said_last(p, "restore point", NULL);
     fact(t, "Ticket", "%s", *text_of(p->report, "ticket") != '\0' ? text_of(p->report, "ticket") : "the plan names none");
-    fact(t, "Kind of migration", "%s", text_of(p->report, "runbook"));
+    kinds_fact(p, t);
     fact(t, "Begun, report written", "%s, %s", began, written);
     cm_autofree char *again = cm_page_count((size_t)cm_json_int(p->report, "resumed", 0), "time", "times");
     fact(t, "Run", "%s, taken up again %s", text_of(p->report, "run_id"), again);

@@ -161,6 +161,8 @@ def the_way_back_has_a_report_too(w):
     fits_the_schema(report, "report.json of a way back is as its schema says")
     forward = [s["id"] for stage in report["attempts"][0]["stages"] for s in stage["steps"]]
     TAP.ok("helm.deploy" in forward and "#### Attempt 1 (forward, vm-to-kubernetes)" in markdown, "the walk forward is still told", forward)
+    TAP.ok(any(v["purpose"] == "deploy" for v in report["values_given"]) and "vm-to-kubernetes, then kubernetes-to-vm" in markdown,
+           "what helm was given is not forgotten on the way back", report["values_given"])
     owner = read(w.run_dir, "report.owners", report["owners"][0]["file"])
     TAP.ok("was taken back" in owner and "Please mend" not in owner, "an owner reads that their content runs where it ran before")
 

@@ -14,6 +14,7 @@
 #include "journal/journal.h"
 #include "record_fixture.h"
 #include "report/csv.h"
+#include "report/items.h"
 #include "report/report.h"
 
 struct run {
@@ -300,7 +301,9 @@ static void markdown_lets_no_text_break_its_tables(void **state)
     assert_has(text, "\\<b>x\\</b>\\|y");
     assert_has_not(text, "| <b>");
     assert_has(text, "# Migration report: prod.yaml\n");
-    assert_has(text, "| old server kept from starting (service.mask) | connect1 | unit_file: enabled | masked | in force, kept for a way back |");
+    assert_has(
+        text,
+        "| old server kept from starting (service.mask) | connect1 | unit_file: enabled | masked | in force, kept for a way back |");
     assert_has(text, "2 items selected: 1 built, 1 failed, 0 skipped, 0 gone.");
     assert_has(text, "failed: no such R");
     assert_has(text, "differs: 200 before, 500 now");
@@ -399,6 +402,68 @@ static void the_account_of_the_configuration_is_shown(void **state)
     assert_has(text, "| connect.gcfg:3 | Server.Address | config.Server.Address | keep | the same |");
 }
 
+/* ---- items, and whose they are ---- */
+
+static void an_owners_file_is_one_name_whatever_the_owner_is_called(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"../../etc/passwd", "a b", "a_b", "Ann", "ann", ".hidden", "j\xC3\xBCrgen", "a/b"};
+    enum { COUNT = sizeof names / sizeof names[0] };
+    cm_autojson items = json_array(), *seen = json_object();
+    for (size_t i = 0; i < COUNT; i++)
+        json_array_append_new(items, json_pack("{s:s, s:s}", "owner", names[i], "attention", i == 0 ? "act" : "none"));
+    cm_autojson owners = cm_items_owners(items);
+    assert_int_equal(json_array_size(owners), COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        const char *file = cm_json_text(json_array_get(owners, i), "file", "");
+        cm_autofree char *small = cm_strdup(file);
+        for (char *p = small; *p != '\0'; p++)
+            *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+        assert_null(strchr(file, '/'));
+        assert_int_not_equal(*file, '.');
+        assert_null(json_object_get(seen, small));
+        json_object_set_new(seen, small, json_true());
+    }
+}
+
+static const char *judged(const char *item, const char *member)
+{
+    static char text[300];
+    cm_autojson j = json_loads(item, 0, NULL);
+    cm_item_judge(j);
+    snprintf(text, sizeof text, "%s", cm_json_text(j, member, "(null)"));
+    return text;
+}
+
+static void what_an_owner_has_to_do_is_the_worst_of_what_is_known(void **state)
+{
+    (void)state;
+    assert_string_equal(judged("{\"build\":\"failed\",\"result\":\"same\",\"image_found\":\"other version\"}", "attention"), "act");
+    assert_string_equal(judged("{\"build\":\"built\",\"result\":\"differs\"}", "attention"), "act");
+    assert_string_equal(judged("{\"image_found\":\"none\",\"r\":\"3.6.0\"}", "changed"),
+                        "The new server has nothing to run it with: it needs R 3.6.0.");
+    assert_string_equal(judged("{\"build\":\"built\",\"result\":\"same\",\"image_found\":\"other version\"}", "attention"), "look");
+    assert_string_equal(judged("{\"result\":\"not-visible\"}", "attention"), "look");
+    assert_string_equal(judged("{\"build\":\"built\",\"result\":\"same\"}", "attention"), "none");
+    assert_string_equal(judged("{}", "to_do"), "(null)");
+}
+
+static void failures_of_one_cause_are_one_group(void **state)
+{
+    (void)state;
+    cm_autojson items =
+        json_loads("[{\"guid\":\"1\",\"build\":\"failed\",\"build_error\":\"no 0f88080b-10a3-46b2-aa05-e11ab2715945 at 123456\"},"
+                   "{\"guid\":\"2\",\"build\":\"failed\",\"build_error\":\"no eeb89ff1-bf8e-41aa-91f2-d44dcc35e834 at 654321\"},"
+                   "{\"guid\":\"3\",\"build\":\"failed\",\"build_error\":\"R 4.4 is missing\"},"
+                   "{\"guid\":\"4\",\"build\":\"failed\",\"build_error\":\"R 4.5 is missing\"}]",
+                   0, NULL);
+    cm_autojson groups = cm_items_failures(items);
+    assert_int_equal(json_array_size(groups), 3);
+    assert_int_equal(json_array_size(json_object_get(json_array_get(groups, 0), "items")), 2);
+    assert_string_equal(cm_json_text(json_array_get(groups, 0), "cause", ""), "no … at …");
+    assert_string_equal(cm_json_text(json_array_get(groups, 1), "cause", ""), "R 4.4 is missing");
+}
+
 /* ---- the tables it reads ---- */
 
 static void csv_is_read_as_people_and_spreadsheets_write_it(void **state)
@@ -448,6 +513,9 @@ int main(void)
         TEST(refuses_a_format_it_does_not_have),
         TEST(a_run_that_has_just_begun_has_a_report_too),
         TEST(the_account_of_the_configuration_is_shown),
+        cmocka_unit_test(an_owners_file_is_one_name_whatever_the_owner_is_called),
+        cmocka_unit_test(what_an_owner_has_to_do_is_the_worst_of_what_is_known),
+        cmocka_unit_test(failures_of_one_cause_are_one_group),
         cmocka_unit_test(csv_is_read_as_people_and_spreadsheets_write_it),
         cmocka_unit_test(csv_that_is_broken_still_ends),
     };
