@@ -227,6 +227,8 @@ const struct cm_finding_text cm_findings_values[] = {
      "Compare both, and keep what you want."},
     {"values.data-dir", "config.Launcher.DataDir has no equivalent", "Content gets the storage by sharedStorage now.",
      "Set sharedStorage.create or mount, with mountContent: true."},
+    {"values.runtime-volume", "a volume with the runtime's name", "The runtime of Connect would be written into a volume of yours.",
+     "Give that volume another name."},
     {"values.version", "an image too old for the direct runner", "Connect runs content by itself since 2026.04.0.",
      "Take an image of 2026.04.0 or later, the same for server and content."},
     {"values.environment-version", "a version written as a number", "helm prints 3.10 without quotes as 3.1.",

@@ -27,6 +27,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "plan/plan.h"
+#include "values/variables.h"
 
 #define SOURCE_LABEL "the configuration of the old server"
 #define DEFAULT_CONFIG "/etc/rstudio-connect/rstudio-connect.gcfg"
@@ -233,84 +234,20 @@ static int fetch(struct cm_step *step, struct fetched *f, struct cm_err **err)
 
 /* ---- the unit's environment ---- */
 
-struct list {
-    char **items;
-    size_t count, cap;
-};
-
-static void list_add(struct list *l, char *taken)
-{
-    l->items = cm_grow(l->items, &l->cap, l->count + 2, sizeof *l->items);
-    l->items[l->count++] = taken;
-    l->items[l->count] = NULL;
-}
-
-/* systemctl show: words parted by blanks; "…" with backslashes, '…', or $'…' around a word that needs it. */
-static void add_shown_environment(struct list *l, const char *at)
-{
-    while (*at) {
-        cm_autostr word = CM_STR(FILE_MAX_BYTES);
-        char quote = 0;
-        while (*at == ' ')
-            at++;
-        if (*at == '\0')
-            break;
-        for (; *at && (quote || *at != ' '); at++) {
-            if (!quote && *at == '$' && at[1] == '\'')
-                continue;
-            if (!quote && (*at == '"' || *at == '\''))
-                quote = *at;
-            else if (quote && *at == quote)
-                quote = 0;
-            else if (*at == '\\' && at[1])
-                cm_str_add_bytes(&word, *++at == 'n' ? "\n" : at, 1);
-            else
-                cm_str_add_bytes(&word, at, 1);
-        }
-        if (strchr(cm_str_text(&word), '='))
-            list_add(l, cm_strdup(cm_str_text(&word)));
-    }
-}
-
-/* systemd.exec(5), EnvironmentFile: NAME=value lines, '#' and ';' comments, one pair of quotes taken off. */
-static void add_file_environment(struct list *l, const char *text)
-{
-    for (const char *at = text; *at;) {
-        size_t n = strcspn(at, "\n"), name = 0;
-        const char *line = at;
-        at += n + (at[n] ? 1 : 0);
-        while (n && isspace((unsigned char)*line))
-            line++, n--;
-        while (n && isspace((unsigned char)line[n - 1]))
-            n--;
-        if (n == 0 || *line == '#' || *line == ';')
-            continue;
-        while (name < n && (isalnum((unsigned char)line[name]) || line[name] == '_'))
-            name++;
-        if (name == 0 || name == n || line[name] != '=')
-            continue;
-        const char *value = line + name + 1;
-        size_t len = n - name - 1;
-        if (len >= 2 && (*value == '"' || *value == '\'') && value[len - 1] == *value)
-            value++, len -= 2;
-        list_add(l, cm_fmt("%.*s=%.*s", (int)name, line, (int)len, value));
-    }
-}
-
 static void read_environment(struct cm_source *s, const struct fetched *f)
 {
-    struct list l = {0};
+    struct cm_variables l = {0};
     const char *unit = f->unit.bytes ? f->unit.bytes : "";
     for (const char *at = unit; *at;) {
         size_t n = strcspn(at, "\n");
         if (strncmp(at, "Environment=", 12) == 0) {
             cm_autofree char *shown = cm_strndup(at + 12, n - 12);
-            add_shown_environment(&l, shown);
+            cm_variables_words(&l, shown);
             cm_wipe(shown, strlen(shown));
         }
         at += n + (at[n] ? 1 : 0);
     }
-    add_file_environment(&l, cm_str_text(&f->environment));
+    cm_variables_file(&l, cm_str_text(&f->environment), NULL, NULL);
     if (!l.items)
         l.items = cm_alloc(sizeof *l.items);
     s->unit_environment = l.items;

@@ -15,26 +15,15 @@
 #include "cli/options.h"
 #include "values/config.h"
 #include "values/gcfg.h"
+#include "values/variables.h"
 
-static int read_variables(const char *path, char **text, const char ***list, struct cm_err **err)
+static int read_variables(const char *path, struct cm_variables *v, struct cm_err **err)
 {
-    size_t n = 0, count = 0;
+    cm_autofree char *text = NULL;
+    size_t n = 0;
     if (!path)
         return 0;
-    if (cm_convert_read(path, text, &n, err) < 0)
-        return -1;
-    *list = cm_alloc((n + 2) * sizeof **list);
-    for (char *at = *text; *at;) {
-        char *nl = strchr(at, '\n');
-        if (nl)
-            *nl = '\0';
-        if (*at && *at != '#')
-            (*list)[count++] = at;
-        if (!nl)
-            break;
-        at = nl + 1;
-    }
-    return 0;
+    return cm_convert_read(path, &text, &n, err) < 0 ? -1 : cm_variables_file(v, text, cm_convert_name(path), err);
 }
 
 static int add_file(struct cm_gcfg *g, const char *path, struct cm_err **err)
@@ -142,25 +131,37 @@ static int write_config(const struct cm_invocation *in, const struct cm_config_r
     return cm_given_times(in, CM_O_STRICT) && cm_config_needs_a_person(r) ? CM_E_FAILED : CM_E_OK;
 }
 
+static int read_sources(const struct cm_invocation *in, struct cm_gcfg *g, struct cm_variables *v, struct cm_err **err)
+{
+    if (add_file(g, in->args[0], err) < 0 || add_file(g, cm_given_value(in, CM_O_MIGRATION), err) < 0 ||
+        read_variables(cm_given_value(in, CM_O_ENVIRONMENT), v, err) < 0)
+        return -1;
+    union {
+        char **plain;
+        const char *const *read;
+    } given = {v->items};
+    return given.read ? cm_gcfg_add_environment(g, given.read, err) : 0;
+}
+
 int cm_cmd_convert_config(const struct cm_invocation *in, struct cm_err **err)
 {
-    cm_autofree char *variables = NULL;
-    cm_autofree const char **list = NULL;
+    CM_CLEANUP(cm_variables_fini) struct cm_variables variables = {0};
     CM_CLEANUP(merge_fini) struct merge m = {NULL, NULL, 0, NULL};
     struct cm_gcfg *g = cm_gcfg_new();
     struct cm_config_result r = {0};
     int rc = -1;
-    if (merge_read(&m, cm_given_value(in, CM_O_MERGE), err) == 0 && add_file(g, in->args[0], err) == 0 &&
-        add_file(g, cm_given_value(in, CM_O_MIGRATION), err) == 0 &&
-        read_variables(cm_given_value(in, CM_O_ENVIRONMENT), &variables, &list, err) == 0 &&
-        (!list || cm_gcfg_add_environment(g, list, err) == 0)) {
+    if (merge_read(&m, cm_given_value(in, CM_O_MERGE), err) == 0 && read_sources(in, g, &variables, err) == 0) {
+        union {
+            char **plain;
+            const char *const *read;
+        } given = {variables.items};
         const struct cm_yaml_doc *bases[] = {m.doc, NULL};
         const char *names[] = {m.name, NULL};
         struct cm_config_wish w = {.gcfg = g,
                                    .base = bases,
                                    .base_names = names,
                                    .release = "rstudio-connect",
-                                   .unit_environment = list,
+                                   .unit_environment = given.read,
                                    .rows_only = true};
         rc = cm_config_convert(&w, &r, err);
     }

@@ -139,15 +139,26 @@ static void print_account(const struct cm_invocation *in, const struct cm_launch
         fprintf(stderr, "%s  %s\n", i ? "" : "\nwhat remains to be typed:\n", json_string_value(json_array_get(r->commands, i)));
 }
 
+static int check_words(const struct cm_invocation *in, struct cm_err **err)
+{
+    const char *version = cm_given_value(in, CM_O_CHART_VERSION);
+    if (cm_given_times(in, CM_O_IN_PLACE) && (cm_given_times(in, CM_O_DIFF) || cm_given_value(in, CM_O_OUTPUT)))
+        return cm_fail(err, CM_E_USAGE, "--in-place goes with neither --diff nor --output");
+    if (version && (!strchr("0123456789", *version) || !strchr(version, '.') || strchr(version, '.')[1] == '\0')) {
+        cm_fail(err, CM_E_USAGE, "--chart-version %s: expected a version of the chart, like 0.8.10", version);
+        cm_hint(err, "`helm list` shows it behind the chart's name.");
+        return -1;
+    }
+    return 0;
+}
+
 int cm_cmd_convert_values(const struct cm_invocation *in, struct cm_err **err)
 {
     cm_autofree char *text = NULL;
     size_t n = 0;
     struct cm_launcher_result r = {0};
     const char *name = cm_convert_name(in->args[0]);
-    if (cm_given_times(in, CM_O_IN_PLACE) && (cm_given_times(in, CM_O_DIFF) || cm_given_value(in, CM_O_OUTPUT)))
-        return cm_fail(err, CM_E_USAGE, "--in-place goes with neither --diff nor --output");
-    if (cm_convert_read(in->args[0], &text, &n, err) < 0)
+    if (check_words(in, err) != 0 || cm_convert_read(in->args[0], &text, &n, err) < 0)
         return -1;
     struct cm_launcher_wish w = {.text = text, .bytes = n, .name = name, .chart_version = cm_given_value(in, CM_O_CHART_VERSION)};
     int rc = cm_launcher_convert(&w, &r, err);

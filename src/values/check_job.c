@@ -33,6 +33,10 @@ static void check_mounts(struct cm_values_look *l, const struct cm_yaml_doc *doc
         if (reserved && !ours)
             cm_look_finding(l, doc, mounts->items[i], "blocker", "values.reserved-mount", "Mount it somewhere else.",
                             "%s is reserved for the runtime volume (rsc-volume)", path);
+        else if (!init && !reserved && strcmp(path, "/opt/rstudio-connect/") == 0) /* the chart does not see this spelling */
+            cm_look_finding(l, doc, mounts->items[i], "warning", "values.connect-mount",
+                            "Remove this mount; the runtime comes by the init container now.",
+                            "/opt/rstudio-connect/ is where Connect and content live in the container; this mount hides them");
         else if (!init && !reserved && strcmp(path, "/opt/rstudio-connect") == 0)
             cm_look_finding(
                 l, doc, mounts->items[i], "blocker", "values.connect-mount",
@@ -55,6 +59,16 @@ static void check_containers(struct cm_values_look *l, const struct cm_yaml_doc 
     }
 }
 
+/* The chart adds no volume of this name where there is one: the runtime would be put into it. */
+static void check_volumes(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *list)
+{
+    for (size_t i = 0; list && list->type == CM_YAML_LIST && i < list->count; i++)
+        if (strcmp(text_of(list->items[i], "name"), "rsc-volume") == 0 && !cm_yaml_get(list->items[i], "emptyDir"))
+            cm_look_finding(
+                l, doc, list->items[i], "warning", "values.runtime-volume", "Give this volume another name.",
+                "rsc-volume is the name of the volume that every content pod gets Connect's runtime in; this one takes its place");
+}
+
 void cm_check_job_base(struct cm_values_look *l)
 {
     static const char base[] = "backends.kubernetes.defaultResourceJobBase";
@@ -75,6 +89,7 @@ void cm_check_job_base(struct cm_values_look *l)
     const char *runtime = cm_look_text(l, "config.Kubernetes.ConnectRuntimeDir");
     if (!runtime || !*runtime)
         runtime = "/opt/rstudio-connect-runtime";
+    check_volumes(l, doc, cm_yaml_get(spec, "volumes"));
     check_containers(l, doc, cm_yaml_get(spec, "initContainers"), runtime, true);
     check_containers(l, doc, cm_yaml_get(spec, "containers"), runtime, false);
 }

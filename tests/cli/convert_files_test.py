@@ -146,6 +146,31 @@ def for_scripts():
     TAP.equal((run("values", "v.yaml", "--strict").returncode, run("values", "-", "--strict", given="launcher: {enabled: true}\n").returncode), (0, 1), "values as well")
 
 
+ENVIRONMENT = """\
+# the unit's variables
+; as systemd reads them
+CONNECT_SERVER_ADDRESS="https://new.example.com"
+  export HTTPS_PROXY=http://proxy:3128
+NO_PROXY='localhost,.corp'
+GREETING="say \\"hi\\" \\
+twice"  
+Environment="A=b c" CONNECT_APPLICATIONS_RUNAS=rstudio-connect
+PLAIN = no variable
+"""
+
+
+def variables():
+    put("c.gcfg", GCFG)
+    put("unit.env", ENVIRONMENT)
+    r = run("config", "c.gcfg", "--environment", "unit.env")
+    TAP.ok(r.returncode == 2 and "unit.env:9:1: expected NAME=value" in r.stderr and r.stdout == "", "a line that is no variable is refused with its place", r)
+    put("unit.env", ENVIRONMENT.replace("PLAIN = ", "PLAIN="))
+    r = run("config", "c.gcfg", "--environment", "unit.env")
+    for line in ("Address: 'https://new.example.com'", "RunAs: 'rstudio-connect'", "- name: HTTPS_PROXY", "value: 'localhost,.corp,.svc,.cluster.local'",
+                 "value: 'say \"hi\" twice'", "- name: A\n      value: 'b c'", "- name: PLAIN\n      value: 'no variable'"):
+        TAP.ok(r.returncode == 0 and line in r.stdout, f"the unit's variables are read as systemd does: {line.split(chr(10))[0]}", r.stdout + r.stderr)
+
+
 REFUSED = [("two documents", "a: 1\n---\nb: 2\n", ":2:1: a second document"), ("a key that stands twice", "launcher: {}\nlauncher: {}\n", ":2:1: the key \"launcher\" stands here a second time"),
            ("a tab", "launcher:\n\tenabled: true\n", ":2:1:"), ("a template", "launcher: {{ .Values.x }}\n", ":1:11: a template"),
            ("a merge key", "x: &a {b: c}\nlauncher:\n  <<: *a\n", ":3:"), ("an explicit key", "launcher:\n  ? enabled\n  : true\n", ":2:5:"),
@@ -163,7 +188,7 @@ def refusals():
 
 
 def main():
-    for part in (streams, outputs, in_place, full_disk, for_scripts, refusals):
+    for part in (streams, outputs, in_place, full_disk, for_scripts, variables, refusals):
         part()
     shutil.rmtree(FOLDER, ignore_errors=True)
     TAP.end()
