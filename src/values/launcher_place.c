@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "values/index.h"
 #include "values/launcher_work.h"
 #include "values/quote.h"
 
@@ -48,16 +49,14 @@ static int rewrite_value(struct cm_launcher_work *w, const struct cm_piece *p, c
     return 0;
 }
 
-static struct cm_yaml *item_named(const struct cm_yaml *list, const char *name, size_t *at)
+static void index_names(struct cm_index *names, const struct cm_yaml *list)
 {
+    size_t at;
     for (size_t i = 0; i < list->count; i++) {
         const struct cm_yaml *n = cm_yaml_get(list->items[i], "name");
-        if (n && n->type == CM_YAML_SCALAR && strcmp(n->text, name) == 0) {
-            *at = i;
-            return list->items[i];
-        }
+        if (n && n->type == CM_YAML_SCALAR && !cm_index_get(names, n->text, &at))
+            cm_index_put(names, n->text, i);
     }
-    return NULL;
 }
 
 void cm_place_conflict(struct cm_launcher_work *w, const struct cm_yaml *there, const char *path)
@@ -68,13 +67,14 @@ void cm_place_conflict(struct cm_launcher_work *w, const struct cm_yaml *there, 
         "Compare both, and keep what you want.");
 }
 
-static int place_in_list(struct cm_launcher_work *w, struct cm_piece *p, struct cm_yaml *list, json_t *json, const char *path)
+static int place_items(struct cm_launcher_work *w, struct cm_piece *p, struct cm_yaml *list, json_t *json, const char *path,
+                       const struct cm_index *names)
 {
     for (size_t i = 0; i < p->count; i++) {
         cm_autojson value = cm_piece_json(w, p->kids[i]);
         const char *name = json_string_value(json_object_get(value, "name"));
         size_t at;
-        struct cm_yaml *there = name ? item_named(list, name, &at) : NULL;
+        struct cm_yaml *there = name && cm_index_get(names, name, &at) ? list->items[at] : NULL;
         if (there && p->kids[i]->kind == CM_PIECE_MAP) {
             if (cm_place(w, p->kids[i], there, cm_edit_open_item(w->edits, json, at, there), path) != 0)
                 return -1;
@@ -90,6 +90,15 @@ static int place_in_list(struct cm_launcher_work *w, struct cm_piece *p, struct 
         }
     }
     return 0;
+}
+
+static int place_in_list(struct cm_launcher_work *w, struct cm_piece *p, struct cm_yaml *list, json_t *json, const char *path)
+{
+    struct cm_index *names = cm_index_new();
+    index_names(names, list);
+    int rc = place_items(w, p, list, json, path, names);
+    cm_index_free(names);
+    return rc;
 }
 
 /* What was written in flow style, with ours put in, is written anew. */
@@ -185,16 +194,16 @@ int cm_place(struct cm_launcher_work *w, struct cm_piece *kids_of, struct cm_yam
 
 void cm_take_out(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i)
 {
-    w->gone = cm_grow(w->gone, &w->gone_cap, w->gone_count + 1, sizeof *w->gone);
-    w->gone[w->gone_count++] = map->keys[i];
+    size_t bytes, at = map->keys[i]->begin;
+    cm_yaml_source(w->doc, &bytes);
+    if (!w->gone)
+        w->gone = cm_alloc(bytes / 8 + 1);
+    w->gone[at / 8] |= (unsigned char)(1u << at % 8);
 }
 
 static bool is_gone(const struct cm_launcher_work *w, const struct cm_yaml *key)
 {
-    for (size_t i = 0; i < w->gone_count; i++)
-        if (w->gone[i] == key)
-            return true;
-    return false;
+    return w->gone && (w->gone[key->begin / 8] >> key->begin % 8 & 1u);
 }
 
 bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map)

@@ -14,19 +14,32 @@ static int refuse(struct cm_launcher_work *w, const struct cm_yaml *at, const ch
     return -1;
 }
 
-static size_t anchors_named(const struct cm_yaml *n, const char *name)
+static void count_anchors(const struct cm_yaml *n, json_t *counts)
 {
-    size_t found = n->anchor && strcmp(n->anchor, name) == 0;
-    for (size_t i = 0; i < n->count; i++)
-        found += (n->keys ? anchors_named(n->keys[i], name) : 0) + anchors_named(n->items[i], name);
-    return found;
+    if (n->anchor)
+        json_object_set_new(counts, n->anchor, json_integer(json_integer_value(json_object_get(counts, n->anchor)) + 1));
+    for (size_t i = 0; i < n->count; i++) {
+        if (n->keys)
+            count_anchors(n->keys[i], counts);
+        count_anchors(n->items[i], counts);
+    }
+}
+
+/* Does this name stand for one value in the whole file? */
+static bool is_unique(struct cm_launcher_work *w, const char *name)
+{
+    if (!w->anchors) {
+        w->anchors = cm_arena_json(w->arena, json_object());
+        count_anchors(cm_yaml_root(w->doc), w->anchors);
+    }
+    return json_integer_value(json_object_get(w->anchors, name)) <= 1;
 }
 
 /* It moves whole. */
 static int check_movable(struct cm_launcher_work *w, const struct cm_yaml *n)
 {
     const char *name = n->type == CM_YAML_ALIAS ? n->text : n->anchor;
-    if (name && anchors_named(cm_yaml_root(w->doc), name) > 1)
+    if (name && !is_unique(w, name))
         return refuse(w, n, "an alias or anchor whose name stands for more than one value");
     if (n->tag && n->type != CM_YAML_SCALAR)
         return refuse(w, n, "a map or list with a tag");

@@ -39,8 +39,8 @@ struct cm_launcher_work {
     json_t *expected;                    /* the same of `root`; borrowed from `whole`, or it */
     const char *below;                   /* the key that `root` stands below; NULL: it is the file's */
     struct cm_edits *edits;
-    const struct cm_yaml **gone;         /* keys of pairs that leave */
-    size_t gone_count, gone_cap;
+    unsigned char *gone;                 /* a bit for each byte of the source: at the keys of pairs that leave */
+    json_t *anchors;                     /* how often each name is given; in the arena; NULL: not counted yet */
     struct cm_piece *top;                /* what is added to the file's root */
     const char *pending;                 /* comments of a map that dissolves, for the next piece */
     const char *service_account, *namespace;

@@ -35,9 +35,9 @@ def gcfg_repositories(n):
 
 
 def values_mounts(n):
-    out = ["launcher:", "  enabled: true", "  templateValues:", "    pod:", "      volumeMounts:"]
+    out = ["x-mount: &mount {name: shared, mountPath: /mnt/shared}", "launcher:", "  enabled: true", "  templateValues:", "    pod:", "      volumeMounts:"]
     while len(out) < n:
-        out += ["      - name: a-volume-with-a-name-%d" % len(out), "        mountPath: /mnt/some/folder/%d # where it goes" % len(out)]
+        out += ["      - *mount"] if len(out) % 5 == 0 else ["      - name: a-volume-with-a-name-%d" % len(out), "        mountPath: /mnt/some/folder/%d # where it goes" % len(out)]
     return out[:n]
 
 
@@ -69,7 +69,7 @@ def values_images(n):
     while len(out) < n:
         out += ["    - name: registry.example.com/content:%d # why" % len(out), "      python:", "        installations:",
                 "          - {path: /opt/python/3.12.1/bin/python, version: 3.12.1}"]
-    return out[:3 + (n - 3) // 4 * 4]
+    return out[:3 + (n - 3) // 8 * 4] + ["executionEnvironments:"] + [line[2:].replace("/content:", "/other:") for line in out[3:3 + (n - 3) // 8 * 4]]
 
 
 # What is converted, from which files (the first is the argument), with which options. Of the overrides only the work is looked at: each of
