@@ -66,7 +66,7 @@ static void take_node(struct known *k, const char *node, const struct cm_license
     if (l->floating_in_use && l->floating_text)
         cm_look_list(&k->floating, "%s: %.200s", node, l->floating_text);
     if (!l->understood) {
-        cm_look_list(&k->strange, "%s", node);
+        cm_look_list(&k->strange, "%s%s%s", node, *l->status ? ": status " : "", l->status);
         return;
     }
     if (!l->good) {
@@ -148,12 +148,14 @@ static int ask_server(struct known *k, struct cm_err **err)
         return 0;
     k->api_asked = true;
     k->api_off_host = tri_of(json_object_get(license, "enable-launcher"));
-    bool good = strncmp(said, "activated", 9) == 0 || strncmp(said, "evaluation", 10) == 0;
-    if (good && !k->active) {
+    enum cm_tri good = cm_license_is_good(said, (long)cm_json_int(license, "days-left", -1));
+    if (good == CM_NOT_SAID && !k->active) {
+        cm_look_list(&k->strange, "%s: status %s", cm_connect_url(c), said);
+    } else if (good == CM_YES && !k->active) {
         k->active = true;
         days_seen(k, (long)cm_json_int(license, "days-left", -1), "");
         cm_look_list(&k->good, "%s: %s", cm_connect_url(c), said);
-    } else if (!good && !k->active) {
+    } else if (good == CM_NO && !k->active) {
         cm_look_list(&k->inactive, "%s: %s", cm_connect_url(c), said);
     }
     return 0;
@@ -183,7 +185,7 @@ static void say_state(struct known *k)
         cm_finding(
             k->step, CM_UNKNOWN, "license.unknown",
             "Look at `license-manager status` yourself, and attest that the license is active and allows off-host execution.",
-            "license-manager's answer has no form that this program knows, on %s", cm_str_text(&k->strange));
+            "the license's state has no form that this program knows: %s", cm_str_text(&k->strange));
     else
         cm_finding(k->step, CM_UNKNOWN, "license.unreachable",
                    k->hint ? k->hint

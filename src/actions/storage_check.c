@@ -126,22 +126,9 @@ static void lists_fini(struct lists *l)
 
 static void options_of(struct lists *l, const struct cm_storage_node *n)
 {
-    cm_autofree char *soft = cm_mount_option(&n->mount, "soft"), *ro = cm_mount_option(&n->mount, "ro");
-    cm_autofree char *noexec = cm_mount_option(&n->mount, "noexec"), *nolock = cm_mount_option(&n->mount, "nolock");
-    cm_autofree char *vers = cm_mount_option(&n->mount, "vers");
-    bool nfs = cm_starts(n->mount.fstype, "nfs");
-    if (nfs && soft)
-        cm_look_list(&l->soft, "%s: soft (a slow server becomes a write error)", n->name);
-    if (ro)
-        cm_look_list(&l->soft, "%s: read-only", n->name);
-    if (noexec)
-        cm_look_list(&l->soft, "%s: noexec (packages with compiled code do not load)", n->name);
-    if (nfs && nolock)
-        cm_look_list(&l->soft, "%s: nolock (two machines do not see each other's locks)", n->name);
-    if (nfs && vers && *vers == '2')
-        cm_look_list(&l->soft, "%s: NFS version 2", n->name);
-    if (strcasecmp(n->mount.fstype, "cifs") == 0 || cm_starts(n->mount.fstype, "smb"))
-        cm_look_list(&l->soft, "%s: SMB, where every file belongs to one user", n->name);
+    cm_autofree char *risks = cm_mount_risks(&n->mount);
+    if (*risks)
+        cm_look_list(&l->soft, "%s: %s", n->name, risks);
 }
 
 static void sort_node(struct lists *l, const struct cm_storage_node *n)

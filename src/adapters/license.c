@@ -186,21 +186,49 @@ static long days_of(const json_t *section)
     return days < 0 ? 0 : days;
 }
 
-/* How good a section's license is: 3 activated, 2 evaluation with days, 1 any other status, 0 none. */
-static int rank_of(const json_t *section)
+enum rank { NO_STATUS, BAD, STRANGE, TRIAL, ACTIVE };
+
+static bool begins_with_one_of(const char *text, const char *const *words)
+{
+    for (size_t i = 0; words[i]; i++)
+        if (strncasecmp(text, words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Only words that are known to mean it make it bad: a status that nobody knows yet, or a trial whose days are not said, is strange,
+ * which is a question and no fault. */
+static enum rank rank_of_status(const char *status, long days)
+{
+    static const char *const active[] = {"activated", "active", NULL}, *const trial[] = {"evaluation", "trial", NULL},
+                             *const bad[] = {"expired",     "deactivated", "not activated", "not-activated",
+                                             "unactivated", "inactive",    "unlicensed",    "no license",
+                                             "none",        "invalid",     "revoked",       "suspended",
+                                             "disabled",    "blocked",     "missing",       NULL};
+    if (begins_with_one_of(status, active))
+        return ACTIVE;
+    if (begins_with_one_of(status, bad))
+        return BAD;
+    if (!begins_with_one_of(status, trial))
+        return STRANGE;
+    return days > 0 ? TRIAL : days == 0 ? BAD : STRANGE;
+}
+
+/* How good a section's license is. */
+static enum rank rank_of(const json_t *section)
 {
     const char *status = value_of(section, "status");
-    if (!status)
-        return 0;
-    if (strncasecmp(status, "activated", 9) == 0)
-        return 3;
-    if (strncasecmp(status, "evaluation", 10) == 0 && days_of(section) > 0)
-        return 2;
-    return 1;
+    return status ? rank_of_status(status, days_of(section)) : NO_STATUS;
+}
+
+enum cm_tri cm_license_is_good(const char *status, long days)
+{
+    enum rank rank = rank_of_status(status, days);
+    return rank >= TRIAL ? CM_YES : rank == BAD ? CM_NO : CM_NOT_SAID;
 }
 
 /* The sections that count say the same, or it is not said. */
-static enum cm_tri off_host_of(const json_t *sections, int rank)
+static enum cm_tri off_host_of(const json_t *sections, enum rank rank)
 {
     enum cm_tri all = CM_NOT_SAID;
     size_t i;
@@ -221,12 +249,12 @@ static enum cm_tri off_host_of(const json_t *sections, int rank)
 
 static void decide(struct cm_license *out)
 {
-    int best = 0;
+    enum rank best = NO_STATUS;
     const json_t *chosen = NULL, *section;
     size_t i;
     json_array_foreach(out->sections, i, section)
     {
-        int rank = rank_of(section);
+        enum rank rank = rank_of(section);
         if (rank > best)
             best = rank, chosen = section;
     }
@@ -234,8 +262,8 @@ static void decide(struct cm_license *out)
     out->off_host = CM_NOT_SAID;
     if (!chosen)
         return;
-    out->understood = true;
-    out->good = best >= 2;
+    out->understood = best != STRANGE;
+    out->good = best >= TRIAL;
     out->off_host = off_host_of(out->sections, best);
     out->days_left = days_of(chosen);
     snprintf(out->status, sizeof out->status, "%s", value_of(chosen, "status"));
@@ -261,7 +289,7 @@ void cm_license_parse(const char *text, struct cm_license *out)
     }
     out->sections = r.sections;
     decide(out);
-    out->understood = out->understood || r.not_in_use;
+    out->understood = out->understood || (r.not_in_use && *out->status == '\0');
     out->floating_in_use = r.floating.len > 0;
     out->floating_text = r.floating.len ? cm_str_take(&r.floating) : NULL;
     cm_str_fini(&r.floating);

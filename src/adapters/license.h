@@ -12,7 +12,7 @@
 enum cm_tri { CM_NO, CM_YES, CM_NOT_SAID };
 
 struct cm_license {
-    bool understood;               /* at least one Status: line, or a known floating sentence */
+    bool understood;               /* a Status: line with a known word, or a known floating sentence and no unknown status */
     bool good;
     enum cm_tri off_host;          /* Enable-Launcher */
     long days_left;                /* -1: not said (perpetual, or unknown) */
@@ -26,5 +26,7 @@ struct cm_license {
 };
 void cm_license_parse(const char *text, struct cm_license *out);
 void cm_license_fini(struct cm_license *l);
+/* A status word by itself, as the server's settings have it too; days -1: not said. CM_NOT_SAID: a word that nobody knows yet. */
+enum cm_tri cm_license_is_good(const char *status, long days);
 
 #endif

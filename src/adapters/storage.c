@@ -339,6 +339,44 @@ char *cm_mount_option(const struct cm_mount *m, const char *name)
     return NULL;
 }
 
+/* nfs(5), mount.lustre(8), mount.cifs(8). value NULL: whatever its value. */
+static const struct {
+    const char *fstype, *option, *value, *what;
+} risks[] = {
+    {NULL, "ro", NULL, "read-only"},
+    {NULL, "noexec", NULL, "noexec (packages with compiled code do not load)"},
+    {"nfs", "soft", NULL, "soft (a slow server becomes a write error)"},
+    {"nfs", "softerr", NULL, "softerr (a slow server becomes a write error)"},
+    {"nfs", "softreval", NULL, "softreval (old answers are taken for new ones)"},
+    {"nfs", "nolock", NULL, "nolock (two machines do not see each other's locks)"},
+    {"nfs", "local_lock", "all", "local_lock=all (two machines do not see each other's locks)"},
+    {"nfs", "local_lock", "flock", "local_lock=flock (two machines do not see each other's locks)"},
+    {"nfs", "local_lock", "posix", "local_lock=posix (two machines do not see each other's locks)"},
+    {"nfs", "vers", "2", "NFS version 2"},
+    {"nfs", "nfsvers", "2", "NFS version 2"},
+    {"lustre", "localflock", NULL, "localflock (two machines do not see each other's locks)"},
+    {"lustre", "noflock", NULL, "noflock (locks are refused)"},
+    {"cifs", "nobrl", NULL, "nobrl (two machines do not see each other's locks)"},
+    {"smb3", "nobrl", NULL, "nobrl (two machines do not see each other's locks)"},
+};
+
+static void add_risk(struct cm_str *out, const char *what) { cm_str_addf(out, "%s%s", out->len ? "; " : "", what); }
+
+char *cm_mount_risks(const struct cm_mount *m)
+{
+    struct cm_str out = CM_STR(CM_STR_LINE);
+    for (size_t i = 0; i < sizeof risks / sizeof *risks; i++) {
+        if (risks[i].fstype && !cm_starts(m->fstype, risks[i].fstype))
+            continue;
+        cm_autofree char *value = cm_mount_option(m, risks[i].option);
+        if (value && (!risks[i].value || strcmp(value, risks[i].value) == 0))
+            add_risk(&out, risks[i].what);
+    }
+    if (strcasecmp(m->fstype, "cifs") == 0 || cm_starts(m->fstype, "smb"))
+        add_risk(&out, "SMB, where every file belongs to one user");
+    return cm_str_take(&out);
+}
+
 void cm_mount_fini(struct cm_mount *m)
 {
     free(m->target);

@@ -21,6 +21,8 @@ struct cm_mount {
 int cm_mount_from_findmnt(const char *json, size_t n, struct cm_mount *out, struct cm_err **err);
 /* /proc/self/mountinfo: the mount that `path` (absolute, resolved) lies on; the last of equal targets wins. */
 int cm_mount_from_mountinfo(const char *text, const char *path, struct cm_mount *out, struct cm_err **err);
+/* What its type and options mean for Connect's files, each a phrase, parted by "; "; "" when nothing is to be said. Caller frees. */
+char *cm_mount_risks(const struct cm_mount *m);
 void cm_mount_fini(struct cm_mount *m);
 /* The value of a mount option ("vers" of "rw,vers=4.2,hard" → "4.2"; "" for one without a value); caller frees. NULL: not set. */
 char *cm_mount_option(const struct cm_mount *m, const char *name);

@@ -68,6 +68,16 @@ static void masks_a_product_key_wherever_it_stands(void **state)
     cm_license_fini(&l);
 }
 
+static void a_word_that_nobody_knows_is_neither_good_nor_bad(void **state)
+{
+    (void)state;
+    assert_int_equal(cm_license_is_good("activated", -1), CM_YES);
+    assert_int_equal(cm_license_is_good("evaluation", 0), CM_NO);
+    assert_int_equal(cm_license_is_good("evaluation", 9), CM_YES);
+    assert_int_equal(cm_license_is_good("expired", 9), CM_NO);
+    assert_int_equal(cm_license_is_good("grace-period", 9), CM_NOT_SAID);
+}
+
 static void survives_text_of_any_kind(void **state)
 {
     (void)state;
@@ -87,6 +97,7 @@ int main(void)
         cmocka_unit_test(reads_every_form_of_the_status),
         cmocka_unit_test(keeps_keys_that_it_does_not_know),
         cmocka_unit_test(masks_a_product_key_wherever_it_stands),
+        cmocka_unit_test(a_word_that_nobody_knows_is_neither_good_nor_bad),
         cmocka_unit_test(survives_text_of_any_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

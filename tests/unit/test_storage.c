@@ -19,6 +19,10 @@ static void check_mount(const struct data_file *f, const struct cm_mount *m)
     data_check(f, "server", m->server);
     data_check(f, "path", m->export_path);
     assert_non_null(m->why);
+    cm_autofree char *risk = data_expected(f, "risks");
+    cm_autofree char *risks = cm_mount_risks(m);
+    if (risk != NULL && (strstr(risks, risk) == NULL || (*risk == '\0' && *risks != '\0')))
+        fail_msg("%s: the risks are '%s', expected '%s'", f->path, risks, risk);
     if (why != NULL && strstr(m->why, why) == NULL)
         fail_msg("%s: why is '%s', expected '%s' in it", f->path, m->why, why);
     if (option != NULL) {

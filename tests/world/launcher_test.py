@@ -190,7 +190,7 @@ def kills(postgres):
         return job
 
     variants = ("before", "torn", "after")
-    at_once([forward(n, variants[n % 3]) for n in range(8, lines - 2, 4)] + [back(n, variants[n % 3]) for n in range(lines + 3, all_lines - 3, 7)])
+    at_once([forward(n, variants[n % 3]) for n in range(8, lines - 2, 7)] + [back(n, variants[n % 3]) for n in range(lines + 3, all_lines - 3, 11)])
 
 
 def rehearsed(postgres):
