@@ -26,7 +26,7 @@ NEEDED = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
 
 def bin_folder():
     said = os.environ.get("CM_CLUSTER_BIN")
-    return said or subprocess.run([os.path.join(SRC, "tests", "cluster", "build.sh"), "where"], stdout=subprocess.PIPE, text=True,
+    return said or subprocess.run(["sh", os.path.join(SRC, "tests", "cluster", "build.sh"), "where"], stdout=subprocess.PIPE, text=True,
                                   check=True).stdout.strip()
 
 
@@ -143,11 +143,20 @@ class Cluster:
                 self.ports = json.load(f)
             return self
         begun = time.monotonic()
-        try:
-            self.up()
-        except BaseException:
-            self.down()
-            raise
+        for last in (False, False, True):
+            try:
+                self.up()
+                break
+            except RuntimeError as e:    # somebody took a port between finding it and using it
+                self.end_processes()
+                if last:
+                    self.down()
+                    raise
+                print(f"# the cluster did not come up and is started again: {str(e).splitlines()[0]}")
+                shutil.rmtree(self.path("etcd"), ignore_errors=True)
+            except BaseException:
+                self.down()
+                raise
         print(f"# the cluster was up after {time.monotonic() - begun:.1f} s")
         sys.stdout.flush()
         return self
@@ -286,13 +295,16 @@ class Cluster:
                    "--enable-crds", "Exec,Logs,PortForward", "--server-address", f"127.0.0.1:{self.ports['kubelet']}", "--tls-cert-file",
                    self.path("server.crt"), "--tls-private-key-file", self.path("server.key"))
 
-    def down(self):
+    def end_processes(self):
         """Nothing here is worth an orderly end: the API server would wait a minute for open watches."""
         for _, p in self.processes:
             p.kill()
         for _, p in self.processes:
             p.wait()
         self.processes = []
+
+    def down(self):
+        self.end_processes()
         if self.own and not os.environ.get("CM_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
 
