@@ -77,6 +77,6 @@ char *cm_stopping_text(const struct cm_model *m, int signo, int nth, const char 
     cm_str_add(&s, ".");
     if (child != NULL && nth < 3)
         cm_str_addf(&s, " Again: %s is %s.", child, nth == 1 ? "asked to end (SIGTERM)" : "ended at once (SIGKILL)");
-    cm_str_addf(&s, " Nothing is lost: all is on record. To go on, type: %s", command);
+    cm_str_addf(&s, " Nothing is lost: all is on record. To go on, type:\n  %s", command);
     return cm_str_take(&s);
 }

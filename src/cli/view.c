@@ -301,7 +301,8 @@ struct cm_screen *cm_screen_new(struct cm_loop *loop, const struct cm_screen_opt
     struct cm_screen *s = cm_alloc(sizeof *s);
     s->o = *o;
     s->loop = loop;
-    s->terminal = cm_terminal_new(STDERR_FILENO, cm_can_draw(STDERR_FILENO, o->plain) && !o->quiet);
+    bool events_there = o->json && isatty(STDOUT_FILENO); /* on the same terminal */
+    s->terminal = cm_terminal_new(STDERR_FILENO, cm_can_draw(STDERR_FILENO, o->plain) && !o->quiet && !events_there);
     s->look = (struct cm_lines){o->plain, cm_wants_colour(STDERR_FILENO, o->color, o->plain), cm_locale_is_utf8(), 0};
     int64_t period = cm_terminal_is_live(s->terminal) ? REDRAW_MS : cm_hook_number("CM_HEARTBEAT_MS", HEARTBEAT_MS);
     s->tick = cm_loop_timer(loop, cm_loop_now_ms(loop) + period, period, tick, s);

@@ -199,7 +199,7 @@ static void ctrl_c_says_what_happens_to_what_is_at_work(void **state)
     struct record r = building("x");
     cm_autofree char *builds = cm_stopping_text(r.m, 2, 1, "connect-migrate-run prod.yaml");
     assert_has(builds, "Ctrl-C: no new build is begun; the 1 under way go on in Connect");
-    assert_has(builds, "Nothing is lost: all is on record. To go on, type: connect-migrate-run prod.yaml");
+    assert_has(builds, "Nothing is lost: all is on record. To go on, type:\n  connect-migrate-run prod.yaml");
     record_end(&r);
 
     struct record h = record_new();

@@ -133,6 +133,26 @@ static void content_is_counted_once_per_guid_by_its_newest_build(void **state)
     record_end(&r);
 }
 
+static void killed_while_the_report_was_written_counts_as_done(void **state)
+{
+    (void)state;
+    struct record r = record_new();
+    until_verified(&r);
+    step_done(&r, "content.build");
+    step_done(&r, "temporary.revert");
+    cm_autojson before = status_of(&r, false, 44);
+    assert_string_equal(cm_json_text(before, "state", ""), "interrupted");
+    step_done(&r, "access.open");
+    cm_autojson killed = status_of(&r, false, 44);
+    cm_autojson alive = status_of(&r, true, 44);
+    assert_string_equal(cm_json_text(killed, "state", ""), "done");
+    assert_string_equal(cm_json_text(alive, "state", ""), "running");
+    const json_t *first = json_array_get(json_object_get(killed, "next_steps"), 0);
+    assert_string_equal(cm_json_text(first, "command", ""), "connect-migrate-run prod.yaml");
+    assert_string_equal(cm_json_text(first, "does", ""), "writes the report, the only thing that is left to do");
+    record_end(&r);
+}
+
 static void a_waiting_gate_is_named_with_the_command_that_answers_it(void **state)
 {
     (void)state;
@@ -287,6 +307,7 @@ int main(void)
         cmocka_unit_test(tells_where_a_run_stands),
         cmocka_unit_test(the_ledger_says_what_is_open_back_and_final),
         cmocka_unit_test(content_is_counted_once_per_guid_by_its_newest_build),
+        cmocka_unit_test(killed_while_the_report_was_written_counts_as_done),
         cmocka_unit_test(a_waiting_gate_is_named_with_the_command_that_answers_it),
         cmocka_unit_test(before_anything_it_is_new),
         cmocka_unit_test(a_failed_run_may_go_on_or_back),
