@@ -201,7 +201,7 @@ static void now_running(struct block *b)
         field(b, 9, "now", "\033[1m", "%s, %s%s%s%s%s", s->id, since, more ? ", " : "", more ? b->look->doing : "",
               s->tries > 1 ? ", tried again" : "", "");
     else if (stage != NULL)
-        field(b, 9, "now", "\033[1m", "%s, side by side, %s", stage->title, since);
+        field(b, 9, "now", "\033[1m", "%s: checks side by side, %s", stage->id, since);
     if (s != NULL && b->look->columns >= NARROW)
         field(b, 2, "", "", "%s", title_of_stage(b->m, s));
 }

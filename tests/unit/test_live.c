@@ -136,6 +136,18 @@ static void titles_cannot_move_the_cursor(void **state)
     record_end(&r);
 }
 
+static void checks_side_by_side_are_named_by_their_stage(void **state)
+{
+    (void)state;
+    struct record r = record_new();
+    begin_forward(&r);
+    say(&r, "{'type':'stage.begin','stage':'prerequisites'}");
+    cm_autofree char *text = block(&r, 80, 24, false, 1);
+    assert_has(text, " now        prerequisites: checks side by side, 1 min");
+    assert_has(text, " > prerequisites 1 min");
+    record_end(&r);
+}
+
 static void a_gate_that_waits_is_named(void **state)
 {
     (void)state;
@@ -327,6 +339,7 @@ int main(void)
         cmocka_unit_test(a_narrow_terminal_keeps_the_values_and_drops_labels_and_bar),
         cmocka_unit_test(a_low_terminal_keeps_what_runs_now),
         cmocka_unit_test(titles_cannot_move_the_cursor),
+        cmocka_unit_test(checks_side_by_side_are_named_by_their_stage),
         cmocka_unit_test(a_gate_that_waits_is_named),
         cmocka_unit_test(the_window_is_told_before_within_near_and_past_its_end),
         cmocka_unit_test(the_heartbeat_is_one_sentence),
