@@ -577,7 +577,7 @@ static void says_which_key_and_source_fail_and_never_the_value(void **state)
     assert_no_secret(json_pack("{s:s}", "file", path), "is empty");
     assert_no_secret(json_pack("{s:s}", "file", "/no/such/file"), "/no/such/file");
     assert_no_secret(json_pack("{s:[s,s,s]}", "command", "sh", "-c", "echo hidden; exit 2"), "status 2");
-    assert_no_secret(json_object(), "neither");
+    assert_no_secret(json_object(), "expected {env: NAME}");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
