@@ -391,6 +391,25 @@ static void a_variable_replaces_a_list_of_the_file(void **state)
     finish(&c);
 }
 
+static void what_a_comment_sign_cuts_off_is_told(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert_full(&c,
+                 "[Server]\nSenderEmail = a;b@c ; why\nRootRedirect = /x ; why\nServerName = \"n\";why\n[HTTP]\nListen = :80;x\n"
+                 "[SMTP]\nPassword = hun;ter22\n",
+                 NULL, NULL);
+    helper_assert_finding(c.r.findings, "config.cut-off.Server.SenderEmail", "warning", "(a.gcfg:2): a comment begins at the ';'");
+    helper_assert_finding(c.r.findings, "config.cut-off.SMTP.Password", "warning", "(a.gcfg:8)");
+    assert_null(helper_finding(c.r.findings, "config.cut-off.Server.RootRedirect"));
+    assert_null(helper_finding(c.r.findings, "config.cut-off.Server.ServerName"));
+    assert_null(helper_finding(c.r.findings, "config.cut-off.HTTP.Listen")); /* it is dropped anyway */
+    cm_autofree char *all = json_dumps(c.r.findings, 0);
+    assert_null(strstr(all, "ter22"));
+    assert_null(strstr(c.r.values, "ter22"));
+    finish(&c);
+}
+
 static void a_proxy_without_no_proxy_gets_one(void **state)
 {
     static const char *const unit[] = {"HTTPS_PROXY=http://p:3128", NULL};
@@ -637,6 +656,7 @@ int main(void)
         cmocka_unit_test(a_secret_in_the_bases_config_is_told),
         cmocka_unit_test(variables_of_the_unit_move_and_no_proxy_grows),
         cmocka_unit_test(a_variable_replaces_a_list_of_the_file),
+        cmocka_unit_test(what_a_comment_sign_cuts_off_is_told),
         cmocka_unit_test(a_proxy_without_no_proxy_gets_one),
         cmocka_unit_test(every_setting_has_exactly_one_row),
         cmocka_unit_test(the_charts_own_values_are_said),

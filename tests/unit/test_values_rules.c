@@ -99,6 +99,13 @@ static void tells_each_rule_with_its_place(void **state)
          "values.unknown-key.backends.kubernetes.defaultInitContainer.os", "warning", "values.yaml:3:48: "},
         {"backends: {kubernetes: {defaultResourceJobBase: {spec: {template: {spec: {containers: [{name: rs-launcher-container}]}}}}}}",
          "values.launcher-container", "warning", "values.yaml:3:88: "},
+        {"backends: {kubernetes: {defaultResourceJobBase: {spec: {template: {spec: {volumes: [{name: rsc-volume, nfs: {}}]}}}}}}",
+         "values.runtime-volume", "warning", "values.yaml:3:85: "},
+        {"backends: {kubernetes: {defaultResourceJobBase: {spec: {template: {spec: {containers: [{name: connect-content, "
+         "volumeMounts: [{name: a, mountPath: /opt/rstudio-connect/}]}]}}}}}}",
+         "values.connect-mount", "warning", "values.yaml:3:"},
+        {"image: {tag: jammy-2025.04.0}", "values.version", "warning", "values.yaml:3:14: image.tag is jammy-2025.04.0"},
+        {"versionOverride: 2026.03.1", "values.version", "warning", "values.yaml:3:18: "},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
@@ -126,6 +133,28 @@ static void an_environment_needs_a_name(void **state)
     cm_autojson findings = check_files(texts, NULL);
     (void)state;
     helper_assert_finding(findings, "values.environment-name", "blocker", "values.yaml:4:5: executionEnvironments[1]");
+}
+
+static void a_version_without_quotes_may_be_a_number(void **state)
+{
+    const char *const texts[] = {
+        "sharedStorage: {create: true}\nexecutionEnvironments:\n  - name: a\n    python:\n      installations:\n"
+        "        - {path: /p, version: 3.10}\n        - {path: /q, version: \"3.10\"}\n        - {path: /r, version: 3.12.1}\n",
+        NULL};
+    cm_autojson findings = check_files(texts, NULL);
+    (void)state;
+    helper_assert_finding(findings, "values.environment-version", "warning", "values.yaml:6:31: 3.10 is a number");
+    assert_int_equal(json_array_size(findings), 1);
+}
+
+static void values_of_a_dependency_are_checked_below_its_key(void **state)
+{
+    const char *const texts[] = {
+        "rstudio-connect:\n  sharedStorage: {create: true}\n  executionEnvironments: [{title: a}]\npostgresql: {}\n", NULL};
+    cm_autojson findings = check_files(texts, NULL);
+    (void)state;
+    helper_assert_finding(findings, "values.environment-name", "blocker", "values.yaml:3:27: ");
+    assert_int_equal(json_array_size(findings), 1);
 }
 
 static void sub_path_has_its_rules(void **state)
@@ -202,6 +231,8 @@ int main(void)
         cmocka_unit_test(tells_each_rule_with_its_place),
         cmocka_unit_test(storage_and_environments_must_come_from_somewhere),
         cmocka_unit_test(an_environment_needs_a_name),
+        cmocka_unit_test(a_version_without_quotes_may_be_a_number),
+        cmocka_unit_test(values_of_a_dependency_are_checked_below_its_key),
         cmocka_unit_test(sub_path_has_its_rules),
         cmocka_unit_test(the_later_file_decides),
         cmocka_unit_test(names_the_nearest_known_key),
