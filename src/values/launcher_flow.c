@@ -53,7 +53,10 @@ static void add_pairs(struct cm_launcher_work *w, struct cm_str *out, const stru
 {
     for (size_t i = 0; i < map->count; i++) {
         cm_str_addf(out, "%*s", i == 0 && first_inline ? 0 : (int)indent, "");
-        add_key(w, out, map->keys[i]);
+        if (map->keys[i]->plain && !map->keys[i]->text_bytes)
+            cm_str_add(out, "null"); /* what "{? : x}" says */
+        else
+            add_key(w, out, map->keys[i]);
         cm_str_add(out, ":");
         cm_flow_write(w, map->items[i], indent + cm_edit_step(w->doc), out);
     }
