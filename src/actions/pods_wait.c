@@ -22,6 +22,7 @@ struct waiting {
     int64_t stuck_since;
     int64_t patience_ms;
     int64_t look_at_events;
+    int64_t until;
     struct cm_heal heal;
     const char *said; /* the condition that was shown last; arena */
 };
@@ -167,6 +168,8 @@ static int ready(void *ctx, struct cm_err **err)
     if (license_refused(w, list, now))
         return failed(w->step, "Connect in the pod has no license that it accepts (it answers 402)", err);
     cm_autofree char *stuck = cm_target_stuck(list, now, w->patience_ms, &w->stuck_since);
+    if (stuck == NULL && now >= w->until)
+        return failed(w->step, "the new server's pod is not ready within the step's limit", err);
     if (stuck == NULL)
         return 0;
     cm_autofree char *what = cm_fmt("the new server's pod cannot start: %s", stuck);
@@ -209,7 +212,7 @@ static int deploy_again(struct cm_step *step, struct cm_heal *h, struct cm_err *
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    struct waiting w = {.step = step, .patience_ms = cm_target_patience(step)};
+    struct waiting w = {.step = step, .patience_ms = cm_target_patience(step), .until = cm_target_waits_until(step)};
     if (deploy_again(step, &w.heal, err) < 0)
         return -1;
     int rc = cm_interlock_wait(step, ready, &w, LOOK_MS, err);

@@ -120,20 +120,17 @@ int cm_release_foreign(struct cm_step *step, const struct cm_helm_revision *r, s
     cm_autofree char *history = cm_helm_by_hand(step, history_argv), *values = cm_helm_by_hand(step, values_argv);
     const char *const delete_argv[] = {"delete", cm_helm_record_kind(), r->secret, NULL};
     cm_autofree char *describe = cm_kube_by_hand(step, describe_argv), *free_it = cm_kube_by_hand(step, delete_argv);
+    cm_autofree char *commands =
+        cm_helm_pending(r) ? cm_fmt("look: %s\n      %s\nfree it, when their helm is dead: %s\n", history, describe, free_it)
+                           : cm_fmt("look: %s\n      %s\n", history, values);
     cm_fail(err, CM_E_CHANGED, "revision %d of release %s is %s and not ours: written by %s at %s", r->revision, release, r->status,
             who(r), when(r));
+    cm_evidence(err, commands);
     if (cm_helm_pending(r))
-        cm_hint(
-            err,
-            "Ask who works on the release and let them finish; look with `%s` and `%s`, then run the same command again. If their helm "
-            "died, `%s` frees the release.",
-            history, describe, free_it);
+        cm_hint(err, "Ask who works on the release and let them finish, then run the same command again.");
     else
-        cm_hint(
-            err,
-            "Look at what it holds with `%s` and `%s`. Our next upgrade replaces its values by those of the plan's files: take over "
-            "there what shall stay, then %s.",
-            history, values, how_to_agree(step, word));
+        cm_hint(err, "Our next upgrade replaces its values by those of the plan's files: take over there what shall stay, then %s.",
+                how_to_agree(step, word));
     return -1;
 }
 

@@ -112,19 +112,60 @@ static int label(struct cm_step *step, const char *name, struct cm_err **err)
     cm_autojson original = json_pack("{s:n}", "label");
     cm_autojson detail = json_pack("{s:s}", "namespace", cm_target_content_namespace(step));
     struct cm_intent_spec spec = {.effect = "serviceaccount.label", .key = name, .detail = detail, .original = original};
-    if (cm_intend_again(step, &spec, &intent, err) < 0 ||
-        cm_kube_label_in(intent, cm_target_content_namespace(step), "serviceaccount", name, LABEL "=true", err) < 0)
+    struct cm_err *why = NULL;
+    if (cm_intend_again(step, &spec, &intent, err) < 0)
         return -1;
-    return cm_intent_happened(intent, NULL, err);
+    if (cm_kube_label_in(intent, cm_target_content_namespace(step), "serviceaccount", name, LABEL "=true", &why) == 0)
+        return cm_intent_happened(intent, NULL, err);
+    if (cm_err_code(why) != CM_E_FAILED || cm_err_is_passing(why))
+        return cm_err_move(err, why);
+    cm_say(step, "service account %s could not be labelled from here: %s", name, cm_err_message(why));
+    cm_err_free(why);
+    return 1; /* the intent stays open: a person does it, and what it was is on record */
+}
+
+static char *by_hand(struct cm_step *step, const char *name, const char *label)
+{
+    const char *const argv[] = {"label", "serviceaccount", name, label, "--namespace", cm_target_content_namespace(step), NULL};
+    return cm_kube_by_hand(step, argv);
+}
+
+/* Without the right to patch: the commands, for somebody who has it. */
+static int by_a_person(struct cm_step *step, const struct names *left, struct cm_err **err)
+{
+    cm_autostr shown = CM_STR(CM_STR_LINE);
+    cm_str_add(&shown,
+               "This login may not label service accounts; content runs only under labelled ones. Let somebody who may type:\n");
+    for (size_t i = 0; i < left->n; i++) {
+        cm_autofree char *line = by_hand(step, left->list[i], LABEL "=true");
+        cm_str_addf(&shown, "  %s\n", line);
+    }
+    struct cm_gate_spec g = {.id = "serviceaccounts.label",
+                             .attest = true,
+                             .title = "the service accounts of content are labelled",
+                             .shown = cm_arena_strdup(cm_step_arena(step), cm_str_text(&shown))};
+    return cm_gate_pass(step, &g, err);
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct names names = {.n = 0};
+    struct names left = {.n = 0};
     if (collect(step, &names, err) < 0)
         return -1;
-    for (size_t i = 0; i < names.n; i++)
-        if (label(step, names.list[i], err) < 0)
+    for (size_t i = 0; i < names.n; i++) {
+        int rc = label(step, names.list[i], err);
+        if (rc < 0)
+            return -1;
+        if (rc > 0)
+            add(&left, names.list[i]);
+    }
+    if (left.n == 0)
+        return 0;
+    if (by_a_person(step, &left, err) < 0)
+        return -1;
+    for (size_t i = 0; i < left.n; i++) /* seen to be labelled now: its entry is closed */
+        if (label(step, left.list[i], err) < 0)
             return -1;
     return 0;
 }
@@ -154,9 +195,19 @@ static int undo(struct cm_step *step, const struct cm_change *change, struct cm_
         return -1;
     if (there && value != NULL && was == NULL) {
         struct cm_intent_spec spec = {.effect = "serviceaccount.unlabel", .key = change->key};
-        if (cm_intend_again(step, &spec, &intent, err) < 0 ||
-            cm_kube_label_in(intent, ns, "serviceaccount", change->key, LABEL "-", err) < 0)
+        struct cm_err *why = NULL;
+        if (cm_intend_again(step, &spec, &intent, err) < 0)
             return -1;
+        if (cm_kube_label_in(intent, ns, "serviceaccount", change->key, LABEL "-", &why) < 0) {
+            if (cm_err_code(why) != CM_E_FAILED || cm_err_is_passing(why))
+                return cm_err_move(err, why);
+            cm_autofree char *line = by_hand(step, change->key, LABEL "-");
+            cm_say(step, "service account %s keeps the label, which does no harm: %s; `%s` takes it away", change->key,
+                   cm_err_message(why), line);
+            cm_err_free(why);
+            cm_intent_close(intent, CM_NOT_HAPPENED, NULL, NULL);
+            return 1;
+        }
     } else {
         intent = cm_intent_find(step, "serviceaccount.unlabel", change->key);
     }

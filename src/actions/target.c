@@ -337,3 +337,10 @@ int64_t cm_target_limit(struct cm_step *step, int64_t wait_ms)
     int64_t limit = cm_loop_now_ms(cm_step_loop(step)) + (wait_ms < patience ? wait_ms : patience);
     return limit < deadline ? limit : deadline;
 }
+
+int64_t cm_target_waits_until(struct cm_step *step)
+{
+    enum { RESERVE_MS = 20000 };
+    int64_t deadline = cm_step_deadline(step), left = deadline - cm_loop_now_ms(cm_step_loop(step));
+    return deadline == CM_NEVER ? CM_NEVER : deadline - (left > 2 * RESERVE_MS ? RESERVE_MS : left / 2);
+}

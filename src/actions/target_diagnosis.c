@@ -33,8 +33,10 @@ struct diagnosis {
     struct found found[FOUND_MOST];
     size_t count;
     const char *data_dir;
+    json_t *said;      /* {"event of NAME REASON": true}; the same is not shown over and over */
     json_t *names;     /* living pods and what else events may be about: {NAME: true} */
     int64_t since_ms;  /* events of objects that outlive an upgrade count from here on; 0: all */
+    bool lacks_pods;   /* events of the ReplicaSet are of now, and not of a fault that was mended */
     const char *quiet; /* a pod that runs and says nothing; NULL: none */
 };
 
@@ -204,6 +206,7 @@ static void add_conditions(struct diagnosis *d, const char *of, const json_t *co
         bool of_interest = bad_when_true ? strcmp(type, "ReplicaFailure") == 0 : strcmp(type, "PodScheduled") == 0;
         if (!of_interest || is_true != bad_when_true)
             continue;
+        d->lacks_pods = d->lacks_pods || bad_when_true;
         cm_autofree char *where = cm_fmt("condition %s of %s", type, of);
         cm_autofree char *text = cm_fmt("%s: %s", cm_json_text(c, "reason", "?"), message);
         sight(d, CM_SIGHT_EVENT, where, text);
@@ -246,6 +249,7 @@ static void add_pods(struct diagnosis *d)
         cm_str_addf(&d->seen, "the pods could not be looked at: %s\n", cm_err_message(why));
     else if (json_array_size(pods) == 0)
         cm_str_addf(&d->seen, "there is no pod of the release yet\n");
+    d->lacks_pods = d->lacks_pods || json_array_size(pods) == 0;
     json_array_foreach(pods, i, pod)
     {
         const char *phase = cm_json_text(pod, "status.phase", "");
@@ -328,7 +332,7 @@ static bool of_ours(const struct diagnosis *d, const json_t *event)
         return json_object_get(d->names, name) != NULL;
     if (at > 0 && at < d->since_ms)
         return false;
-    return json_object_get(d->names, name) != NULL || (strcmp(kind, "ReplicaSet") == 0 && cm_starts(name, prefix));
+    return json_object_get(d->names, name) != NULL || (d->lacks_pods && strcmp(kind, "ReplicaSet") == 0 && cm_starts(name, prefix));
 }
 
 static void add_events(struct diagnosis *d, const char *ns)
@@ -346,6 +350,10 @@ static void add_events(struct diagnosis *d, const char *ns)
         if (strcmp(cm_json_text(e, "type", ""), "Normal") == 0 || !of_ours(d, e))
             continue;
         cm_autofree char *where = cm_fmt("event of %s", cm_json_text(e, "involvedObject.name", "?"));
+        cm_autofree char *again = cm_fmt("%s %s", where, cm_json_text(e, "reason", "?"));
+        if (json_object_get(d->said, again) != NULL && shown > 2)
+            continue;
+        json_object_set_new(d->said, again, json_true());
         cm_autofree char *text = cm_fmt("%s: %s", cm_json_text(e, "reason", "?"), cm_json_text(e, "message", ""));
         sight(d, CM_SIGHT_EVENT, where, text);
         shown++;
@@ -357,10 +365,12 @@ static void add_events(struct diagnosis *d, const char *ns)
 char *cm_target_diagnosis(struct cm_step *step)
 {
     cm_autojson names = json_object();
+    cm_autojson said = json_object();
     struct diagnosis d = {.step = step,
                           .arena = cm_step_arena(step),
                           .seen = CM_STR(CM_STR_PAGE),
                           .data_dir = cm_target_data_dir(step),
+                          .said = said,
                           .names = names};
     const char *content = cm_target_content_namespace(step), *ns = cm_plan_text(cm_step_plan(step), "target.namespace");
     add_deployment(&d);

@@ -126,9 +126,24 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
     return cm_release_by_others(step) ? cm_release_hand_probe(step, w.more, answer, err) : cm_release_probe(step, &w, answer, err);
 }
 
+struct waiting {
+    struct cm_step *step;
+    int64_t until;
+};
+
+static int not_replaced(struct cm_step *step, struct cm_err **err)
+{
+    cm_autofree char *diagnosis = cm_target_diagnosis(step);
+    cm_fail(err, CM_E_FAILED, "the new pod is not ready, or the old one has not ended, within the step's limit");
+    cm_evidence(err, diagnosis);
+    cm_hint(err, "Mend what is named, then run the same command again.");
+    return -1;
+}
+
 static int one_new_pod(void *ctx, struct cm_err **err)
 {
-    struct cm_step *step = ctx;
+    const struct waiting *w = ctx;
+    struct cm_step *step = w->step;
     cm_autojson d = NULL;
     enum cm_seen seen;
     json_t *list = NULL;
@@ -137,21 +152,18 @@ static int one_new_pod(void *ctx, struct cm_err **err)
         return -1;
     cm_autojson pods = list;
     int64_t want = cm_json_int(d, "spec.replicas", 1);
-    return seen == CM_SEEN && cm_json_int(d, "status.observedGeneration", 0) >= cm_json_int(d, "metadata.generation", 0) &&
-           cm_json_int(d, "status.updatedReplicas", 0) >= want && cm_json_int(d, "status.availableReplicas", 0) >= want &&
-           (int64_t)json_array_size(pods) == want;
+    if (seen == CM_SEEN && cm_json_int(d, "status.observedGeneration", 0) >= cm_json_int(d, "metadata.generation", 0) &&
+        cm_json_int(d, "status.updatedReplicas", 0) >= want && cm_json_int(d, "status.availableReplicas", 0) >= want &&
+        (int64_t)json_array_size(pods) == want)
+        return 1;
+    return cm_loop_now_ms(cm_step_loop(step)) >= w->until ? not_replaced(step, err) : 0;
 }
 
 static int wait_for_pod(struct cm_step *step, struct cm_err **err)
 {
-    int rc = cm_interlock_wait(step, one_new_pod, step, 10, err);
-    if (rc != 1)
-        return rc;
-    cm_autofree char *diagnosis = cm_target_diagnosis(step);
-    cm_fail(err, CM_E_FAILED, "the new pod is not ready, or the old one has not ended, within the step's limit");
-    cm_evidence(err, diagnosis);
-    cm_hint(err, "Mend what is named, then run the same command again.");
-    return -1;
+    struct waiting w = {.step = step, .until = cm_target_waits_until(step)};
+    int rc = cm_interlock_wait(step, one_new_pod, &w, 500, err);
+    return rc == 1 ? not_replaced(step, err) : rc;
 }
 
 static int nothing_else_changes(struct cm_step *step, struct cm_err **err)

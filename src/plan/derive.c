@@ -79,6 +79,26 @@ static void from_environment(struct cm_reading *r)
         json_object_set_new(r->plan->origins, "connect.api_key", json_string("derived: CONNECT_API_KEY"));
 }
 
+/* Inside of a pod kubectl and helm use the account that Kubernetes mounts there (client-go, rest.InClusterConfig): it has no context. */
+#define POD_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount/"
+
+static bool in_a_pod(void)
+{
+    const char *host = getenv("KUBERNETES_SERVICE_HOST");
+    return host && *host && cm_file_exists(POD_ACCOUNT "token");
+}
+
+static void from_pod(struct cm_reading *r)
+{
+    char *text = NULL;
+    size_t n = 0;
+    if (!in_a_pod() || cm_plan_text(r->plan, "target.namespace") || cm_file_read(POD_ACCOUNT "namespace", 256, &text, &n, NULL) < 0)
+        return;
+    text[strcspn(text, "\r\n")] = '\0';
+    cm_plan_put(r->plan, "target.namespace", json_string(text), "derived: the namespace of this pod's account");
+    free(text);
+}
+
 static void from_kubeconfig(struct cm_reading *r)
 {
     bool wants_context = !cm_plan_node(r, "target.context"), wants_namespace = !cm_plan_node(r, "target.namespace");
@@ -96,6 +116,8 @@ static void from_kubeconfig(struct cm_reading *r)
         cm_autofree char *origin = cm_fmt("derived: namespace of the context %s in the kubeconfig", name);
         cm_plan_put(r->plan, "target.namespace", json_string(context->namespace), origin);
     }
+    if (!name && wants_namespace)
+        from_pod(r);
 }
 
 /* ---- steps ---- */
@@ -194,6 +216,8 @@ void cm_plan_derive(struct cm_reading *r)
 static bool needed(const struct cm_reading *r, const struct cm_plan_key *k)
 {
     if (!k->required)
+        return false;
+    if (strcmp(k->path, "target.context") == 0 && in_a_pod() && !cm_plan_text(r->plan, "target.kubeconfig"))
         return false;
     /* The one runbook without an old server. Others say `hosts: []` when they have none. */
     const char *runbook = cm_plan_text(r->plan, "runbook");

@@ -354,6 +354,22 @@ static void events_of_pods_that_are_gone_count_for_nothing(void **state)
     assert_null(strstr(text, "Failed to pull"));
 }
 
+static void a_quota_that_was_mended_is_not_the_cause_of_what_follows(void **state)
+{
+    struct cm_step *st = *state;
+    const struct row r = {"x",
+                          CRASHES,
+                          EVENT_OF("ReplicaSet", "connect-rstudio-connect-abc", "FailedCreate", "is forbidden: exceeded quota: q"),
+                          "panic: index out of range\\n",
+                          NULL,
+                          NULL,
+                          NULL};
+
+    cm_autofree char *text = stage(st, &r);
+
+    assert_int_equal(causes_in(text), 0);
+}
+
 static void events_that_may_not_be_read_are_said_to_be_unknown(void **state)
 {
     struct cm_step *st = *state;
@@ -406,6 +422,7 @@ int main(void)
         T(an_old_pod_that_does_not_end_is_named),
         T(the_words_of_the_instance_before_a_restart_count),
         T(events_of_pods_that_are_gone_count_for_nothing),
+        T(a_quota_that_was_mended_is_not_the_cause_of_what_follows),
         T(events_that_may_not_be_read_are_said_to_be_unknown),
         T(the_deployments_own_condition_is_read),
         T(a_chart_that_refuses_the_values_is_told_apart),

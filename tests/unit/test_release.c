@@ -193,7 +193,7 @@ static void a_revision_of_somebody_after_us_is_foreign(void **state)
 
     assert_int_equal(probe(st, &err), CM_FOREIGN);
     assert_int_equal(cm_err_code(err), CM_E_CHANGED);
-    assert_non_null(strstr(cm_err_hint(err), "helm history connect"));
+    assert_non_null(strstr(cm_err_evidence(err), "helm history connect"));
     assert_int_equal(send(st, &again), -1);
 
     assert_int_equal(cm_err_code(again), CM_E_CHANGED);
@@ -272,7 +272,7 @@ static void each_pending_state_of_somebody_else_is_left_alone_and_named(void **s
 
         assert_int_equal(cm_err_code(err), CM_E_CHANGED);
         assert_non_null(strstr(cm_err_message(err), states[n]));
-        assert_non_null(strstr(cm_err_hint(err), "delete secrets sh.helm.release.v1.connect.v7"));
+        assert_non_null(strstr(cm_err_evidence(err), "delete secrets sh.helm.release.v1.connect.v7"));
         assert_int_equal(scene_count(st, "kubectl --context prod --namespace posit delete"), 0);
         end(&own);
     }

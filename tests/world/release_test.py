@@ -17,6 +17,11 @@ def helm(w, *words):
     return p.returncode, p.stdout
 
 
+def flat(text):
+    """Messages are wrapped to the terminal's width."""
+    return " ".join(text.replace("|", " ").split())
+
+
 def upgrade(w):
     return helm(w, "upgrade", "--install", RELEASE, "rstudio/rstudio-connect", "--version", "0.21.0", "--values", w.path("values.yaml"), "--values",
                 os.path.join(w.run_dir, "artifacts", "values.config.yaml"))
@@ -45,9 +50,9 @@ def others_upgrade():
         tap.equal(status, 0, "somebody upgrades the release with helm", said)
         r = w.run()
         tap.equal(r.status, 9, "others upgrade: the revert is refused", r.err)
-        tap.ok("revision 2 of release" in r.err and "not ours" in r.err, "it says which revision", r.err)
-        tap.ok("helm history" in r.err and "helm get values" in r.err and "--revision 2" in r.err, "it says where to look", r.err)
-        tap.ok('release.foreign: {note: "revision 2: agreed by NAME"}' in r.err, "it says how to go on", r.err)
+        tap.ok("revision 2 of release" in flat(r.err) and "not ours" in flat(r.err), "it says which revision", r.err)
+        tap.ok("helm history" in flat(r.err) and "helm get values" in flat(r.err) and "--revision 2" in flat(r.err), "it says where to look", r.err)
+        tap.ok('release.foreign: {note: "revision 2: agreed by NAME"}' in flat(r.err), "it says how to go on", r.err)
         before = w.count("helm.upgrade")
         agree(w, "revision 1: an older leave")
         r = w.run("--accept-plan-changes")
