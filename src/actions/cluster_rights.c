@@ -63,9 +63,12 @@ static bool applies(struct cm_step *step, const struct right *r)
     return cm_json_bool(values, "ingress.enabled", false);
 }
 
+/* A step that shows a person the command when this login may not. */
+static bool has_other_hands(const struct right *r) { return r->step && strcmp(r->step, "serviceaccounts.label") == 0; }
+
 static int own_rights(struct cm_step *step, struct cm_err **err)
 {
-    cm_autostr missing = CM_STR(1024), unknown = CM_STR(1024);
+    cm_autostr missing = CM_STR(1024), unknown = CM_STR(1024), by_hand = CM_STR(1024);
     size_t asked = 0;
     for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
         bool allowed = false;
@@ -80,7 +83,7 @@ static int own_rights(struct cm_step *step, struct cm_err **err)
             break; /* the next question would fail alike */
         }
         if (!allowed)
-            cm_look_list(&missing, "%s %s", rights[i].verb, rights[i].resource);
+            cm_look_list(has_other_hands(&rights[i]) ? &by_hand : &missing, "%s %s", rights[i].verb, rights[i].resource);
     }
     const char *ns = cm_plan_text(cm_step_plan(step), "target.namespace");
     if (missing.len)
@@ -90,11 +93,16 @@ static int own_rights(struct cm_step *step, struct cm_err **err)
                                 "command`; `connect-migrate-run explain` lists what each step needs.",
                                 ns),
                    "in namespace %s this login may not: %s", ns, cm_str_text(&missing));
+    if (by_hand.len)
+        cm_finding(step, CM_WARNING, "cluster.rights-by-hand",
+                   "Have somebody at hand who may: the run shows the command and waits for it in the middle of the downtime. Or ask for the "
+                   "right.",
+                   "in namespace %s this login may not: %s", ns, cm_str_text(&by_hand));
     if (unknown.len)
         cm_finding(step, CM_UNKNOWN, "cluster.rights-unknown",
                    "Ask who runs the cluster whether this login may run `helm upgrade` there.",
                    "kubectl could not say whether this login may: %s", cm_str_text(&unknown));
-    if (!missing.len && !unknown.len)
+    if (!missing.len && !unknown.len && !by_hand.len)
         cm_finding(step, CM_OK, "cluster.rights", NULL, "the %zu rights that this migration needs in namespace %s are there", asked,
                    ns);
     return 0;

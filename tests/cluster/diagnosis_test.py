@@ -50,7 +50,6 @@ ROWS = [
      "Never run reset-secret-key"),
     ("no license", kubelet.never_ready("started", [("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 402")]), None,
      "no license that it accepts", "statuscode: 402", "license-manager status"),
-     None, "a volume cannot be mounted", "access denied by server", "2049"),
     ("no room on any node", None, cordon, "no node can take the pod", "nodes are available", "nodeSelector"),
     ("a quota", None, quota, "quota is used up", "exceeded quota", "resourcequota"),
     ("a program fault", kubelet.crashing("panic: runtime error: index out of range"), None, None, "panic: runtime error", None),

@@ -144,6 +144,7 @@ def without_some(cluster, kubelet_, postgres):
         give_less(m)
         until_waiting(m, "serviceaccounts.label")
         r = m.run()
+        tap.ok("cluster.rights-by-hand" in r.err or r.status == 3, "it was warned of before the downtime", r.err)
         line = "label serviceaccount default connect.posit.co/service-account=true"
         tap.ok(r.status == 3 and line in " ".join(r.err.split()), "without the right to label: the command for somebody who has it", r.err)
         tap.ok("is not pulled ahead" in " ".join(open(os.path.join(m.run_dir, "logs", "images.pull.log"), encoding="utf-8").read().split()),
