@@ -97,7 +97,7 @@ int cm_release_only_settings(struct cm_step *step, const char *const *with, cons
     cm_manifests_read(&b, other);
     if (cm_manifests_same_but(&a, &b, settings, &differs))
         return 0;
-    cm_finding(step, CM_BLOCKER, "revert.more",
+    cm_finding(step, CM_BLOCKER, "temporary.more",
                "Look whether values.config.yaml or values.temporary.yaml in the run directory were edited.",
                "taking the overlay away would change more than the temporary settings: %s", cm_str_text(&differs));
     cm_fail(err, CM_E_FAILED, "taking the overlay away would change more than the temporary settings");
@@ -119,7 +119,7 @@ int cm_release_drift(struct cm_step *step, const char *const *as_deployed, struc
     if (a.count == 0 || cm_manifests_same_but(&a, &b, NULL, &differs))
         return 0;
     cm_finding(
-        step, CM_WARNING, "revert.drift",
+        step, CM_WARNING, "temporary.drift",
         "Values files or the chart have changed since the deployment; pin the chart with target.chart_version. The next upgrade "
         "brings these changes too.",
         "beside the temporary settings the next upgrade changes: %s", cm_str_text(&differs));
