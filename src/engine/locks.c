@@ -22,12 +22,19 @@ int cm_locks_take(struct cm_engine *e, struct cm_err **err)
     return 0;
 }
 
+/* A finish starts no Connect, and may come when the old server, through which the database is known, is gone: the run directory's
+ * lock is enough where the database cannot be asked. A lock that was lost is another matter. */
+static bool enough(const struct cm_engine *e, size_t lock, enum cm_held held)
+{
+    return held == CM_HELD || (lock > 0 && held == CM_NOT_YET && e->direction == CM_FINISH);
+}
+
 int cm_locks_held(struct cm_engine *e, struct cm_err **err)
 {
     if (e->mode != CM_MODE_RUN)
         return 0; /* `check` takes no lock */
     for (size_t i = 0; i < e->s->lock_count; i++)
-        if (e->s->locks[i].held(e->s->locks[i].ctx) != CM_HELD) {
+        if (!enough(e, i, e->s->locks[i].held(e->s->locks[i].ctx))) {
             cm_fail(err, CM_E_LOCKED, "the lock of the %s is not held: nothing may be changed", e->s->locks[i].name);
             cm_hint(err, "See that nobody else runs this migration, then type the same command again.");
             return -1;
@@ -40,7 +47,7 @@ int cm_locks_insist(struct cm_engine *e, struct cm_err **err)
     for (size_t i = 0; i < e->s->lock_count; i++) {
         const struct cm_lock *l = &e->s->locks[i];
         enum cm_held h = l->held(l->ctx);
-        if (h == CM_HELD)
+        if (enough(e, i, h))
             continue;
         if (h == CM_LOST)
             say(e, "lock.lost", l->name);
