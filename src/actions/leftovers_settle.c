@@ -159,8 +159,14 @@ static int verify(struct cm_step *step, struct cm_err **err)
     cm_autoerr why = NULL;
     cm_autojson jobs = cm_gate_answer(step, "leftovers.jobs") ? json_array() : our_jobs(step, &why);
     struct files f;
-    if (!jobs)
-        return interrupted(step, &why, err) ? -1 : cm_fail(err, CM_E_WAITING, "nobody has attested that no Job is left");
+    if (!jobs && interrupted(step, &why, err))
+        return -1;
+    if (!jobs) {
+        cm_fail(err, CM_E_WAITING, "nobody has attested that no Job is left");
+        cm_hint(err,
+                "Look with `kubectl get jobs -l " OURS "`, then `connect-migrate-run approve PLAN leftovers.jobs --note \"…\"`.");
+        return -1;
+    }
     if (json_array_size(jobs) > 0)
         return cm_fail_passing(err, "%zu Jobs of ours are still there", json_array_size(jobs));
     if (cm_outside_hosts(cm_step_outside(step)) == 0 || cm_source_is_gone(step) || cm_gate_answer(step, "leftovers.marker"))

@@ -12,7 +12,7 @@
 #include "adapters/outside.h"
 #include "base/mem.h"
 
-static const char gate[] = "source.gone";
+static const char gate[] = "gate.source-gone";
 
 bool cm_source_is_gone(const struct cm_step *step) { return cm_gate_answer(step, gate) != NULL; }
 
@@ -69,8 +69,11 @@ static int verify(struct cm_step *step, struct cm_err **err)
         return -1;
     if (up.len)
         return still_up(&up, err);
-    if (unseen.len && !cm_source_is_gone(step) && !cm_reading(step))
-        return cm_fail(err, CM_E_WAITING, "nobody has attested that the old server is gone: %s", cm_str_text(&unseen));
+    if (unseen.len && !cm_source_is_gone(step) && !cm_reading(step)) {
+        cm_fail(err, CM_E_WAITING, "nobody has attested that the old server is gone: %s", cm_str_text(&unseen));
+        cm_hint(err, "Reach it, or attest it with `connect-migrate-run approve PLAN %s --note \"…\"`.", gate);
+        return -1;
+    }
     return 0;
 }
 
