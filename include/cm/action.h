@@ -88,6 +88,7 @@ struct cm_action {
     const char *by_as;        /* id of the step whose `by: hand` this one takes over unless it says its own; NULL: none */
     /* for `explain`, the manual and the report; sentences, no newline at the end */
     const char *reads, *does, *proves, *undoes, *rights;
+    bool rests_on_checks;     /* a compute that reads facts of checks: `check` runs it behind them, not beside */
     const char *page;         /* the vendor's page on what it looks at, for those who read on; NULL */
     /* Trials, effects and holds must say it; the other kinds change nothing. cost: what it costs, or why it cannot be taken back, a sentence;
      * NULL: nothing. For preview, `explain` and the manual. */

@@ -238,6 +238,7 @@ const struct cm_action cm_action_downtime_estimate = {
     .summary = "Estimate the downtime, the building and the way back",
     .page = "https://docs.posit.co/connect/admin/server-management/migration/kubernetes/",
     .kind = CM_COMPUTE,
+    .rests_on_checks = true,
     .params = params,
     .gives = gives,
     .preview = preview,

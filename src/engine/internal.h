@@ -78,6 +78,10 @@ void cm_locks_give(struct cm_engine *e);
 int cm_step_walk(struct cm_engine *e, const struct cm_rstep *r, struct cm_err **err);      /* one step to its end, with its tries */
 /* worker.c */
 int cm_workers(struct cm_engine *e, const struct cm_rstep *first, size_t n, struct cm_err **err);
+/* For `check`: beside them a chain of steps in a worker of its own, which begins with the step `begins` (names it in findings) and may
+ * take limit_ms (0: any time). Trials may be among the list. */
+int cm_workers_and(struct cm_engine *e, const struct cm_rstep *first, size_t n, int (*chain)(struct cm_engine *, struct cm_err **),
+                   const struct cm_rstep *begins, int64_t limit_ms, struct cm_err **err);
 /* walk.c */
 bool cm_frozen(const struct cm_engine *e);
 int cm_walk(struct cm_engine *e, struct cm_err **err);

@@ -119,19 +119,6 @@ static bool skipped(const struct cm_rstep *r) { return r->skip != NULL; }
 
 static bool behind_gate(const struct cm_engine *e, size_t i) { return e->resolved->gate != SIZE_MAX && i > e->resolved->gate; }
 
-static int run_checks(struct cm_engine *e, struct cm_err **err)
-{
-    struct cm_rstep *list = cm_alloc((e->resolved->step_count + 1) * sizeof *list);
-    size_t n = 0;
-    for (size_t i = 0; i < e->resolved->step_count; i++)
-        if (e->resolved->steps[i].action->kind == CM_CHECK && !behind_gate(e, i) && !skipped(&e->resolved->steps[i]) &&
-            !cm_fresh_reuse(e, &e->resolved->steps[i], err))
-            list[n++] = e->resolved->steps[i];
-    int rc = n ? cm_workers(e, list, n, err) : 0;
-    free(list);
-    return rc;
-}
-
 static void done(struct cm_step *st, int64_t took_ms)
 {
     struct cm_record *record = st->e->record;
@@ -170,23 +157,71 @@ static int run_one(struct cm_engine *e, const struct cm_rstep *r, bool *failed, 
     return cm_record_sync(e->record, err);
 }
 
-static int run_computes(struct cm_engine *e, struct cm_err **err)
+/* Computes of this kind that are ahead of the gate, one after the other; one that fails ends it. */
+static int run_computes(struct cm_engine *e, bool resting_on_checks, bool *failed, struct cm_err **err)
 {
-    bool failed = false;
-    for (size_t i = 0; i < e->resolved->step_count && !failed; i++) {
+    for (size_t i = 0; i < e->resolved->step_count && !*failed; i++) {
         const struct cm_rstep *r = &e->resolved->steps[i];
-        bool trial = r->action->kind == CM_TRIAL && e->mode == CM_MODE_CHECK;
-        if ((r->action->kind != CM_COMPUTE && !trial) || behind_gate(e, i) || skipped(r))
+        if (r->action->kind != CM_COMPUTE || behind_gate(e, i) || skipped(r) || r->action->rests_on_checks != resting_on_checks)
             continue;
         const struct cm_m_step *m = cm_model_step(CM_MODEL(e), r->id);
         if (e->mode == CM_MODE_PREVIEW && m && m->state == CM_S_DONE)
             continue;
-        if (trial && cm_fresh_reuse(e, r, err))
-            continue;
-        if (run_one(e, r, &failed, err) < 0)
+        if (run_one(e, r, failed, err) < 0)
             return -1;
     }
     return 0;
+}
+
+/* In a worker beside the checks. */
+static int chain(struct cm_engine *e, struct cm_err **err)
+{
+    bool failed = false;
+    return run_computes(e, false, &failed, err);
+}
+
+/* ---- the checks, and beside them what is computed ---- */
+
+struct beside {
+    struct cm_rstep *checks;
+    size_t count;
+    const struct cm_rstep *first; /* compute; NULL: none */
+    int64_t limit_ms;             /* of all computes together */
+};
+
+static void collect(struct cm_engine *e, struct beside *b, struct cm_err **err)
+{
+    for (size_t i = 0; i < e->resolved->step_count; i++) {
+        const struct cm_rstep *r = &e->resolved->steps[i];
+        enum cm_kind kind = r->action->kind;
+        if (behind_gate(e, i) || skipped(r))
+            continue;
+        if ((kind == CM_CHECK || kind == CM_TRIAL) && !cm_fresh_reuse(e, r, err))
+            b->checks[b->count++] = *r;
+        if (kind != CM_COMPUTE || r->action->rests_on_checks)
+            continue;
+        b->first = b->first ? b->first : r;
+        b->limit_ms += r->timeout_ms;
+    }
+}
+
+/* All parts side by side, so that the whole takes no longer than its slowest part; then what rests on them. */
+static int run_all(struct cm_engine *e, struct cm_err **err)
+{
+    struct beside b = {.checks = cm_alloc((e->resolved->step_count + 1) * sizeof *b.checks)};
+    bool failed = false;
+    collect(e, &b, err);
+    int rc = cm_workers_and(e, b.checks, b.count, b.first ? chain : NULL, b.first, b.limit_ms, err);
+    free(b.checks);
+    if (rc == 0 && cm_loop_cancelled(e->s->loop))
+        return interrupted(e, err);
+    for (size_t i = 0; i < e->resolved->step_count; i++) {
+        const struct cm_rstep *r = &e->resolved->steps[i];
+        const struct cm_m_step *m = cm_model_step(CM_MODEL(e), r->id);
+        if (r->action->kind == CM_COMPUTE && !r->action->rests_on_checks && !behind_gate(e, i) && !skipped(r))
+            failed |= !m || m->state != CM_S_DONE;
+    }
+    return rc < 0 ? -1 : run_computes(e, true, &failed, err);
 }
 
 /* ---- check ---- */
@@ -270,11 +305,7 @@ int cm_engine_check(const struct cm_engine_setup *s, json_t **result, struct cm_
     if (rc == 0)
         rc = cm_learn_from_earlier(&e, err);
     if (rc == 0)
-        rc = run_checks(&e, err);
-    if (rc == 0 && cm_loop_cancelled(s->loop))
-        rc = interrupted(&e, err);
-    if (rc == 0)
-        rc = run_computes(&e, err);
+        rc = run_all(&e, err);
     if (rc == 0) {
         *result = check_result(&e);
         drop_waivers(&e, json_object_get(*result, "waivers"));
@@ -374,8 +405,11 @@ int cm_engine_preview(const struct cm_engine_setup *s, enum cm_direction directi
         rc = cm_learn_from_earlier(&e, err);
     if (rc == 0 && direction == CM_FORWARD)
         rc = last_facts(&e, err);
+    bool failed = false;
     if (rc == 0 && direction == CM_FORWARD)
-        rc = run_computes(&e, err);
+        rc = run_computes(&e, false, &failed, err);
+    if (rc == 0 && direction == CM_FORWARD)
+        rc = run_computes(&e, true, &failed, err);
     for (size_t i = 0, stage = SIZE_MAX; rc == 0 && i < e.resolved->step_count; i++) {
         const struct cm_rstep *r = &e.resolved->steps[i];
         if (r->stage != stage && s->view->stage)

@@ -19,6 +19,8 @@
 struct worker {
     struct cm_engine *e;
     const struct cm_rstep *r;
+    int (*chain)(struct cm_engine *,
+                 struct cm_err **); /* several steps, one after the other, that say themselves what they are; NULL */
     pid_t pid;
     int fd; /* -1: closed */
     bool ended;
@@ -31,28 +33,36 @@ struct worker {
     json_t *events;
 };
 
-static void child_main(struct cm_engine *e, const struct cm_rstep *r, int fd)
+/* A check, or a trial with leave: its intents stand in the worker's own record, which nobody keeps. */
+static int one_step(struct cm_engine *e, const struct cm_rstep *r, struct cm_err **err)
 {
+    struct cm_step st;
+    const char *label;
+    json_t *sum;
+    cm_step_begin(&st, e, r);
+    int rc = r->action->apply(&st, err);
+    json_object_foreach(st.inputs, label, sum)
+        cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:O}", "type", "input", "step", r->id, "label", label, "sha256", sum));
+    return rc;
+}
+
+static void child_main(const struct worker *w, int fd)
+{
+    struct cm_engine *e = w->e;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
     cm_loop_after_fork(e->s->loop);
     if (e->s->outside_after_fork)
         e->s->outside_after_fork(e->s->outside);
-    e->mode = CM_MODE_WORKER;
+    e->mode = w->chain || w->r->action->kind == CM_TRIAL ? CM_MODE_CHECK : CM_MODE_WORKER;
     e->record = cm_record_pipe(cm_record_own_model(e->record), cm_loop_clock(e->s->loop), fd);
-    struct cm_step st;
     struct cm_err *err = NULL;
-    cm_step_begin(&st, e, r);
-    int rc = r->action->apply(&st, &err);
+    int rc = w->chain ? w->chain(e, &err) : one_step(e, w->r, &err);
     if (rc < 0) {
         cm_autofree char *why = cm_mask(cm_err_message(err));
         cm_record_add(e->record, json_pack("{s:s, s:s, s:s}", "type", "worker.failed", "why", why, "hint",
                                            cm_err_hint(err) ? cm_err_hint(err) : ""));
     }
-    const char *label;
-    json_t *sum;
-    json_object_foreach(st.inputs, label, sum)
-        cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:O}", "type", "input", "step", r->id, "label", label, "sha256", sum));
     cm_record_sync(e->record, NULL);
     _exit(rc < 0 ? 1 : 0);
 }
@@ -118,7 +128,7 @@ static int start(struct worker *w, struct cm_err **err)
     }
     if (w->pid == 0) {
         close(p[0]);
-        child_main(w->e, w->r, p[1]);
+        child_main(w, p[1]);
     }
     close(p[1]);
     w->fd = p[0];
@@ -168,6 +178,25 @@ static json_t *own_finding(const struct worker *w)
                      "Run the check again; with -v it says more. If it stays so, look at what it names by hand and attest it.");
 }
 
+/* What the effects of a trial were is for its worker alone: the short-lived objects are gone. */
+static bool for_the_record(const json_t *ev)
+{
+    static const char *const kept[] = {"finding", "fact", "input", "artifact", "step.begin", "step.end", NULL};
+    for (size_t i = 0; kept[i]; i++)
+        if (strcmp(cm_json_text(ev, "type", ""), kept[i]) == 0)
+            return true;
+    return false;
+}
+
+static void hand_over_chain(struct worker *w)
+{
+    size_t i;
+    json_t *ev;
+    if (w->late || w->why || !WIFEXITED(w->status) || WEXITSTATUS(w->status) != 0)
+        json_array_append_new(w->events, own_finding(w));
+    json_array_foreach(w->events, i, ev) if (for_the_record(ev)) cm_record_add(w->e->record, json_incref(ev));
+}
+
 static void hand_over(struct worker *w)
 {
     struct cm_engine *e = w->e;
@@ -179,7 +208,8 @@ static void hand_over(struct worker *w)
     cm_record_add(e->record, json_pack("{s:s, s:s, s:i}", "type", "step.begin", "step", w->r->id, "try", 1));
     json_array_foreach(w->events, i, ev)
     {
-        cm_record_add(e->record, json_incref(ev));
+        if (for_the_record(ev))
+            cm_record_add(e->record, json_incref(ev));
         if (v && v->finding && strcmp(cm_json_text(ev, "type", ""), "finding") == 0)
             for (int k = CM_OK; k <= CM_UNKNOWN; k++)
                 if (strcmp(cm_verdict_word((enum cm_verdict)k), cm_json_text(ev, "verdict", "")) == 0)
@@ -234,13 +264,24 @@ static void wait_all(struct group *g, struct cm_loop *loop)
 
 int cm_workers(struct cm_engine *e, const struct cm_rstep *first, size_t n, struct cm_err **err)
 {
-    struct group g = {cm_alloc(n * sizeof *g.list), n};
+    return cm_workers_and(e, first, n, NULL, NULL, 0, err);
+}
+
+int cm_workers_and(struct cm_engine *e, const struct cm_rstep *first, size_t checks,
+                   int (*chain)(struct cm_engine *, struct cm_err **), const struct cm_rstep *begins, int64_t limit_ms,
+                   struct cm_err **err)
+{
+    size_t n = checks + (chain != NULL);
+    struct group g = {cm_alloc((n + 1) * sizeof *g.list), n};
     int rc = cm_engine_sync(e, err);
     for (size_t i = 0; i < n; i++) {
         struct worker *w = &g.list[i];
-        *w = (struct worker){.e = e, .r = &first[i], .fd = -1, .ended = true, .text = CM_STR(CM_STR_BIG), .events = json_array()};
+        const struct cm_rstep *r = i < checks ? &first[i] : begins;
+        int64_t limit = i < checks ? r->timeout_ms : limit_ms;
+        *w = (struct worker){.e = e, .r = r, .fd = -1, .ended = true, .text = CM_STR(CM_STR_BIG), .events = json_array()};
+        w->chain = i < checks ? NULL : chain;
         w->began = cm_loop_now_ms(e->s->loop);
-        w->deadline = first[i].timeout_ms > 0 ? w->began + first[i].timeout_ms : CM_NEVER;
+        w->deadline = limit > 0 ? w->began + limit : CM_NEVER;
         if (rc == 0) {
             w->ended = false;
             rc = start(w, err);
@@ -253,7 +294,7 @@ int cm_workers(struct cm_engine *e, const struct cm_rstep *first, size_t n, stru
         if (rc == 0 && !cm_loop_cancelled(e->s->loop))
             rc = same_target(e, w->events, err);
         if (rc == 0 && !cm_loop_cancelled(e->s->loop))
-            hand_over(w);
+            (w->chain ? hand_over_chain : hand_over)(w);
         json_decref(w->events);
         cm_str_fini(&w->text);
         free(w->why);

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -608,7 +609,65 @@ def late_files(w):
     sees(seen, "warning", "pods.late", ["saw the server's file"], "from a pod: files that are seen late")
 
 
-TESTS = [healthy, from_a_pod, faults, twelve_at_once, false_alarms, nothing_reachable, databases]
+# ---- slow peers, and what is sent to the database ----
+
+def limits(w, seconds):
+    steps = ["database.check", "storage.check", "version.check", "cluster.check", "values.check", "apikey.check", "source.inventory", "access.check",
+             "pods.check", "license.check"]
+    append(w.plan, "steps: {" + ", ".join(f"{s}: {{timeout: {seconds}s}}" for s in steps) + "}\n")
+
+
+def slowest(looked):
+    return max(s["took_ms"] for s in json.loads(looked.result.out)["steps"]) / 1000
+
+
+def slow_peers():
+    with Checked(postgres) as w, Silent() as s:
+        edit(w.plan, r"^(  url: )\"http://127.0.0.1:\d+\"$", rf'\g<1>"http://127.0.0.1:{s.port}"')
+        seen = w.check(w.plan)
+        tap.ok(seen.took < slowest(seen) + 3, "a Connect that never answers: the whole takes no longer than its slowest part",
+               f"{seen.took:.1f} s, the slowest part {slowest(seen):.1f} s\n{seen}")
+        tap.equal(seen.of("blocker"), [], "a Connect that never answers: no blocker", seen)
+    with Checked(postgres) as w, Silent() as s:
+        limits(w, 8)
+        for tool in ("kubectl", "helm", "node-shell"):
+            w.wrapped(tool, "exec sleep 600")
+        edit(w.plan, r"^database: .*$", f"database: {{hostaddr: 127.0.0.1, port: {s.port}}}")
+        edit(w.plan, r"^(  url: )\"http://127.0.0.1:\d+\"$", r'\g<1>"http://127.0.0.1:1"')
+        seen = w.check(w.plan)
+        tap.ok(seen.took < 20, "everything hangs: it ends within its limits", f"{seen.took:.1f} s\n{seen}")
+        parts = [i.split(".")[0] for i in seen.of("unknown")]
+        tap.equal(sorted(parts), sorted(set(parts)), "everything hangs: one open question a part, no stack of follow-ups", seen)
+        tap.equal((seen.of("blocker"), seen.result.status), ([], 5), "everything hangs: no blocker, and 5", seen)
+        tap.ok(all(len(f["remedy"]) > 20 for f in seen.findings.values() if f["verdict"] == "unknown"), "everything hangs: each says what to do", seen)
+
+
+READS = re.compile(r"(select|show|begin|start transaction|set|commit|rollback|end|discard|deallocate)\b", re.I)
+
+
+def only_reads():
+    logged = Postgres()
+    with open(os.path.join(logged.dir, "statements"), "wb") as log:
+        args = logged.process.args
+        logged.process.send_signal(signal.SIGINT)
+        logged.process.wait(timeout=60)
+        logged.process = subprocess.Popen([*args, "-c", "log_statement=all", "-c", "log_line_prefix=%u|", "-c", "log_destination=stderr"],
+                                          stdout=subprocess.DEVNULL, stderr=log, cwd=logged.dir, **as_server_user())
+        until(lambda: psql(logged.port, "SELECT 1") == 0)
+    try:
+        with Checked(logged) as w:
+            role = re.search(r"postgres://([^@]*)@", open(w.gcfg, encoding="utf-8").read()).group(1)
+            with open(os.path.join(logged.dir, "statements"), encoding="utf-8", errors="replace") as f:
+                f.read()
+                seen = w.check(w.plan)
+                said = re.findall(rf"^{role}\|LOG:  (?:statement|execute [^:]*): (.*)", f.read(), re.M)
+            tap.ok(len(said) > 3 and seen.findings, "the statement log has what the check asked of the database", said)
+            tap.equal([x for x in said if not READS.match(x.strip())], [], "the check sends the database reads only")
+    finally:
+        logged.stop()
+
+
+TESTS = [healthy, slow_peers, only_reads, from_a_pod, faults, twelve_at_once, false_alarms, nothing_reachable, databases]
 
 try:
     for test in TESTS:
