@@ -68,12 +68,16 @@ int cm_wait_until(struct cm_step *step, int (*ready)(void *ctx, struct cm_err **
                   int64_t most_ms, struct cm_err **err)
 {
     struct cm_loop *loop = cm_step_loop(step);
+    bool answered = false; /* what is not ready is known: a look that the limit cut off says less than that */
     for (int64_t pause = first_ms;; pause = pause * 2 > most_ms ? most_ms : pause * 2) {
         cm_autoerr why = NULL;
         int rc = ready(ctx, &why);
         if (rc > 0)
             return 1;
         bool over = cm_loop_now_ms(loop) >= limit;
+        if (rc < 0 && over && answered && cm_err_is_passing(why) && !cm_cancelled(step))
+            return 0;
+        answered |= rc == 0;
         if (rc < 0 && (!cm_err_is_passing(why) || over)) {
             struct cm_err *moved = why;
             why = NULL;

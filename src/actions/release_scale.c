@@ -202,7 +202,9 @@ static int drain(struct cm_step *step, struct cm_err **err)
     struct cm_heal h = {.step = step};
     if (scale_again(step, err) < 0)
         return -1;
-    int rc = cm_wait_until(step, gone, &h, cm_step_deadline(step), 5, 2000, err);
+    enum { TO_SAY_WHAT_STAYS_MS = 2000 };
+    int64_t limit = cm_step_deadline(step);
+    int rc = cm_wait_until(step, gone, &h, limit == CM_NEVER ? limit : limit - TO_SAY_WHAT_STAYS_MS, 5, 2000, err);
     if (rc == 0)
         return nothing_left(step, err);
     cm_target_reconnect(step);
