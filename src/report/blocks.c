@@ -33,6 +33,13 @@ char *cm_page_when_exactly(const struct cm_page *p, const json_t *at)
     return cm_fmt("%.16s:%02d%s", text, (int)(ms / 1000 % 60), text + 16);
 }
 
+/* The record has the login and the machine, which is no person's name. */
+char *cm_page_who(const char *who)
+{
+    const char *at = strrchr(who, '@');
+    return at == NULL || at == who || at[1] == '\0' ? cm_strdup(who) : cm_fmt("login %.*s on %s", (int)(at - who), who, at + 1);
+}
+
 char *cm_page_took(const json_t *seconds) { return cm_duration_text((int64_t)(json_number_value(seconds) * 1000.0 + 0.5)); }
 
 char *cm_page_count(size_t n, const char *one, const char *many) { return cm_fmt("%zu %s", n, n == 1 ? one : many); }

@@ -17,14 +17,6 @@
 
 /* ---- the verdict ---- */
 
-static const struct cm_m_step *failing(const struct cm_model *m)
-{
-    for (size_t i = 0; m->now != NULL && i < m->now->step_count; i++)
-        if (m->now->steps[i].state == CM_S_FAILED)
-            return &m->now->steps[i];
-    return NULL;
-}
-
 static const char *state_of(const struct cm_source_of_report *s)
 {
     if (!s->as_finished)
@@ -41,7 +33,7 @@ static json_t *status_of(const struct cm_source_of_report *s)
     return json_integer(cm_model_open_changes(m, true) > 0 ? CM_E_UNSETTLED : m->partly > 0 ? CM_E_PARTLY : CM_E_OK);
 }
 
-static char *finished_text(const struct cm_model *m, const char *state)
+static char *finished_text(const struct cm_model *m, const char *state, size_t left_out)
 {
     size_t open = cm_model_open_changes(m, true);
     if (open > 0)
@@ -52,6 +44,9 @@ static char *finished_text(const struct cm_model *m, const char *state)
         return cm_strdup("Declared final: there is no way back from here.");
     if (m->partly > 0)
         return cm_fmt("Done, but not all content is as before: %s.", m->partly_last);
+    if (left_out > 0)
+        return cm_fmt("Done and verified, but %zu %s of the old server %s not in the new server's values: see Open points.",
+                      left_out, left_out == 1 ? "setting" : "settings", left_out == 1 ? "is" : "are");
     return cm_strdup("Done and verified.");
 }
 
@@ -59,10 +54,11 @@ static char *finished_text(const struct cm_model *m, const char *state)
 static char *verdict_text(const struct cm_source_of_report *s, const char *state)
 {
     const struct cm_model *m = s->m;
-    const struct cm_m_step *step = failing(m);
+    const struct cm_m_step *step = cm_part_failing(m);
     const struct cm_m_gate *gate = cm_model_waiting_gate(m);
+    cm_autojson left_out = cm_part_left_out(s);
     if (strcmp(state, "done") == 0 || strcmp(state, "rolled-back") == 0 || strcmp(state, "final") == 0)
-        return finished_text(m, state);
+        return finished_text(m, state, json_array_size(left_out));
     if (strcmp(state, "failed") == 0 && step != NULL)
         return cm_fmt("Stopped: step %s failed: %s.", step->id, step->message != NULL ? step->message : "no cause on record");
     if (strcmp(state, "waiting") == 0 && gate != NULL)
@@ -193,78 +189,6 @@ static json_t *skipped(const struct cm_model *m)
     return list;
 }
 
-static void point(json_t *list, const char *fmt, ...) CM_PRINTF(2, 3);
-static void point(json_t *list, const char *fmt, ...)
-{
-    va_list ap;
-    cm_autostr s = CM_STR(CM_STR_PAGE);
-    va_start(ap, fmt);
-    cm_str_vaddf(&s, fmt, ap);
-    va_end(ap);
-    json_array_append_new(list, json_string(cm_str_text(&s)));
-}
-
-/* Warnings are counted: they stand among the findings, with what to do. */
-static void open_findings(json_t *list, const struct cm_model *m)
-{
-    size_t warnings = 0;
-    for (size_t i = 0; i < m->finding_count; i++) {
-        const struct cm_m_finding *f = &m->findings[i];
-        bool said =
-            cm_model_said(m->answers, m->answer_count, f->id) != NULL || cm_model_said(m->waivers, m->waiver_count, f->id) != NULL;
-        if (f->verdict == CM_WARNING && !said)
-            warnings++;
-        else if (f->verdict != CM_OK && !said)
-            point(list, "%s %s: %s", cm_finding_word(f->verdict), f->id, f->seen);
-    }
-    if (warnings > 0)
-        point(list, "%zu %s, see Findings", warnings, warnings == 1 ? "warning that nobody waived" : "warnings that nobody waived");
-}
-
-static void open_steps(json_t *list, const struct cm_source_of_report *s)
-{
-    const struct cm_m_step *first = NULL;
-    size_t n = 0;
-    const struct cm_m_attempt *a = s->m->now;
-    for (size_t i = 0; !s->as_finished && a != NULL && !a->ended && i < a->step_count; i++)
-        if (a->steps[i].state != CM_S_DONE && a->steps[i].state != CM_S_SKIPPED && a->steps[i].state != CM_S_FAILED) {
-            first = first == NULL ? &a->steps[i] : first;
-            n++;
-        }
-    if (first != NULL)
-        point(list, "not done: %zu %s, the first is %s", n, n == 1 ? "step" : "steps", first->id);
-}
-
-/* The way back was walked to its end: what was wrong with the new server is of no concern any more. */
-static bool is_back(const struct cm_source_of_report *s)
-{
-    const struct cm_m_attempt *a = s->m->now;
-    return a != NULL && a->direction == CM_BACKWARD && (a->ended || s->as_finished);
-}
-
-/* What somebody still has to look at. */
-static json_t *open_points(const struct cm_source_of_report *s)
-{
-    const struct cm_model *m = s->m;
-    json_t *list = json_array();
-    const struct cm_m_step *step = failing(m);
-    if (step != NULL)
-        point(list, "step %s failed: %s", step->id, step->message != NULL ? step->message : "");
-    open_steps(list, s);
-    for (size_t i = 0; i < m->intent_count; i++) {
-        const struct cm_m_intent *n = &m->intents[i];
-        if (n->life == CM_IN_DOUBT)
-            point(list, "in doubt whether it happened: %s %s", n->effect, n->key);
-        if (cm_model_open_change(n) && n->settle)
-            point(list, "still in force: %s %s", n->effect, n->key);
-    }
-    if (m->partly > 0 && !is_back(s))
-        point(list, "%s; see Failures by cause", m->partly_last);
-    if (!is_back(s))
-        open_findings(list, m);
-    return list;
-}
-
 static json_t *attempts(const struct cm_source_of_report *s)
 {
     json_t *list = json_array();
@@ -299,6 +223,38 @@ static json_t *values_files(const struct cm_model *m)
     return json_is_array(final) && !back ? json_incref(final) : json_array();
 }
 
+/* The command that upgrades from now on, with every values file in its order; null: not decided, or there is no new server. */
+static json_t *helm_upgrade(const struct cm_model *m)
+{
+    static const struct {
+        const char *option, *key;
+    } parts[] = {{"", "release"},
+                 {"", "chart"},
+                 {"--namespace ", "namespace"},
+                 {"--kube-context ", "context"},
+                 {"--version ", "chart_version"}};
+    cm_autojson files = values_files(m);
+    cm_autostr s = CM_STR(CM_STR_PAGE);
+    size_t i;
+    json_t *file;
+    if (json_array_size(files) == 0)
+        return json_null();
+    cm_str_add(&s, "helm upgrade");
+    for (i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        const char *value = cm_json_text(json_object_get(m->plan, "target"), parts[i].key, NULL);
+        if (value != NULL) {
+            cm_str_addf(&s, " %s", parts[i].option);
+            cm_shell_quote(&s, value);
+        }
+    }
+    json_array_foreach(files, i, file)
+    {
+        cm_str_add(&s, " \\\n  -f ");
+        cm_shell_quote(&s, json_string_value(file));
+    }
+    return json_string(cm_str_text(&s));
+}
+
 static json_t *five_lines(const struct cm_situation *now)
 {
     json_t *list = json_array();
@@ -321,6 +277,7 @@ static void add_head(json_t *report, const struct cm_source_of_report *s)
     set(report, "zone", cm_word_text(s->zone));
     set(report, "run_id", cm_word_text(s->m->run_id));
     set(report, "plan", cm_word_text(s->m->plan_file));
+    set(report, "address", cm_word_text(cm_json_text(s->m->plan, "connect.url", NULL)));
     set(report, "contact", cm_word_text(cm_json_text(s->m->plan, "contact", NULL)));
     set(report, "ticket", cm_word_text(cm_json_text(s->m->plan, "ticket", NULL)));
     set(report, "runbook", cm_word_text(s->m->now == NULL ? NULL : cm_json_text(s->m->now->runbook, "id", NULL)));
@@ -348,13 +305,23 @@ static json_t *values_given(const struct cm_model *m)
     return list;
 }
 
-/* What the estimate before the downtime said, for comparison with the clocks. */
+/* Whether and how users were told; null: not on record. */
+static json_t *announced(const struct cm_model *m)
+{
+    const json_t *fact = json_object_get(m->facts, "downtime.announced");
+    if (!json_is_object(fact))
+        return json_null();
+    return json_pack("{s:b, s:b, s:o}", "webhook", (int)cm_json_bool(fact, "webhook", false), "banner",
+                     (int)cm_json_bool(fact, "banner", false), "text", cm_word_text(cm_json_text(fact, "text", NULL)));
+}
+
+/* What the estimate before the downtime said: for comparison with the clocks, and how long a way back takes. */
 static json_t *estimate(const struct cm_model *m)
 {
     const json_t *fact = json_object_get(m->facts, "downtime.estimate");
-    static const char *const names[] = {"service", "users"};
+    static const char *const names[] = {"service", "users", "back"};
     json_t *out = json_object();
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const json_t *span = json_object_get(fact, names[i]);
         json_object_set_new(out, names[i],
                             span == NULL ? json_null()
@@ -392,11 +359,14 @@ json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **e
     set(report, "images", images(s->m));
     set(report, "values_given", values_given(s->m));
     set(report, "estimate", estimate(s->m));
+    set(report, "announced", announced(s->m));
     set(report, "said", cm_part_said(s));
     set(report, "changes", cm_part_changes(s));
     set(report, "temporary", cm_part_temporary(s));
     set(report, "skipped", skipped(s->m));
-    set(report, "open_points", open_points(s));
+    set(report, "left_out", cm_part_left_out(s));
+    set(report, "open_points", cm_part_open_points(s));
+    set(report, "lasting", cm_part_lasting(s));
     set(report, "attempts", attempts(s));
     set(report, "stages", cm_part_stages(s->m, s->as_finished));
     set(report, "findings", cm_part_findings(s->m));
@@ -406,6 +376,7 @@ json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **e
     set(report, "transcript", transcript);
     set(report, "next_steps", cm_next_steps_of(s->m, &standing));
     set(report, "values_files", values_files(s->m));
+    set(report, "helm_upgrade", helm_upgrade(s->m));
     cm_situation_fini(&now);
     return report;
 }

@@ -44,13 +44,13 @@ static void approval(const struct cm_page *p, json_t *t)
     if (go == NULL) {
         fact(t, "Approved by", "nobody: the downtime has not been approved");
     } else {
-        cm_autofree char *at = cm_page_when(p, json_object_get(go, "at"));
+        cm_autofree char *at = cm_page_when_exactly(p, json_object_get(go, "at")), *who = cm_page_who(text_of(go, "who"));
         const char *how = text_of(go, "how");
-        fact(t, "Approved by", "%s, %s%s", text_of(go, "who"), at,
+        fact(t, "Approved by", "%s, %s%s", who, at,
              strcmp(how, "yes") == 0    ? " (by starting the run with --yes)"
              : strcmp(how, "plan") == 0 ? " (answered ahead in the plan)"
                                         : "");
-        fact(t, "Digest of what was shown and approved", "%s", text_of(go, "digest"));
+        fact(t, "Digest of what was shown and approved", "%s (the text stands below, under Who said what)", text_of(go, "digest"));
     }
     if (approved != NULL)
         fact(t, "Plan that was approved (SHA-256)", "%s", approved);
@@ -82,6 +82,24 @@ static void clock_fact(const struct cm_page *p, json_t *t, const char *what, con
              : json_is_false(inside) ? ", OUTSIDE the window"
                                      : "",
              expected);
+}
+
+/* Whether users were told, how and when; no row where nothing is on record. */
+static void announced_fact(const struct cm_page *p, json_t *t)
+{
+    const json_t *told = json_object_get(p->report, "announced"), *sent = NULL;
+    json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(p->report, "lasting"), i, one) if (is(one, "effect", "webhook")) sent = one;
+    cm_autofree char *at = cm_page_when_exactly(p, json_object_get(sent, "at"));
+    bool banner = cm_json_bool(told, "banner", false);
+    if (sent != NULL)
+        fact(t, "Announced", "%s, by notify.webhook, %s%s", at, text_of(sent, "outcome"),
+             banner ? "; the server showed users a warning of its own" : "");
+    else if (json_is_object(told))
+        fact(t, "Announced", "%s",
+             banner ? "by the warning that the server showed; no webhook was used"
+                    : "nobody was told by this run: no webhook, no warning");
 }
 
 static void window_fact(const struct cm_page *p, json_t *t)
@@ -137,8 +155,9 @@ static void content_fact(const struct cm_page *p, json_t *t)
         fact(t, "Content", "%zu items; they run on the old server again", all);
         return;
     }
-    fact(t, "Content", "%zu items; %lld chosen to be built ahead, of these %lld built and %lld failed", all,
-         (long long)cm_json_int(c, "selected", 0), (long long)cm_json_int(c, "built", 0), (long long)cm_json_int(c, "failed", 0));
+    fact(t, "Content", "%zu items; %lld chosen: %lld built, %lld failed, %lld needed no build, %lld gone", all,
+         (long long)cm_json_int(c, "selected", 0), (long long)cm_json_int(c, "built", 0), (long long)cm_json_int(c, "failed", 0),
+         (long long)cm_json_int(c, "skipped", 0), (long long)cm_json_int(c, "gone", 0));
     cm_autofree char *whose = owners_to_tell(p);
     fact(t, "Content that needs its owner", "%zu must be mended%s, %zu should be looked at", act, whose, look);
 }
@@ -159,13 +178,48 @@ static void changes_fact(const struct cm_page *p, json_t *t)
          final);
 }
 
+/* Did users notice it? They were shut out anyhow. */
+static bool within_users_out(const struct cm_page *p, const json_t *cut)
+{
+    const json_t *users = cm_json_at(p->report, "downtime.users");
+    const char *from = cm_json_text(users, "from", NULL), *to = cm_json_text(users, "to", NULL);
+    const char *began = cm_json_text(cut, "from", NULL), *ended = cm_json_text(cut, "to", NULL);
+    if (from == NULL || began == NULL || ended == NULL || strcmp(began, from) < 0) /* times of one form compare as texts */
+        return false;
+    return json_is_true(json_object_get(users, "open")) || (to != NULL && strcmp(ended, to) <= 0);
+}
+
+/* "1, 169 ms, within users out" */
+static char *cuts_of_the_service(const struct cm_page *p)
+{
+    size_t i, n = 0, within = 0;
+    double all = 0;
+    json_t *cut;
+    json_array_foreach(cm_json_at(p->report, "downtime.interruptions"), i, cut)
+    {
+        if (cm_json_text(cut, "signal", NULL) != NULL)
+            continue;
+        n++;
+        within += within_users_out(p, cut);
+        all += json_number_value(json_object_get(cut, "seconds"));
+    }
+    if (n == 0)
+        return cm_strdup("none");
+    cm_autojson seconds = json_real(all);
+    cm_autofree char *length = cm_page_took(seconds);
+    return cm_fmt("%zu, %s, %s", n, length,
+                  within == n   ? "while users were out"
+                  : within == 0 ? "while users were in"
+                                : "partly while users were in");
+}
+
 static void interruptions_fact(const struct cm_page *p, json_t *t)
 {
-    size_t i, run = 0, all = json_array_size(cm_json_at(p->report, "downtime.interruptions"));
+    size_t i, run = 0;
     json_t *cut;
     json_array_foreach(cm_json_at(p->report, "downtime.interruptions"), i, cut) run += cm_json_text(cut, "signal", NULL) != NULL;
-    cm_autofree char *stops = cm_page_count(run, "time", "times");
-    fact(t, "Interruptions besides", "of the service %zu; the run itself was interrupted by a signal %s", all - run, stops);
+    cm_autofree char *stops = cm_page_count(run, "time", "times"), *cuts = cuts_of_the_service(p);
+    fact(t, "Interruptions besides", "of the service: %s; the run itself was interrupted by a signal %s", cuts, stops);
 }
 
 static size_t waived(const struct cm_page *p)
@@ -176,19 +230,37 @@ static size_t waived(const struct cm_page *p)
     return n;
 }
 
-static void way_back_fact(const struct cm_page *p, json_t *t)
+/* The command among those that can be typed now; NULL: it cannot. */
+static const json_t *step_with(const struct cm_page *p, const char *words)
 {
     json_t *n;
     size_t i;
-    json_array_foreach(json_object_get(p->report, "next_steps"), i, n) if (strstr(text_of(n, "command"), "-run rollback ") != NULL)
-    {
-        fact(t, "Way back", "open, by `%s`: %s", text_of(n, "command"), text_of(n, "does"));
+    json_array_foreach(json_object_get(p->report, "next_steps"), i, n) if (strstr(text_of(n, "command"), words) != NULL) return n;
+    return NULL;
+}
+
+/* Until when, by what, how long, what of the work is lost. */
+static void way_back_open(const struct cm_page *p, json_t *t, const json_t *back)
+{
+    const json_t *finish = step_with(p, "-run finish "), *span = cm_json_at(p->report, "estimate.back");
+    cm_autofree char *from = cm_page_took(json_object_get(span, "from")), *to = cm_page_took(json_object_get(span, "to"));
+    cm_autofree char *until = finish != NULL ? cm_fmt(", until somebody types `%s`", text_of(finish, "command")) : cm_strdup("");
+    bool known = json_number_value(json_object_get(span, "to")) > 0;
+    cm_autofree char *length = known ? cm_fmt("; it takes %s to %s, as estimated before", from, to) : cm_strdup("");
+    fact(t, "Way back", "open%s. `%s` %s%s; nothing is restored from the backup, what users did on the new server stays", until,
+         text_of(back, "command"), text_of(back, "does"), length);
+}
+
+static void way_back_fact(const struct cm_page *p, json_t *t)
+{
+    const json_t *open = step_with(p, "-run rollback "), *back = said_last(p, "approved", "gate.rollback");
+    if (open != NULL) {
+        way_back_open(p, t, open);
         return;
     }
-    const json_t *back = said_last(p, "approved", "gate.rollback");
-    cm_autofree char *at = cm_page_when(p, json_object_get(back, "at"));
+    cm_autofree char *at = cm_page_when_exactly(p, json_object_get(back, "at")), *who = cm_page_who(text_of(back, "who"));
     if (is(p->report, "state", "rolled-back"))
-        fact(t, "Way back", "taken, approved by %s, %s", text_of(back, "who"), at);
+        fact(t, "Way back", "taken, approved by %s, %s; nothing was restored from the backup", who, at);
     else
         fact(t, "Way back",
              is(p->report, "state", "final") ? "given up: the migration was declared final" : "not offered in this state");
@@ -211,21 +283,23 @@ void cm_page_glance(struct cm_page *p)
     cm_page_say(p, "heading", "At a glance");
     json_t *t = cm_page_table(p, "The change at a glance", columns);
     json_object_set_new(t, "facts", json_true());
-    cm_autofree char *began = cm_page_when(p, json_object_get(p->report, "began"));
-    cm_autofree char *written = cm_page_when(p, json_object_get(p->report, "written"));
+    cm_autofree char *began = cm_page_when_exactly(p, json_object_get(p->report, "began"));
+    cm_autofree char *written = cm_page_when_exactly(p, json_object_get(p->report, "written"));
     const json_t *backup = said_last(p, "restore point", NULL);
     fact(t, "Ticket", "%s", *text_of(p->report, "ticket") != '\0' ? text_of(p->report, "ticket") : "the plan names none");
     kinds_fact(p, t);
-    fact(t, "Begun, report written", "%s, %s", began, written);
+    fact(t, "Begun", "%s", began);
+    fact(t, "Report written", "%s", written);
     cm_autofree char *again = cm_page_count((size_t)cm_json_int(p->report, "resumed", 0), "time", "times");
     fact(t, "Run", "%s, taken up again %s", text_of(p->report, "run_id"), again);
     approval(p, t);
+    announced_fact(p, t);
     window_fact(p, t);
     clock_fact(p, t, "Service down", "downtime.service");
     clock_fact(p, t, "Users out", "downtime.users");
     interruptions_fact(p, t);
     if (backup != NULL) {
-        cm_autofree char *at = cm_page_when(p, json_object_get(backup, "at"));
+        cm_autofree char *at = cm_page_when_exactly(p, json_object_get(backup, "at"));
         fact(t, "Restore point (backup)", "%s, %s, %s", text_of(backup, "note"), at,
              is(backup, "how", "command") ? "taken by the plan's command" : "attested by a person");
     } else {
@@ -236,6 +310,7 @@ void cm_page_glance(struct cm_page *p)
          waived(p));
     version_facts(p, t);
     content_fact(p, t);
+    fact(t, "Next helm upgrade", "%s", text_of(p->report, "helm_upgrade"));
     way_back_fact(p, t);
     fact(t, "Questions to", "%s", text_of(p->report, "contact"));
 }

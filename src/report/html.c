@@ -354,7 +354,8 @@ static const char *verdict_of(const json_t *report)
     bool ended = strcmp(state, "done") == 0 || strcmp(state, "rolled-back") == 0 || strcmp(state, "final") == 0;
     if (strcmp(state, "failed") == 0 || strcmp(state, "blocked") == 0)
         return "bad";
-    return ended && cm_json_int(report, "status", -1) == CM_E_OK ? "good" : "";
+    bool whole = json_array_size(json_object_get(report, "left_out")) == 0;
+    return ended && whole && cm_json_int(report, "status", -1) == CM_E_OK ? "good" : "";
 }
 
 void cm_report_html(const json_t *blocks, const json_t *report, FILE *out)

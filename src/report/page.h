@@ -31,6 +31,7 @@ bool cm_page_none(struct cm_page *p, const json_t *items, const char *text);
 
 char *cm_page_when(const struct cm_page *p, const json_t *at);             /* "" for null */
 char *cm_page_when_exactly(const struct cm_page *p, const json_t *at);     /* with seconds */
+char *cm_page_who(const char *who);                                        /* "login ann on laptop" of "ann@laptop" */
 char *cm_page_took(const json_t *seconds);
 char *cm_page_count(size_t n, const char *one, const char *many);          /* "1 item", "2 items" */
 

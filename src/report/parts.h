@@ -32,7 +32,11 @@ json_t *cm_part_content_items(const struct cm_source_of_report *s);    /* report
 json_t *cm_part_builds(const struct cm_model *m);                      /* {guid: {state, why, tries, seconds}} */
 json_t *cm_part_changes(const struct cm_source_of_report *s);          /* report/changes.c: the ledger with values */
 json_t *cm_part_temporary(const struct cm_source_of_report *s);
+json_t *cm_part_lasting(const struct cm_source_of_report *s);          /* report/changes.c: what was done and is not taken back */
 json_t *cm_part_said(const struct cm_source_of_report *s);             /* report/changes.c: gates, answers, waivers */
+json_t *cm_part_left_out(const struct cm_source_of_report *s);         /* report/points.c: settings that the new values lack */
+json_t *cm_part_open_points(const struct cm_source_of_report *s);      /* report/points.c */
+const struct cm_m_step *cm_part_failing(const struct cm_model *m);     /* the failed step of the newest walk; NULL: none */
 /* report/transcript.c. *digests: {begun, approved, ran, shown}, hex or null. NULL: the record cannot be read. */
 json_t *cm_part_transcript(const struct cm_source_of_report *s, json_t **digests, struct cm_err **err);
 void cm_part_commands(const struct cm_source_of_report *s, json_t *out);      /* report/logs.c: appends the transcript's lines */

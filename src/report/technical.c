@@ -59,9 +59,12 @@ static void step_rows(const struct cm_page *p, json_t *table, const json_t *stag
     {
         cm_autofree char *started = cm_page_when_exactly(p, json_object_get(step, "started"));
         cm_autofree char *length = cm_page_took(json_object_get(step, "seconds"));
-        cm_autofree char *tries = cm_fmt("%" PRId64, cm_json_int(step, "attempts", 0));
+        int64_t tried = cm_json_int(step, "attempts", 0);
+        cm_autofree char *tries = tried > 0 ? cm_fmt("%" PRId64, tried) : cm_strdup("");
+        /* done and not begun: the step that writes this page */
+        bool itself = is(step, "state", "done") && tried == 0 && is(step, "action", "report.write");
         cm_page_row(table, text_of(step, "id"), text_of(step, "state"), text_of(step, "by"), started,
-                    *started != '\0' ? length : "", tries, text_of(step, "message"), NULL);
+                    *started != '\0' ? length : "", tries, itself ? "this report" : text_of(step, "message"), NULL);
     }
 }
 
@@ -100,10 +103,26 @@ static void stages(struct cm_page *p)
     earlier(p, columns);
 }
 
+/* "login ann on laptop: the images are known"; "": nobody did */
+static char *answered_by(const struct cm_page *p, const char *id)
+{
+    json_t *s;
+    size_t i;
+    json_array_foreach(json_object_get(p->report, "said"), i, s)
+    {
+        if (!is(s, "id", id) || !(is(s, "what", "answered") || is(s, "what", "waived")))
+            continue;
+        cm_autofree char *who = cm_page_who(text_of(s, "who"));
+        return cm_fmt("%s by %s%s: %s", text_of(s, "what"), is(s, "how", "plan") ? "the plan, run by " : "", who,
+                      text_of(s, "note"));
+    }
+    return cm_strdup("");
+}
+
 /* What needs somebody first. */
 static void findings(struct cm_page *p)
 {
-    static const char *const columns[] = {"Verdict", "Id", "Seen", "What to do", NULL};
+    static const char *const columns[] = {"Verdict", "Id", "Seen", "What to do", "Answered", NULL};
     static const char *const order[] = {"blocker", "unknown", "warning", "ok"};
     const json_t *all = json_object_get(p->report, "findings");
     json_t *f, *t;
@@ -116,7 +135,10 @@ static void findings(struct cm_page *p)
     cm_page_big(t);
     for (size_t k = 0; k < sizeof order / sizeof order[0]; k++)
         json_array_foreach(all, i, f) if (is(f, "verdict", order[k]))
-            cm_page_row(t, order[k], text_of(f, "id"), text_of(f, "seen"), text_of(f, "remedy"), NULL);
+        {
+            cm_autofree char *by = answered_by(p, text_of(f, "id"));
+            cm_page_row(t, order[k], text_of(f, "id"), text_of(f, "seen"), text_of(f, "remedy"), by, NULL);
+        }
 }
 
 /* ---- content ---- */
@@ -229,7 +251,7 @@ static void content(struct cm_page *p)
     size_t i;
     cm_page_say(p, "heading", "Content");
     cm_page_say(p, "text",
-                "%" PRId64 " items selected: %" PRId64 " built, %" PRId64 " failed, %" PRId64 " skipped, %" PRId64 " gone.",
+                "%" PRId64 " items selected: %" PRId64 " built, %" PRId64 " failed, %" PRId64 " needed no build, %" PRId64 " gone.",
                 cm_json_int(c, "selected", 0), cm_json_int(c, "built", 0), cm_json_int(c, "failed", 0),
                 cm_json_int(c, "skipped", 0), cm_json_int(c, "gone", 0));
     if (json_array_size(items) == 0)

@@ -96,10 +96,23 @@ static char *change_name(const json_t *c)
 static char *change_before(const json_t *c)
 {
     const json_t *original = json_object_get(c, "original");
+    if (is(c, "effect", "access.close"))
+        return cm_strdup("open");
     if (is(c, "effect", "helm.upgrade"))
         return cm_json_int(original, "revision", 0) == 0 ? cm_strdup("no release")
                                                          : cm_fmt("revision %lld", (long long)cm_json_int(original, "revision", 0));
     return cm_word_value(original);
+}
+
+/* On what: where users come in is an address, and not who closed it. */
+static const char *change_on(const struct cm_page *p, const json_t *c)
+{
+    return is(c, "effect", "access.close") ? cm_json_text(p->report, "address", "the public address") : text_of(c, "key");
+}
+
+static char *change_now(const json_t *c)
+{
+    return cm_strdup(is(c, "effect", "access.close") && is(c, "state", "back") ? "open" : text_of(c, "present"));
 }
 
 static const char *change_state(const json_t *c)
@@ -120,13 +133,31 @@ static void changes(struct cm_page *p)
     cm_page_say(p, "heading", "Changes");
     if (cm_page_none(p, all, "Nothing was changed that would have to be taken back."))
         return;
-    t = cm_page_table(p, "Every change with its original and its present value", columns);
+    t = cm_page_table(p, "Every change that a way back can take back, with its original and its present value", columns);
     json_array_foreach(all, i, c)
     {
-        cm_autofree char *name = change_name(c), *before = change_before(c);
-        cm_autofree char *at = cm_page_when(p, json_object_get(c, "at"));
-        cm_autofree char *settled = cm_page_when(p, json_object_get(c, "settled"));
-        cm_page_row(t, name, text_of(c, "key"), before, text_of(c, "present"), change_state(c), at, settled, NULL);
+        cm_autofree char *name = change_name(c), *before = change_before(c), *now = change_now(c);
+        cm_autofree char *at = cm_page_when_exactly(p, json_object_get(c, "at"));
+        cm_autofree char *settled = cm_page_when_exactly(p, json_object_get(c, "settled"));
+        cm_page_row(t, name, change_on(p, c), before, now, change_state(c), at, settled, NULL);
+    }
+}
+
+static void lasting(struct cm_page *p)
+{
+    static const char *const columns[] = {"Done", "On", "Outcome", "Afterwards", "When", NULL};
+    const json_t *all = json_object_get(p->report, "lasting");
+    json_t *one, *t;
+    size_t i;
+    cm_page_say(p, "heading", "Done, and not taken back by a way back");
+    if (cm_page_none(p, all, "Nothing."))
+        return;
+    t = cm_page_table(p, "What was done without an original to go back to", columns);
+    json_array_foreach(all, i, one)
+    {
+        cm_autofree char *name = cm_fmt("%s (%s)", text_of(one, "words"), text_of(one, "effect"));
+        cm_autofree char *at = cm_page_when_exactly(p, json_object_get(one, "at"));
+        cm_page_row(t, name, text_of(one, "key"), text_of(one, "outcome"), text_of(one, "after"), at, NULL);
     }
 }
 
@@ -144,7 +175,7 @@ static void temporary(struct cm_page *p)
     {
         cm_autofree char *original = cm_word_value(json_object_get(one, "original"));
         cm_autofree char *set_to = cm_word_value(json_object_get(one, "set_to"));
-        cm_autofree char *settled = cm_page_when(p, json_object_get(one, "settled"));
+        cm_autofree char *settled = cm_page_when_exactly(p, json_object_get(one, "settled"));
         cm_page_row(t, text_of(one, "setting"), original, json_is_null(json_object_get(one, "set_to")) ? "" : set_to,
                     text_of(one, "proof"), settled, NULL);
     }
@@ -158,7 +189,7 @@ static const char *how_words(const json_t *s)
     if (is(s, "what", "restore point"))
         return strcmp(how, "command") == 0 ? "by the plan's command" : how;
     return strcmp(how, "yes") == 0        ? "with --yes"
-           : strcmp(how, "plan") == 0     ? "ahead, in the plan"
+           : strcmp(how, "plan") == 0     ? "stated beforehand in the plan, not asked on the night"
            : strcmp(how, "terminal") == 0 ? "at the terminal"
            : strcmp(how, "approve") == 0  ? "by `approve`"
                                           : how;
@@ -176,10 +207,28 @@ static void said(struct cm_page *p)
     t = cm_page_table(p, "Approvals, attestations, answers and waivers", columns);
     json_array_foreach(all, i, s)
     {
-        cm_autofree char *at = cm_page_when(p, json_object_get(s, "at"));
+        cm_autofree char *at = cm_page_when_exactly(p, json_object_get(s, "at")), *who = cm_page_who(text_of(s, "who"));
+        cm_autofree char *when = is(s, "how", "plan") ? cm_fmt("before the run; taken over %s", at) : cm_strdup(at);
         const char *note = text_of(s, "note");
-        cm_page_row(t, text_of(s, "what"), text_of(s, "id"), text_of(s, "who"), at, how_words(s),
-                    *note != '\0' ? note : text_of(s, "title"), text_of(s, "digest"), NULL);
+        cm_page_row(t, text_of(s, "what"), text_of(s, "id"), who, when, how_words(s), *note != '\0' ? note : text_of(s, "title"),
+                    text_of(s, "digest"), NULL);
+    }
+}
+
+static void shown(struct cm_page *p)
+{
+    json_t *s;
+    size_t i;
+    json_array_foreach(json_object_get(p->report, "said"), i, s)
+    {
+        const char *text = cm_json_text(s, "shown", NULL), *digest = text_of(s, "digest");
+        if (text == NULL)
+            continue;
+        cm_page_say(p, "subheading", "What was shown and %s: %s", text_of(s, "what"), text_of(s, "id"));
+        if (*digest != '\0')
+            cm_page_say(p, "text", "Its digest is %s.", digest);
+        size_t n = strlen(text);
+        cm_page_say(p, "pre", "%.*s", (int)(n > 0 && text[n - 1] == '\n' ? n - 1 : n), text);
     }
 }
 
@@ -201,9 +250,9 @@ static void waivers(struct cm_page *p)
     {
         if (!is(s, "what", "waived"))
             continue;
-        cm_autofree char *at = cm_page_when(p, json_object_get(s, "at"));
+        cm_autofree char *at = cm_page_when_exactly(p, json_object_get(s, "at")), *who = cm_page_who(text_of(s, "who"));
         t = t != NULL ? t : cm_page_table(p, "Warnings that somebody waived", columns);
-        cm_page_row(t, text_of(s, "id"), finding_seen(p, text_of(s, "id")), text_of(s, "who"), at, text_of(s, "note"), NULL);
+        cm_page_row(t, text_of(s, "id"), finding_seen(p, text_of(s, "id")), who, at, text_of(s, "note"), NULL);
     }
     if (t == NULL)
         cm_page_say(p, "text", "No warning was waived.");
@@ -235,8 +284,10 @@ void cm_page_ticket(struct cm_page *p)
     pairs(p, "What can be typed now", "next_steps", commands, "command", "does", "Nothing.");
     downtime(p);
     said(p);
+    shown(p);
     waivers(p);
     pairs(p, "Skipped steps", "skipped", steps, "step", "reason", "None.");
     temporary(p);
     changes(p);
+    lasting(p);
 }

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -149,6 +150,15 @@ def ticket_page_answers(report, markdown):
     versions = {v["what"]: v["value"] for v in report["versions"]}
     TAP.ok(versions.get("Helm revision now") == "2" and versions.get("Connect, new server"), "the ticket page names versions and revision", versions)
     TAP.ok("| Restore point (backup) | restore-point-1, " in markdown, "the ticket page names the restore point")
+    first = report["open_points"][0]
+    TAP.ok(first.startswith('LDAP "Example".BindPassword is not in the new server\'s values: logins may fail.') and "not in the new server's values" in report["verdict"],
+           "a secret that the new values lack is the first open point, and no run with one is called done without a but", report["open_points"])
+    TAP.ok(report["open_points"][1].startswith("nobody confirmed a login after the move"), "a login that was only stated beforehand is an open point", report["open_points"])
+    caches = [x["key"] for x in report["lasting"] if x["effect"] == "cache.delete" and x["outcome"] == "deleted"]
+    TAP.ok(len(caches) == 2 and any(x["effect"] == "webhook" and x["outcome"] == "answer 200" for x in report["lasting"]),
+           "deleted caches and the message to users are told as what cannot be taken back", report["lasting"])
+    TAP.ok(shlex.split(report["helm_upgrade"].replace("\\\n", ""))[-4:] == ["-f", report["values_files"][0], "-f", report["values_files"][1]],
+           "the next helm upgrade can be typed as it stands, with the values files in their order", report["helm_upgrade"])
     for part in ("Service down", "Users out", "Waivers", "Skipped steps", "Open points", "Changes"):
         TAP.ok(f"### {part}\n" in markdown or f"| {part} |" in markdown, f"the ticket page tells of: {part}")
 

@@ -238,6 +238,172 @@ static void what_is_not_all_as_before_is_said(void **state)
     assert_has(html, "<p class=\"verdict\">");
 }
 
+/* ---- what somebody still has to look at, and what cannot be taken back ---- */
+
+#define LEFT_OUT                                                                                                                   \
+    "{'type':'finding','step':'s','id':'config.secret-in-subsection.LDAP.Example.BindPassword','verdict':'warning',"               \
+    "'seen':'LDAP Example.BindPassword holds a secret; it is left out of the values','remedy':'Encrypt it.'}"
+
+static void a_setting_that_was_left_out_is_the_first_open_point(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    say(&run->r, LEFT_OUT);
+    say(&run->r, "{'type':'finding','step':'s','id':'a.b','verdict':'warning','seen':'x'}");
+
+    cm_autojson report = render_json(run, 34);
+
+    assert_string_equal(cm_json_text(report, "verdict", ""),
+                        "Done and verified, but 1 setting of the old server is not in the new server's values: see Open points.");
+    const json_t *points = json_object_get(report, "open_points");
+    assert_int_equal(json_array_size(points), 2);
+    assert_string_equal(json_string_value(json_array_get(points, 0)),
+                        "LDAP Example.BindPassword is not in the new server's values: logins may fail. Encrypt it.");
+    assert_string_equal(json_string_value(json_array_get(points, 1)), "1 warning that nobody waived, see Findings");
+    cm_autofree char *html = render(run, "html", 34);
+    assert_has(html, "<p class=\"verdict\">");
+}
+
+static void a_setting_that_somebody_waived_is_no_open_point(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    say(&run->r, LEFT_OUT);
+    say(&run->r, "{'type':'waiver','id':'config.secret-in-subsection.LDAP.Example.BindPassword','who':'ann','reason':'no LDAP'}");
+    cm_autojson report = render_json(run, 34);
+    assert_string_equal(cm_json_text(report, "verdict", ""), "Done and verified.");
+    assert_int_equal(json_array_size(json_object_get(report, "open_points")), 0);
+}
+
+static void after_a_way_back_no_setting_is_missing(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    say(&run->r, LEFT_OUT);
+    say(&run->r, "{'type':'attempt.begin','attempt':2,'direction':'back','runbook':" BACK_BOOK "}");
+    say(&run->r, "{'type':'attempt.end','attempt':2,'result':'done'}");
+    cm_autojson report = render_json(run, 60);
+    assert_int_equal(json_array_size(json_object_get(report, "left_out")), 0);
+}
+
+static void attest_login(struct run *run, const char *how)
+{
+    cm_autofree char *opened =
+        cm_fmt("{'type':'gate.open','gate':'gate.login','digest':'d','who':'root@vm','how':'%s','note':'people logged in'}", how);
+    say(&run->r, "{'type':'gate.wait','gate':'gate.login','kind':'attest','step':'gate.login','title':'a person logged "
+                 "in','shown':'Log in.\\n','digest':'d'}");
+    say(&run->r, opened);
+}
+
+static void a_login_that_was_stated_beforehand_is_an_open_point(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    attest_login(run, "plan");
+    cm_autojson report = render_json(run, 34);
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(report, "open_points"), 0)),
+        "nobody confirmed a login after the move: gate.login was answered beforehand in the plan. Log in and open an item");
+    cm_autofree char *markdown = render(run, "markdown", 34);
+    assert_has(markdown, "| attested | gate.login | login root on vm | before the run; taken over 2026-12-05 22:33:00 UTC | stated "
+                         "beforehand in the plan, not asked on the night |");
+    assert_has(markdown, "#### What was shown and attested: gate.login\n\nIts digest is d.\n\n```\nLog in.\n```\n");
+}
+
+static void a_login_that_somebody_confirmed_is_no_open_point(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    attest_login(run, "approve");
+    cm_autojson report = render_json(run, 34);
+    assert_int_equal(json_array_size(json_object_get(report, "open_points")), 0);
+}
+
+static void what_is_not_taken_back_is_told_with_its_outcome(void **state)
+{
+    struct run *run = *state;
+    struct record *r = &run->r;
+    finish_run(run);
+    intent(r, 20, "content.build", "cache.delete", "R/4.4.3/Local", "");
+    close_intent(r, 20, "happened", "{'state':'deleted'}");
+    intent(r, 21, "content.build", "webhook", "downtime", "");
+    close_intent(r, 21, "happened", "{'status':200}");
+    intent(r, 22, "content.build", "cache.delete", "R/4.5.1/Local", "");
+    close_intent(r, 22, "not-happened", "{'why':'refused'}");
+    say(r, "{'type':'fact','step':'content.build','name':'downtime.announced','value':{'webhook':true,'banner':false,'text':'x'}}");
+    cm_autofree char *text = render(run, "markdown", 34);
+    assert_has(text, "| runtime cache deleted (cache.delete) | R/4.4.3/Local | deleted | cannot be taken back;");
+    assert_has(text, "| message to the users by notify.webhook (webhook) | downtime | answer 200 |");
+    assert_has(text, "| content built on the new server (content.build) | 2 items |");
+    assert_has_not(text, "(cache.delete) | R/4.5.1");
+    assert_has(text, "| Announced | 2026-12-05 22:33:00 UTC, by notify.webhook, answer 200 |");
+}
+
+static void nobody_was_told_is_said(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    cm_autofree char *old = render(run, "markdown", 34);
+    assert_has_not(old, "| Announced |");
+    say(&run->r,
+        "{'type':'fact','step':'access.open','name':'downtime.announced','value':{'webhook':false,'banner':false,'text':'x'}}");
+    cm_autofree char *text = render(run, "markdown", 34);
+    assert_has(text, "| Announced | nobody was told by this run: no webhook, no warning |");
+}
+
+static void shutting_users_out_is_told_by_address(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    cm_autofree char *text = render(run, "markdown", 34);
+    assert_has(text, "| users shut out (access.close) | the public address | open |");
+    say(&run->r, "{'type':'plan.accepted','plan':{'connect':{'url':'https://connect.example.com'}},'plan_digest':'x','diff':''}");
+    cm_autofree char *named = render(run, "markdown", 34);
+    assert_has(named, "| users shut out (access.close) | https://connect.example.com | open |");
+}
+
+static void the_next_upgrade_and_the_way_back_stand_at_a_glance(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    say(&run->r, "{'type':'plan.accepted','plan':{'target':{'release':'prod','chart':'rstudio/rstudio-connect','namespace':'posit',"
+                 "'chart_version':'0.21.0'}},'plan_digest':'x','diff':''}");
+    say(&run->r,
+        "{'type':'fact','step':'access.open','name':'downtime.estimate','value':{'back':{'low_ms':40000,'high_ms':960000}}}");
+    cm_autofree char *text = render(run, "markdown", 34);
+    assert_has(text,
+               "| Next helm upgrade | helm upgrade prod rstudio/rstudio-connect --namespace posit --version 0.21.0 \\\\<br>  -f "
+               "values.yaml \\\\<br>  -f values.config.yaml |");
+    assert_has(text, "| Way back | open, until somebody types \\`connect-migrate-run finish prod.yaml");
+    assert_has(text,
+               "it takes 40.0 s to 16m 00s, as estimated before; nothing is restored from the backup, what users did on the new "
+               "server stays |");
+    cm_autofree char *plain = render(run, "json", 34);
+    assert_has(plain, "\"helm_upgrade\": \"helm upgrade prod ");
+}
+
+static void a_finding_says_who_answered_it(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    say(&run->r, "{'type':'finding','step':'s','id':'c.d','verdict':'unknown','seen':'?','remedy':'Look.'}");
+    say(&run->r, "{'type':'answer','id':'c.d','who':'ann@laptop','note':'fine'}");
+    cm_autofree char *text = render(run, "markdown", 34);
+    assert_has(text, "| unknown | c.d | ? | Look. | answered by login ann on laptop: fine |");
+    assert_has(text, "| report.write | done | tool |  |  |  | this report |");
+}
+
+static void an_interruption_says_whether_users_were_in(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    cm_autofree char *text = render(run, "markdown", 34);
+    assert_has(text, "| Interruptions besides | of the service: 1, 5.0 s, while users were out;");
+    say(&run->r, "{'type':'interruption','what':'Connect','why':'again','from':1796510300000,'to':1796510301000}");
+    cm_autofree char *later = render(run, "markdown", 40);
+    assert_has(later, "| Interruptions besides | of the service: 2, 6.0 s, partly while users were in;");
+}
+
 static void an_open_temporary_setting_is_never_called_done(void **state)
 {
     struct run *run = *state;
@@ -304,7 +470,7 @@ static void markdown_lets_no_text_break_its_tables(void **state)
     assert_has(
         text,
         "| old server kept from starting (service.mask) | connect1 | unit_file: enabled | masked | in force, kept for a way back |");
-    assert_has(text, "2 items selected: 1 built, 1 failed, 0 skipped, 0 gone.");
+    assert_has(text, "2 items selected: 1 built, 1 failed, 0 needed no build, 0 gone.");
     assert_has(text, "failed: no such R");
     assert_has(text, "differs: 200 before, 500 now");
     assert_has(text, "users         in again since 22:33 UTC, were out for 30 min");
@@ -502,6 +668,17 @@ int main(void)
         TEST(a_run_that_stopped_is_never_called_done),
         TEST(what_is_not_all_as_before_is_said),
         TEST(an_open_temporary_setting_is_never_called_done),
+        TEST(a_setting_that_was_left_out_is_the_first_open_point),
+        TEST(a_setting_that_somebody_waived_is_no_open_point),
+        TEST(after_a_way_back_no_setting_is_missing),
+        TEST(a_login_that_was_stated_beforehand_is_an_open_point),
+        TEST(a_login_that_somebody_confirmed_is_no_open_point),
+        TEST(what_is_not_taken_back_is_told_with_its_outcome),
+        TEST(nobody_was_told_is_said),
+        TEST(shutting_users_out_is_told_by_address),
+        TEST(the_next_upgrade_and_the_way_back_stand_at_a_glance),
+        TEST(a_finding_says_who_answered_it),
+        TEST(an_interruption_says_whether_users_were_in),
         TEST(the_window_is_kept_or_not),
         TEST(markdown_names_the_values_files_in_its_last_line),
         TEST(after_a_way_back_there_are_no_values_files),
