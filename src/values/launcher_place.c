@@ -203,7 +203,7 @@ void cm_take_out(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i
 
 static bool is_gone(const struct cm_launcher_work *w, const struct cm_yaml *key)
 {
-    return w->gone && (w->gone[key->begin / 8] >> key->begin % 8 & 1u);
+    return w->gone && ((unsigned)w->gone[key->begin / 8] >> key->begin % 8 & 1u);
 }
 
 bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map)
