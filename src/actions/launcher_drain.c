@@ -126,6 +126,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
 
 static int verify(struct cm_step *step, struct cm_err **err) { return cm_interlock_reverse_pods(step, err); }
 
+/* Taken back is what was there: as many replicas, and with the configuration that they had. The same number alone would be true of the
+ * other mode too. That they serve is release.verify's to prove. */
 static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err)
 {
     int64_t n, was = cm_json_int(c->original, "replicas", 1);
@@ -134,9 +136,12 @@ static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err *
     if (cm_release_replicas(step, &n, err) < 0)
         return -1;
     if (n == was)
-        return 0;
+        return cm_release_as_before(step, err);
     cm_autofree char *line = cm_helm_upgrade_by_hand(step, NULL);
-    cm_fail(err, CM_E_FAILED, "release %s has %lld replicas, and had %lld", c->key, (long long)n, (long long)was);
+    if (n < 0)
+        cm_fail(err, CM_E_FAILED, "release %s has no Deployment, and had one with %lld replicas", c->key, (long long)was);
+    else
+        cm_fail(err, CM_E_FAILED, "release %s has %lld replicas, and had %lld", c->key, (long long)n, (long long)was);
     cm_hint(err, "Bring the old configuration back with your own values, `%s`, then run the same command again.", line);
     return -1;
 }
@@ -159,6 +164,8 @@ const struct cm_action cm_action_launcher_drain = {
     .does =
         "helm upgrade with the release's own values and replicas: 0 behind them; then waits for pods and Jobs. It ends no Job itself.",
     .proves = "No pod of the release and no Job of content is left.",
-    .undoes = "helm.deploy brings the replicas back; on the way back they are compared with what they were.",
+    .undoes =
+        "helm.deploy brings the replicas back, on the way back release.restore; there the replicas and rstudio-connect.gcfg are compared "
+        "with what they were.",
     .rights = "As for helm.deploy; to list pods and Jobs.",
 };

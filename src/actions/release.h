@@ -40,6 +40,9 @@ int cm_release_only_settings(struct cm_step *step, const char *const *with, cons
                              struct cm_err **err);
 /* Would the files that were deployed render something else today? Then a warning says what. */
 int cm_release_drift(struct cm_step *step, const char *const *as_deployed, struct cm_err **err);
+/* Is the ConfigMap, which is what Connect reads when it starts, the one on record from before the Launcher was drained (launcher.before)?
+ * What had none then is not compared, and that is said. */
+int cm_release_as_before(struct cm_step *step, struct cm_err **err);
 /* The undo of helm.upgrade: scaled to zero is as far back as it goes without deleting what may hold data. */
 int cm_release_undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err);
 
