@@ -175,8 +175,10 @@ def signals():
             tap.equal(p.returncode, status, f"{signal.Signals(number).name} ends with {status}", err)
             tap.ok("what to type" in err, "and says what to type", err)
             tap.equal(w.status()["state"], "interrupted", "status says interrupted")
+        had = w.lines()
         p = w.start(w.plan, "--yes")
-        time.sleep(0.1)
+        while w.lines() == had and p.poll() is None:    # it writes its first line: it has begun
+            time.sleep(0.01)
         p.send_signal(signal.SIGHUP)
         _, err = p.communicate(timeout=120)
         tap.equal(p.returncode, 0, "the run goes on after SIGHUP, and the next start went on", err)
