@@ -2,7 +2,7 @@
  *
  * inventory.jsonl: one item a line, as the API gave it, reduced to the members used, with "owner" (user name) and "tags" (names).
  * priority.csv: guid,path,title,visits,why; a person may edit it before the downtime. runtimes.csv: image_found (none, other
- * version),owner,guid,title,r,python,quarto,image. baseline.json: {"at", "server", "total", "guids_sha256", "items": [{"guid",
+ * version),owner,guid,title,r,python,quarto,image,r_given,python_given,quarto_given ("given": what it runs on there). baseline.json: {"at", "server", "total", "guids_sha256", "items": [{"guid",
  * "title", "path", "status", "bytes", "took_ms", "page_title"?, "location"?, "problem"?}], "guids": […]}. build.csv: guid,title,state
  * (built, failed, gone, skipped, left),error. validation.json: {"same", "differs", "gone", "not_visible", "on_kubernetes", "elsewhere",
  * "items": [{"guid", "title", "path", "result" (same, differs, gone, not-visible), "before", "now", "how"?, "job", "rendered"?}]}. */

@@ -39,7 +39,7 @@ struct compare {
     struct cm_step *step;
     const json_t *images;
     enum rule rules[LANGUAGES];
-    json_t *known;  /* {"R 4.3.1 + Python 3.11.2": {"verdict", "image", "items"}} */
+    json_t *known;  /* {"R 4.3.1 + Python 3.11.2": {"verdict", "image", "items", "versions": {"R": "4.4.0" …}}} */
     json_t *owners; /* of items without an image */
     uint64_t items, without, other;
     FILE *out;
@@ -92,11 +92,11 @@ static enum nearness language_in(const struct compare *c, const json_t *image, s
     return best;
 }
 
-static enum verdict image_for(const struct compare *c, const char *const wanted[LANGUAGES], const char **name)
+static enum verdict image_for(const struct compare *c, const char *const wanted[LANGUAGES], const json_t **chosen)
 {
     enum nearness best = FAR_OFF;
 
-    *name = "";
+    *chosen = NULL;
     for (size_t i = 0; i < json_array_size(c->images); i++) {
         const json_t *image = json_array_get(c->images, i);
         enum nearness all = strcmp(cm_json_text(image, "matching", "any"), "none") == 0 ? FAR_OFF : EQUAL;
@@ -106,10 +106,38 @@ static enum verdict image_for(const struct compare *c, const char *const wanted[
         }
         if (all > best) {
             best = all;
-            *name = cm_json_text(image, "name", "");
+            *chosen = image;
         }
     }
     return best == FAR_OFF ? NONE : best == EQUAL ? EXACT : OTHER;
+}
+
+/* What an item gets from the image; several that are equally near are all named, since which one Connect takes is not documented. */
+static char *version_given(const struct compare *c, const json_t *image, size_t language, const char *wanted)
+{
+    const json_t *there = cm_json_at(image, languages[language].installations);
+    enum nearness best = language_in(c, image, language, wanted);
+    cm_autostr out = CM_STR(CM_STR_LINE);
+
+    for (size_t i = 0; best != FAR_OFF && i < json_array_size(there); i++) {
+        const char *version = cm_json_text(json_array_get(there, i), "version", "");
+        if (nearness(wanted, version) == best)
+            cm_str_addf(&out, "%s%s", out.len > 0 ? " or " : "", version);
+    }
+    return cm_str_take(&out);
+}
+
+/* {"R": "4.4.3", "Quarto": "1.6.42"} */
+static json_t *versions_given(const struct compare *c, const json_t *image, const char *const wanted[LANGUAGES])
+{
+    json_t *versions = json_object();
+
+    for (size_t k = 0; image != NULL && k < LANGUAGES; k++) {
+        cm_autofree char *given = wanted[k] != NULL ? version_given(c, image, k, wanted[k]) : NULL;
+        if (given != NULL)
+            (void)json_object_set_new(versions, languages[k].word, json_string(given));
+    }
+    return versions;
 }
 
 /* Which runtimes an item needs; false: none (static, never published). */
@@ -140,7 +168,8 @@ static char *describe(const char *const wanted[LANGUAGES])
 static int judge_item(void *ctx, const json_t *item, struct cm_err **err)
 {
     struct compare *c = ctx;
-    const char *wanted[LANGUAGES], *image;
+    const char *wanted[LANGUAGES];
+    const json_t *image;
 
     (void)err;
     if (!needs(item, wanted))
@@ -149,7 +178,8 @@ static int judge_item(void *ctx, const json_t *item, struct cm_err **err)
     json_t *entry = json_object_get(c->known, key);
     if (entry == NULL) {
         enum verdict v = image_for(c, wanted, &image);
-        entry = json_pack("{s:i, s:s, s:i}", "verdict", (int)v, "image", image, "items", 0);
+        entry = json_pack("{s:i, s:s, s:i, s:o}", "verdict", (int)v, "image", cm_json_text(image, "name", ""), "items", 0,
+                          "versions", versions_given(c, image, wanted));
         (void)json_object_set_new(c->known, key, entry);
     }
     int64_t v = cm_json_int(entry, "verdict", NONE);
@@ -185,7 +215,10 @@ static int write_item(void *ctx, const json_t *item, struct cm_err **err)
                                   wanted[0],
                                   wanted[1],
                                   wanted[2],
-                                  cm_json_text(entry, "image", "")};
+                                  cm_json_text(entry, "image", ""),
+                                  cm_json_text(entry, "versions.R", ""),
+                                  cm_json_text(entry, "versions.Python", ""),
+                                  cm_json_text(entry, "versions.Quarto", "")};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         fputc(',', c->out);
         cm_csv_field(c->out, fields[i]);
@@ -198,7 +231,7 @@ static int write_csv(struct compare *c, struct cm_err **err)
 {
     if (cm_artifact_begin(c->step, "runtimes.csv", &c->out, err) < 0)
         return -1;
-    fputs("image_found,owner,guid,title,r,python,quarto,image\n", c->out);
+    fputs("image_found,owner,guid,title,r,python,quarto,image,r_given,python_given,quarto_given\n", c->out);
     for (c->pass = NONE; c->pass < EXACT; c->pass++)
         if (cm_inventory_each(c->step, write_item, c, err) < 0) {
             cm_artifact_drop(c->step, c->out);
@@ -257,8 +290,9 @@ static int set_fact(struct compare *c, struct cm_err **err)
     {
         int64_t v = cm_json_int(entry, "verdict", NONE);
         (void)json_object_set_new(versions, key,
-                                  json_pack("{s:s, s:s, s:I}", "verdict", words[v], "image", cm_json_text(entry, "image", ""),
-                                            "items", (json_int_t)cm_json_int(entry, "items", 0)));
+                                  json_pack("{s:s, s:s, s:I, s:O}", "verdict", words[v], "image", cm_json_text(entry, "image", ""),
+                                            "items", (json_int_t)cm_json_int(entry, "items", 0), "versions",
+                                            json_object_get(entry, "versions")));
     }
     return cm_fact_set(c->step, "runtimes.compare",
                        json_pack("{s:I, s:I, s:I, s:o}", "items", (json_int_t)c->items, "without_image", (json_int_t)c->without,

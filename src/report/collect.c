@@ -336,6 +336,7 @@ static void add_content(json_t *report, const struct cm_source_of_report *s)
     json_t *items = cm_part_content_items(s);
     set(report, "content", cm_part_content_counts(s->m));
     set(report, "items", items);
+    set(report, "content_images", cm_part_content_images(s->m));
     set(report, "build_times", cm_items_build_times(items));
     set(report, "failures", cm_items_failures(items));
     set(report, "owners", cm_items_owners(items));

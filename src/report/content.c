@@ -115,6 +115,9 @@ static void add_nature(json_t *item, const char *guid, const json_t *row, const 
     set_text(item, "quarto", cm_json_text(of, "quarto_version", NULL));
     set_text(item, "image_found", cm_json_text(runtime, "image_found", NULL));
     set_text(item, "image", cm_json_text(runtime, "image", NULL));
+    set_text(item, "r_given", cm_json_text(runtime, "r_given", NULL));
+    set_text(item, "python_given", cm_json_text(runtime, "python_given", NULL));
+    set_text(item, "quarto_given", cm_json_text(runtime, "quarto_given", NULL));
 }
 
 /* What was done to it: the choice, the build, the comparison. */
@@ -145,6 +148,41 @@ static json_t *item_json(const json_t *row, const char *guid, const struct table
     add_fate(item, guid, row, t);
     cm_item_judge(item);
     return item;
+}
+
+/* ---- the images that run content ---- */
+
+/* The digest that a name is pinned to; NULL: it is named by a tag. */
+static const char *pinned(const char *image)
+{
+    const char *at = strstr(image, "@sha256:");
+    return at == NULL ? NULL : at + 1;
+}
+
+/* By image, what runs in it and what it gives: from the fact runtimes.compare. "versions" is missing in older records. */
+json_t *cm_part_content_images(const struct cm_model *m)
+{
+    cm_autojson by_image = json_object();
+    json_t *list = json_array(), *entry, *one;
+    const char *wanted;
+    json_object_foreach(cm_json_loose(cm_json_at(json_object_get(m->facts, "runtimes.compare"), "runtimes")), wanted, entry)
+    {
+        const char *image = cm_json_text(entry, "image", "");
+        if (*image == '\0')
+            continue;
+        one = json_object_get(by_image, image);
+        if (one == NULL) {
+            one = json_pack("{s:s, s:o, s:i, s:[]}", "image", image, "digest", cm_word_text(pinned(image)), "items", 0, "runtimes");
+            json_object_set_new(by_image, image, one);
+            json_array_append(list, one);
+        }
+        json_object_set_new(one, "items", json_integer(cm_json_int(one, "items", 0) + cm_json_int(entry, "items", 0)));
+        json_t *versions = json_object_get(entry, "versions");
+        json_array_append_new(json_object_get(one, "runtimes"),
+                              json_pack("{s:s, s:I, s:O}", "wanted", wanted, "items", (json_int_t)cm_json_int(entry, "items", 0),
+                                        "given", versions != NULL ? versions : json_null()));
+    }
+    return list;
 }
 
 /* ---- the tables ---- */

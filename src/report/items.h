@@ -8,6 +8,9 @@
 /* "Shiny application" of "rmd-shiny" …; the mode itself where it is not known. NULL stays NULL. */
 const char *cm_item_kind(const char *app_mode);
 
+/* What it runs on now, where that is another version than before: "R 4.4.3, Quarto 1.6.42"; "": not on record. Caller frees. */
+char *cm_item_runtime_given(const json_t *item);
+
 /* Judges an item by its other members: "attention" is act, look or none, "changed" what happened to it and "to_do" what its owner has to
  * do, both sentences or null. Sets the three members. */
 void cm_item_judge(json_t *item);

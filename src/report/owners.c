@@ -1,5 +1,5 @@
 /* report/owners.c: a page for each owner of content, in words for them: what changed for me, what do I have to do, whom do I ask. It holds
- * that owner's items and nothing of anybody else's, nothing of servers, accounts or files: it may be sent by mail.
+ * that owner's items and nothing of anybody else's, and of the old machine only what their own code may name: it may be sent by mail.
  *
  * The pages lie in RUNDIR/report.owners/, named as in the report's "owners". They are made from the record alone, so they are renamed into
  * place but not synced one by one: `report PLAN` writes them again. */
@@ -26,6 +26,15 @@ static bool is(const json_t *j, const char *member, const char *word) { return s
 
 /* ---- one page ---- */
 
+static bool can_go_back(const json_t *report)
+{
+    size_t i;
+    json_t *n;
+    json_array_foreach(json_object_get(report, "next_steps"), i,
+                       n) if (strstr(text_of(n, "command"), "-run rollback ") != NULL) return true;
+    return false;
+}
+
 /* Whether their content is on the new server now; an owner does not want to know more of the run. */
 static void course(struct cm_page *p)
 {
@@ -39,12 +48,46 @@ static void course(struct cm_page *p)
         cm_page_say(p, "lead", "Posit Connect has moved to Kubernetes. It is open again since %s, under the same address.", opened);
     else
         cm_page_say(p, "lead", "Posit Connect is being moved to Kubernetes, and is not open yet on its new server.");
+}
+
+/* How long it was out of use, and until when the move can be undone. */
+static void outage(struct cm_page *p)
+{
+    cm_autofree char *from = cm_page_when(p, cm_json_at(p->report, "downtime.users.from"));
+    cm_autofree char *to = cm_page_when(p, cm_json_at(p->report, "downtime.users.to"));
+    bool open = json_is_true(cm_json_at(p->report, "downtime.users.open"));
+    if (*from != '\0' && *to != '\0' && !open)
+        cm_page_say(p, "text", "It was out of use from %s to %s.", from, to);
+    else if (*from != '\0' && open)
+        cm_page_say(p, "text", "It is out of use since %s.", from);
+    if (is(p->report, "state", "final"))
+        cm_page_say(p, "text", "The move has been declared final.");
+    else if (*to != '\0' && !open && can_go_back(p->report))
+        cm_page_say(
+            p, "text",
+            "Until the administrators declare the move final it can be undone; what you do meanwhile stays. So please look at "
+            "your items soon, and say what is wrong.");
+}
+
+static void what_moved(struct cm_page *p)
+{
+    cm_autofree char *beside = cm_page_beside(p->report);
     cm_page_say(
         p, "text",
         "Your content moved with its address, its settings, its access list, its schedules and its data: the database and the files "
         "are the same as before. What is different: it no longer runs on one shared machine but in a container of its own, with "
-        "the R and Python versions that those containers have. What it used of the old machine beside its own files (a folder, a "
-        "driver, a user account) it does not find there.");
+        "the R and Python versions that those containers have.");
+    if (*beside != '\0')
+        cm_page_say(
+            p, "text",
+            "The old machine had more than your content's own files. Whether its containers have the same was not tried out for "
+            "each item. If an item of yours uses one of these, run it once, and say so if it fails: %s.",
+            beside);
+    else
+        cm_page_say(
+            p, "text",
+            "If an item of yours uses something of the old machine beside its own files, a folder or a driver, run it once, and "
+            "say so if it fails.");
 }
 
 static size_t count(const json_t *items, const char *attention)
@@ -97,10 +140,12 @@ static json_t *owner_blocks(const json_t *report, const json_t *items)
     cm_autofree char *total = cm_page_count(all, "item is", "items are"), *mend = cm_page_count(act, "needs", "need");
     course(&p);
     if (!is(report, "state", "rolled-back")) {
-        cm_page_say(&p, "text", "%s yours: %s to be mended by you, %zu should be opened once by you, %zu need nothing.", total,
-                    mend, look, all - act - look);
+        outage(&p);
+        what_moved(&p);
+        cm_page_say(&p, "text", "%s yours: %s to be mended by you, %zu should be tried once by you, %zu need nothing.", total, mend,
+                    look, all - act - look);
         group(&p, items, "act", "Please mend these", "None: there is nothing to mend.");
-        group(&p, items, "look", "Please open these once", "None.");
+        group(&p, items, "look", "Please try these once", "None.");
         group(&p, items, "none", "Nothing to do", "None.");
     }
     whom_to_ask(&p);

@@ -38,6 +38,9 @@ char *cm_page_count(size_t n, const char *one, const char *many);          /* "1
 /* A stage's state for people: one in which a step failed is "failed", however many of its steps are still to come. */
 const char *cm_page_stage_word(const json_t *stage);
 
+/* "ODBC drivers: PostgreSQL; …": what content may have used of the old machine; "": nothing was found. Caller frees. report/beside.c */
+char *cm_page_beside(const json_t *report);
+
 void cm_page_ticket(struct cm_page *p);          /* report/ticket.c */
 void cm_page_glance(struct cm_page *p);          /* report/glance.c: the first table of the ticket page */
 void cm_page_technical(struct cm_page *p);       /* report/technical.c */

@@ -29,6 +29,7 @@ json_t *cm_part_stages(const struct cm_model *m, bool as_finished);    /* as in 
 json_t *cm_part_findings(const struct cm_model *m);
 json_t *cm_part_content_counts(const struct cm_model *m);
 json_t *cm_part_content_items(const struct cm_source_of_report *s);    /* report/content.c */
+json_t *cm_part_content_images(const struct cm_model *m);             /* report/content.c */
 json_t *cm_part_builds(const struct cm_model *m);                      /* {guid: {state, why, tries, seconds}} */
 json_t *cm_part_changes(const struct cm_source_of_report *s);          /* report/changes.c: the ledger with values */
 json_t *cm_part_temporary(const struct cm_source_of_report *s);

@@ -186,8 +186,8 @@ static void draw(FILE *out, struct row *rows, size_t n, const char *zone)
     struct scale s = scale_of(busy, n);
     fprintf(
         out,
-        "<div class=\"wide\"><svg viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"The stages in time; the tables below say the "
-        "same\">\n",
+        "<div class=\"wide\"><svg viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"The stages in time, each from its first start to its last end; "
+        "the tables below tell of each step\">\n",
         WIDTH, height + 20);
     axis(out, &s, zone, height);
     for (size_t i = 0; i < n; i++) {

@@ -176,6 +176,15 @@ static void open_findings(json_t *list, const struct cm_model *m)
         point(list, "%zu %s, see Findings", warnings, warnings == 1 ? "warning that nobody waived" : "warnings that nobody waived");
 }
 
+/* Whoever signs the change looks for these two. */
+static void open_agreement(json_t *list, const struct cm_model *m)
+{
+    bool ticket = cm_json_text(m->plan, "ticket", NULL) != NULL, window = cm_json_at(m->plan, "window.start") != NULL;
+    if (!ticket || !window)
+        point(list, "the plan names %s%s%s: what was agreed is not on record", ticket ? "" : "no ticket",
+              ticket || window ? "" : " and ", window ? "" : "no maintenance window");
+}
+
 json_t *cm_part_open_points(const struct cm_source_of_report *s)
 {
     const struct cm_model *m = s->m;
@@ -196,7 +205,9 @@ json_t *cm_part_open_points(const struct cm_source_of_report *s)
     }
     if (m->partly > 0 && !is_back(s))
         point(list, "%s; see Failures by cause", m->partly_last);
-    if (!is_back(s))
+    if (!is_back(s)) {
         open_findings(list, m);
+        open_agreement(list, m);
+    }
     return list;
 }

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "report/items.h"
 #include "report/page.h"
 #include "report/parts.h"
 
@@ -91,6 +92,10 @@ static void stages(struct cm_page *p)
     json_t *stage, *t;
     size_t i;
     cm_page_say(p, "heading", "Stages");
+    cm_page_say(
+        p, "text",
+        "A bar runs from the first start of its stage's steps to the last end. Checks run side by side: what the tables say of each "
+        "adds up to more than the bar.");
     cm_page_say(p, "picture", "stages");
     json_array_foreach(json_object_get(p->report, "stages"), i, stage)
     {
@@ -218,8 +223,13 @@ static char *runtime(const json_t *item)
         if (*text_of(item, languages[i]) != '\0')
             cm_str_addf(&s, "%s%s %s", s.len > 0 ? ", " : "", languages[i + 1], text_of(item, languages[i]));
     const char *found = text_of(item, "image_found");
+    cm_autofree char *given = cm_item_runtime_given(item);
     if (*found != '\0')
-        cm_str_addf(&s, "; %s", strcmp(found, "none") == 0 ? "no image has it" : "gets another version");
+        cm_str_addf(&s, "; %s%s",
+                    strcmp(found, "none") == 0 ? "no image has it"
+                    : *given != '\0'           ? "now "
+                                               : "gets another version",
+                    strcmp(found, "none") == 0 ? "" : given);
     return cm_str_take(&s);
 }
 
@@ -241,6 +251,46 @@ static void item_row(json_t *table, const json_t *item)
                 NULL);
 }
 
+/* "R 4.4.1 gets R 4.4.3 (5 items)", one a line */
+static char *runtimes_of(const json_t *image)
+{
+    cm_autostr s = CM_STR(CM_STR_PAGE);
+    size_t i;
+    json_t *r, *version;
+    const char *language;
+    json_array_foreach(json_object_get(image, "runtimes"), i, r)
+    {
+        cm_autostr given = CM_STR(CM_STR_LINE);
+        json_object_foreach(json_object_get(r, "given"), language, version)
+            cm_str_addf(&given, "%s%s %s", given.len > 0 ? " + " : "", language, json_string_value(version));
+        cm_autofree char *items = cm_page_count((size_t)cm_json_int(r, "items", 0), "item", "items");
+        const char *wanted = text_of(r, "wanted"), *got = cm_str_text(&given);
+        bool other = *got != '\0' && strcmp(got, wanted) != 0;
+        cm_str_addf(&s, "%s%s%s%s (%s)", i > 0 ? "\n" : "", wanted, other ? " gets " : "", other ? got : "", items);
+    }
+    return cm_str_take(&s);
+}
+
+static void content_images(struct cm_page *p)
+{
+    static const char *const columns[] = {"Image", "Digest", "Items", "What runs in it", NULL};
+    const json_t *all = json_object_get(p->report, "content_images");
+    json_t *image, *t;
+    size_t i;
+    if (json_array_size(all) == 0)
+        return;
+    cm_page_say(p, "subheading", "Images that run content");
+    cm_page_say(p, "text", "As the values name them, by Connect's matching rules; nothing here was run to prove it.");
+    t = cm_page_table(p, "Images that run content", columns);
+    cm_page_number(t, 2);
+    json_array_foreach(all, i, image)
+    {
+        cm_autofree char *items = number(image, "items"), *runtimes = runtimes_of(image);
+        cm_page_row(t, text_of(image, "image"), cm_json_text(image, "digest", "not known: named by a tag, which can be moved"),
+                    items, runtimes, NULL);
+    }
+}
+
 static void content(struct cm_page *p)
 {
     static const char *const columns[] = {"Needs",  "Title", "Owner",  "Kind",    "Visits",     "Ran on", "Build", "Build (s)",
@@ -256,6 +306,7 @@ static void content(struct cm_page *p)
                 cm_json_int(c, "skipped", 0), cm_json_int(c, "gone", 0));
     if (json_array_size(items) == 0)
         return;
+    content_images(p);
     build_times(p);
     failures(p);
     cm_page_say(p, "subheading", "Every item before and after");

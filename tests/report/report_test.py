@@ -105,6 +105,19 @@ def owners_have_their_own(run_dir, report, name):
     TAP.ok(not problems, name, "\n".join(problems[:10]))
 
 
+def owners_read_what_concerns_them(w, report):
+    pages = {o["owner"]: "".join(Page(read(w.run_dir, "report.owners", o["file"])).words) for o in report["owners"]}
+    one = next(iter(pages.values()))
+    TAP.ok(re.search(r"It was out of use from \d{4}-\d\d-\d\d \d\d:\d\d \w+ to ", one) and "it can be undone" in one, "an owner reads how long Connect was out of use, and that the move can be undone")
+    TAP.ok("ODBC drivers: PostgreSQL, Oracle; ODBC data sources: warehouse; names of other machines that only the old server knew: db.example.com, db, warehouse.example.com;" in one
+           and "10.20.0" not in one and "connect1" not in one, "an owner reads what their code may have used of the old machine, and no address", one[:2000])
+    other = [i for i in report["items"] if i["image_found"] == "other version"]
+    said = [i for i in other if re.search(r"(R|Python) [0-9.]+ becomes \1 [0-9.]+", i["changed"])]
+    TAP.ok(other and said == other and all(i["changed"] in pages[i["owner"]] for i in said), "an owner reads which version becomes which", other[:2])
+    TAP.ok(report["content_images"] and sum(i["items"] for i in report["content_images"]) == len([i for i in report["items"] if i["app_mode"] not in ("static", "unknown") and i["image_found"] != "none"]),
+           "every item with a runtime is counted with its image", report["content_images"])
+
+
 # ---- the small world ----
 
 def secrets_of(world):
@@ -159,6 +172,8 @@ def ticket_page_answers(report, markdown):
            "deleted caches and the message to users are told as what cannot be taken back", report["lasting"])
     TAP.ok(shlex.split(report["helm_upgrade"].replace("\\\n", ""))[-4:] == ["-f", report["values_files"][0], "-f", report["values_files"][1]],
            "the next helm upgrade can be typed as it stands, with the values files in their order", report["helm_upgrade"])
+    TAP.ok("no maintenance window: what was agreed" in report["open_points"][-1] and "ticket" not in report["open_points"][-1],
+           "a plan without a window is an open point; one with a ticket is not blamed for that", report["open_points"])
     for part in ("Service down", "Users out", "Waivers", "Skipped steps", "Open points", "Changes"):
         TAP.ok(f"### {part}\n" in markdown or f"| {part} |" in markdown, f"the ticket page tells of: {part}")
 
@@ -194,6 +209,7 @@ def small(postgres):
         owners_have_their_own(w.run_dir, report, "each owner's page holds their items and nothing of others")
         owner = read(w.run_dir, "report.owners", report["owners"][0]["file"])
         TAP.ok("connect-admins@example.com" in owner and "CHG-20481" in owner, "an owner reads whom to ask")
+        owners_read_what_concerns_them(w, report)
         secrets = secrets_of(w)
         leaks = [(os.path.basename(p), s[:3] + "…") for p in written_files(w.run_dir) for s in secrets if s in read(p)]
         TAP.ok(len(secrets) >= 3 and not leaks, "no secret stands in any of the report's files", f"{len(secrets)} secrets, {leaks[:5]}")

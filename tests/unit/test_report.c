@@ -121,6 +121,9 @@ static void assert_has_not(const char *text, const char *part)
         fail_msg("\"%s\" is in:\n%s", part, text);
 }
 
+/* The fixture's plan has neither. */
+#define NOT_AGREED "the plan names no ticket and no maintenance window: what was agreed is not on record"
+
 static void finish_run(struct run *run)
 {
     struct record *r = &run->r;
@@ -198,7 +201,9 @@ static void its_own_step_counts_as_done_while_it_writes(void **state)
     assert_string_equal(cm_json_text(json_array_get(json_object_get(last, "steps"), 0), "state", ""), "done");
     assert_string_equal(cm_json_text(report, "verdict", ""), "Done and verified.");
     assert_int_equal(cm_json_int(report, "status", -1), 0);
-    assert_int_equal(json_array_size(json_object_get(report, "open_points")), 0);
+    const json_t *points = json_object_get(report, "open_points");
+    assert_int_equal(json_array_size(points), 1);
+    assert_string_equal(json_string_value(json_array_get(points, 0)), NOT_AGREED);
     /* the run directory of the fixture is not the plan's own, so it is named */
     assert_has(cm_json_text(json_array_get(json_object_get(report, "next_steps"), 0), "command", ""),
                "connect-migrate-run finish prod.yaml --run-dir ");
@@ -256,7 +261,7 @@ static void a_setting_that_was_left_out_is_the_first_open_point(void **state)
     assert_string_equal(cm_json_text(report, "verdict", ""),
                         "Done and verified, but 1 setting of the old server is not in the new server's values: see Open points.");
     const json_t *points = json_object_get(report, "open_points");
-    assert_int_equal(json_array_size(points), 2);
+    assert_int_equal(json_array_size(points), 3);
     assert_string_equal(json_string_value(json_array_get(points, 0)),
                         "LDAP Example.BindPassword is not in the new server's values: logins may fail. Encrypt it.");
     assert_string_equal(json_string_value(json_array_get(points, 1)), "1 warning that nobody waived, see Findings");
@@ -272,7 +277,8 @@ static void a_setting_that_somebody_waived_is_no_open_point(void **state)
     say(&run->r, "{'type':'waiver','id':'config.secret-in-subsection.LDAP.Example.BindPassword','who':'ann','reason':'no LDAP'}");
     cm_autojson report = render_json(run, 34);
     assert_string_equal(cm_json_text(report, "verdict", ""), "Done and verified.");
-    assert_int_equal(json_array_size(json_object_get(report, "open_points")), 0);
+    assert_int_equal(json_array_size(json_object_get(report, "open_points")), 1);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(report, "open_points"), 0)), NOT_AGREED);
 }
 
 static void after_a_way_back_no_setting_is_missing(void **state)
@@ -316,7 +322,8 @@ static void a_login_that_somebody_confirmed_is_no_open_point(void **state)
     finish_run(run);
     attest_login(run, "approve");
     cm_autojson report = render_json(run, 34);
-    assert_int_equal(json_array_size(json_object_get(report, "open_points")), 0);
+    assert_int_equal(json_array_size(json_object_get(report, "open_points")), 1);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(report, "open_points"), 0)), NOT_AGREED);
 }
 
 static void what_is_not_taken_back_is_told_with_its_outcome(void **state)
@@ -380,6 +387,21 @@ static void the_next_upgrade_and_the_way_back_stand_at_a_glance(void **state)
                "server stays |");
     cm_autofree char *plain = render(run, "json", 34);
     assert_has(plain, "\"helm_upgrade\": \"helm upgrade prod ");
+}
+
+static void content_images_are_told_with_what_runs_in_them(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    say(&run->r, "{'type':'fact','step':'access.open','name':'runtimes.compare','value':{'runtimes':{"
+                 "'R 4.4.1':{'verdict':'other','image':'x/a:1','items':5,'versions':{'R':'4.4.3'}},"
+                 "'R 4.4.3':{'verdict':'exact','image':'x/a:1','items':1},"
+                 "'Python 3.9.1':{'verdict':'none','image':'','items':2},"
+                 "'R 4.5.1':{'verdict':'exact','image':'x/b@sha256:aa','items':3,'versions':{'R':'4.5.1'}}}}}");
+    cm_autofree char *text = render(run, "markdown", 34);
+    assert_has(
+        text, "| x/a:1 | not known: named by a tag, which can be moved | 6 | R 4.4.1 gets R 4.4.3 (5 items)<br>R 4.4.3 (1 item) |");
+    assert_has(text, "| x/b@sha256:aa | sha256:aa | 3 | R 4.5.1 (3 items) |");
 }
 
 static void a_finding_says_who_answered_it(void **state)
@@ -614,6 +636,39 @@ static void what_an_owner_has_to_do_is_the_worst_of_what_is_known(void **state)
     assert_string_equal(judged("{}", "to_do"), "(null)");
 }
 
+static void every_reason_stands_with_what_to_do_about_it(void **state)
+{
+    (void)state;
+    const char *two = "{\"build\":\"failed\",\"build_error\":\"no such R\",\"image_found\":\"other version\",\"r\":\"4.4.1\"}";
+    assert_string_equal(judged(two, "changed"), "It could not be prepared on the new server: no such R. It ran on R 4.4.1; the new "
+                                                "server runs it on the nearest version that it has.");
+    assert_string_equal(judged(two, "to_do"),
+                        "Publish it again from your own machine. If that fails in the same way, send the "
+                        "administrators this page. Open it once and compare what it shows with what you expect.");
+    assert_string_equal(judged("{\"build\":\"gone\",\"image_found\":\"none\"}", "changed"),
+                        "It was there before the move and is not there any more.");
+}
+
+static void other_versions_are_named(void **state)
+{
+    (void)state;
+    assert_string_equal(judged("{\"image_found\":\"other version\",\"r\":\"4.4.1\",\"r_given\":\"4.4.3\",\"quarto\":\"1.6.42\","
+                               "\"quarto_given\":\"1.6.42\",\"image\":\"x/y:1\"}",
+                               "changed"),
+                        "It runs on other versions than before: R 4.4.1 becomes R 4.4.3; Quarto stays 1.6.42 (container x/y:1).");
+}
+
+static void an_item_is_tried_out_as_its_kind_is_used(void **state)
+{
+    (void)state;
+#define OTHER(mode) "{\"image_found\":\"other version\",\"r\":\"4.4.1\",\"app_mode\":\"" mode "\"}"
+    assert_string_equal(judged(OTHER("shiny"), "to_do"), "Open it once and compare what it shows with what you expect.");
+    assert_string_equal(judged(OTHER("rmd-static"), "to_do"),
+                        "Run it once (Refresh) and compare the new version with the last one.");
+    assert_string_equal(judged(OTHER("python-fastapi"), "to_do"),
+                        "Call one endpoint once and compare the answer with what you expect.");
+}
+
 static void failures_of_one_cause_are_one_group(void **state)
 {
     (void)state;
@@ -677,6 +732,7 @@ int main(void)
         TEST(nobody_was_told_is_said),
         TEST(shutting_users_out_is_told_by_address),
         TEST(the_next_upgrade_and_the_way_back_stand_at_a_glance),
+        TEST(content_images_are_told_with_what_runs_in_them),
         TEST(a_finding_says_who_answered_it),
         TEST(an_interruption_says_whether_users_were_in),
         TEST(the_window_is_kept_or_not),
@@ -692,6 +748,9 @@ int main(void)
         TEST(the_account_of_the_configuration_is_shown),
         cmocka_unit_test(an_owners_file_is_one_name_whatever_the_owner_is_called),
         cmocka_unit_test(what_an_owner_has_to_do_is_the_worst_of_what_is_known),
+        cmocka_unit_test(every_reason_stands_with_what_to_do_about_it),
+        cmocka_unit_test(other_versions_are_named),
+        cmocka_unit_test(an_item_is_tried_out_as_its_kind_is_used),
         cmocka_unit_test(failures_of_one_cause_are_one_group),
         cmocka_unit_test(csv_is_read_as_people_and_spreadsheets_write_it),
         cmocka_unit_test(csv_that_is_broken_still_ends),
