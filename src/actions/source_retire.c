@@ -81,6 +81,7 @@ const struct cm_action cm_action_source_retire = {
     .name = "source.retire",
     .summary = "The old server stays stopped and masked",
     .kind = CM_HOLD,
+    .reversal = CM_CHANGES_NOTHING,
     .apply = apply,
     .verify = verify,
     .reads = "The unit and the processes on every node of the old server.",

@@ -62,11 +62,14 @@ static void outage(struct cm_page *p)
         cm_page_say(p, "text", "It is out of use since %s.", from);
     if (is(p->report, "state", "final"))
         cm_page_say(p, "text", "The move has been declared final.");
-    else if (*to != '\0' && !open && can_go_back(p->report))
+    else if (*to != '\0' && !open && can_go_back(p->report)) {
+        const char *contact = cm_json_text(p->report, "contact", "the administrators");
         cm_page_say(
             p, "text",
             "Until the administrators declare the move final it can be undone; what you do meanwhile stays. So please look at "
-            "your items soon, and say what is wrong.");
+            "your items soon, and tell what is wrong: %s.",
+            contact);
+    }
 }
 
 static void what_moved(struct cm_page *p)
@@ -80,7 +83,7 @@ static void what_moved(struct cm_page *p)
     if (*beside != '\0')
         cm_page_say(
             p, "text",
-            "The old machine had more than your content's own files. Whether its containers have the same was not tried out for "
+            "The old machine had more than your content's own files. Whether the containers have the same was not tried out for "
             "each item. If an item of yours uses one of these, run it once, and say so if it fails: %s.",
             beside);
     else
@@ -158,7 +161,8 @@ static int write_page(const char *dir, const char *name, const char *owner, cons
                       struct cm_err **err)
 {
     cm_autofree char *path = cm_path_join(dir, name), *temporary = cm_fmt("%s/.%s.new", dir, name);
-    cm_autofree char *title = cm_fmt("Posit Connect has moved: the content of %s", owner);
+    bool back = strcmp(text_of(report, "state"), "rolled-back") == 0;
+    cm_autofree char *title = cm_fmt("Posit Connect %s: the content of %s", back ? "is where it was" : "has moved", owner);
     cm_autojson blocks = owner_blocks(report, items);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     FILE *out = fd < 0 ? NULL : fdopen(fd, "w");

@@ -312,7 +312,7 @@ static void content(struct cm_page *p)
     cm_page_say(p, "subheading", "Every item before and after");
     cm_page_say(
         p, "text",
-        "Needs: act, its owner has to mend it; look, its owner should open it once; none. Answers are HTTP statuses of the item's "
+        "Needs: act, its owner has to mend it; look, its owner should try it once; none. Answers are HTTP statuses of the item's "
         "page on the old and on the new server; only chosen items were built ahead and compared.");
     t = cm_page_table(p, "Every item of content before and after", columns);
     cm_page_state(t, 0);
