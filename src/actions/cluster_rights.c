@@ -89,8 +89,8 @@ static int own_rights(struct cm_step *step, struct cm_err **err)
     if (missing.len)
         cm_finding(step, CM_BLOCKER, "cluster.rights",
                    cm_arena_fmt(cm_step_arena(step),
-                                "Ask for these rights in namespace %s, or let a step be done `by: hand` or `by: "
-                                "command`; `connect-migrate-run explain` lists what each step needs.",
+                                "Ask for these rights in namespace %s, or put `steps: {STEP: {by: hand}}` into the plan for "
+                                "each step that needs them; `connect-migrate-run explain` says which.",
                                 ns),
                    "in namespace %s this login may not: %s", ns, cm_str_text(&missing));
     if (by_hand.len)

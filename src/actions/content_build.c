@@ -317,6 +317,18 @@ static int write_csv(struct cm_build *b, struct cm_err **err)
     return cm_artifact_keep(b->step, f, err);
 }
 
+/* What a person reads first of those that failed: one, by its title, with its cause. build.csv has all. */
+static char *first_failed(const struct cm_build *b)
+{
+    for (size_t n = 0; n < b->count; n++) {
+        const struct cm_build_item *i = &b->items[n];
+        const char *why = i->error != NULL ? i->error : "no cause is known";
+        if (i->outcome == CM_B_FAILED)
+            return cm_fmt("\"%s\": %.*s", i->title, (int)strcspn(why, "\n"), why);
+    }
+    return cm_strdup("");
+}
+
 static int tell(struct cm_build *b, struct cm_err **err)
 {
     struct tally t = tally_of(b);
@@ -325,8 +337,11 @@ static int tell(struct cm_build *b, struct cm_err **err)
         return -1;
     cm_say(b->step, "%zu of %zu items built, %zu failed, %zu skipped, %zu gone", t.n[CM_B_BUILT], b->count, t.n[CM_B_FAILED],
            t.n[CM_B_SKIPPED], t.n[CM_B_GONE]);
-    if (t.n[CM_B_FAILED] > 0)
-        cm_partly(b->step, "%zu of %zu items could not be built (artifacts/build.csv says why)", t.n[CM_B_FAILED], b->count);
+    if (t.n[CM_B_FAILED] > 0) {
+        cm_autofree char *first = first_failed(b);
+        cm_partly(b->step, "%zu of %zu items could not be built; %s%s", t.n[CM_B_FAILED], b->count,
+                  t.n[CM_B_FAILED] > 1 ? "the first: " : "", first);
+    }
     if (t.n[CM_B_LEFT] > 0)
         cm_partly(b->step, "%zu of %zu items were left because of content.build.revert_by; they are built when first used",
                   t.n[CM_B_LEFT], b->count);

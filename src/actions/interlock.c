@@ -369,8 +369,10 @@ static int broken(const struct look *l, struct cm_err **err)
         cm_hint(err, "Find what started it (Ansible, Puppet, cron, a colleague) and switch that off, then run the same command "
                      "again.");
     else if (l->blocking_pid != 0)
-        cm_hint(err, "Find that process (a node of Connect that is not in source.hosts?) and stop it, then run the same command "
-                     "again. A session that is known and harmless goes into database.ignore_sessions by its application name.");
+        cm_hint(err,
+                "Find that process (perhaps a further Connect server that the plan does not name) and stop it, then run the same "
+                "command again. If it is known and harmless: put its application name into database.ignore_sessions of the plan "
+                "and run again with --accept-plan-changes.");
     else
         cm_hint(err, "Mend that, then run the same command again.");
     return -1;

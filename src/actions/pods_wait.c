@@ -144,7 +144,7 @@ static int failed(struct cm_step *step, const char *what, struct cm_err **err)
     cm_autofree char *diagnosis = cm_target_diagnosis(step);
     cm_fail(err, CM_E_FAILED, "%s", what);
     cm_evidence(err, diagnosis);
-    cm_hint(err, "Mend what is named, then run the same command again; changed values are used. To give up for tonight: rollback.");
+    cm_hint(err, "Mend what is named, then run the same command again; a values file that you change meanwhile is deployed first.");
     return -1;
 }
 

@@ -101,6 +101,18 @@ static bool is_foreign(struct cm_step *step, const struct cm_helm_revision *last
 static const char *who(const struct cm_helm_revision *r) { return *r->manager ? r->manager : "somebody"; }
 static const char *when(const struct cm_helm_revision *r) { return *r->modified ? r->modified : "an unknown time"; }
 
+/* On record, so that the last screen and `status` tell whose revision is there. Without one of ours there is nothing to tell. */
+static void remember(struct cm_step *step, int revision)
+{
+    struct cm_change c;
+    const struct cm_intent *own = cm_intent_newest(step, CM_UPGRADE);
+    uint64_t after = own != NULL ? cm_intent_id(own) : 0;
+    if (cm_ledger_next(step, CM_UPGRADE, 0, &c) && c.intent > after)
+        after = c.intent;
+    if (after != 0 && !cm_reading(step))
+        (void)cm_fact_set(step, "release.foreign", json_pack("{s:I, s:i}", "after", (json_int_t)after, "revision", revision), NULL);
+}
+
 /* How a person agrees that our values follow: by the revision's number, so that it is no leave for the next one. */
 static const char *how_to_agree(struct cm_step *step, const char *word)
 {
@@ -123,13 +135,15 @@ int cm_release_foreign(struct cm_step *step, const struct cm_helm_revision *r, s
     cm_autofree char *commands =
         cm_helm_pending(r) ? cm_fmt("look: %s\n      %s\nfree it, when their helm is dead: %s\n", history, describe, free_it)
                            : cm_fmt("look: %s\n      %s\n", history, values);
+    if (!cm_helm_pending(r))
+        remember(step, r->revision);
     cm_fail(err, CM_E_CHANGED, "revision %d of release %s is %s and not ours: written by %s at %s", r->revision, release, r->status,
             who(r), when(r));
     cm_evidence(err, commands);
     if (cm_helm_pending(r))
         cm_hint(err, "Ask who works on the release and let them finish, then run the same command again.");
     else
-        cm_hint(err, "Our next upgrade replaces its values by those of the plan's files: take over there what shall stay, then %s.",
+        cm_hint(err, "Our next upgrade replaces its values: copy what must stay into your values files, then %s.",
                 how_to_agree(step, word));
     return -1;
 }
@@ -151,6 +165,7 @@ static int uninstalling(struct cm_step *step, const struct cm_helm_revision *r, 
 static int is_gone(struct cm_step *step, const struct cm_helm_revision *last, struct cm_err **err)
 {
     const char *release = cm_release_name(step);
+    remember(step, 0);
     if (last == NULL)
         cm_fail(err, CM_E_CHANGED, "release %s was deployed by this run and is gone: somebody uninstalled it", release);
     else

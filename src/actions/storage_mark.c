@@ -322,11 +322,13 @@ static int not_the_same(const struct proof *p, const char *server_path, struct c
         cm_fail(err, CM_E_FAILED, "pod %s sees the marker of another run at %s: %s", p->pod, p->path,
                 cm_json_text(p->seen, "run", "?"));
     else
-        cm_fail(err, CM_E_FAILED, "pod %s does not see %s: it does not mount the old server's data folder (%s there)", p->pod,
-                p->path, server_path);
+        cm_fail(err, CM_E_FAILED, "the new server does not mount the old server's data folder: pod %s does not see %s", p->pod,
+                p->path);
+    cm_autofree char *where = cm_fmt("on %s it was written to %s", cm_host_name(first_host(p->step)), server_path);
+    cm_evidence(err, where);
     cm_hint(err,
-            "Do not let users in. Mend sharedStorage and its volume in the values and run again with --redo helm.deploy, or go "
-            "back with `connect-migrate-run rollback PLAN`.");
+            "Do not let users in. Mend sharedStorage in your values files, or the volume behind its claim; then type the first "
+            "command below.");
     return -1;
 }
 

@@ -19,7 +19,8 @@
 #include "report/progress.h"
 #include "report/report.h"
 
-enum { LABEL = CM_SITUATION_LABEL, UNWRAPPED = 1 << 20, COMMANDS = 3 };
+enum { USERS = 3 }; /* its line among the five */
+enum { LABEL = CM_SITUATION_LABEL, UNWRAPPED = 1 << 20, TERMINAL = 80, COMMANDS = 3 };
 
 struct screen {
     const struct cm_ending *e;
@@ -108,11 +109,20 @@ static void clock_row(struct screen *c, const char *label, int64_t ms, int64_t f
     row(c, label, "%s, %s%s%s", took, span, to == 0 ? " and still" : "", inside(from, until, begins, ends));
 }
 
+/* "in again since 22:33 UTC, were out for 30 min; within the window" */
+static void users_row(struct screen *c)
+{
+    int64_t begins = 0, ends = 0, from = c->s.users_from_ms;
+    cm_window(c->m, &begins, &ends);
+    row(c, "users", "%s%s", c->s.line[USERS] + LABEL,
+        from == 0 ? "" : inside(from, c->s.users_are_out ? c->e->now_ms : c->s.users_to_ms, begins, ends));
+}
+
 static void clocks(struct screen *c)
 {
     int64_t begins = 0, ends = 0;
     clock_row(c, "service down", c->s.service_down_ms, c->s.service_from_ms, c->s.service_is_down ? 0 : c->s.service_to_ms);
-    clock_row(c, "users out", c->s.users_out_ms, c->s.users_from_ms, c->s.users_are_out ? 0 : c->s.users_to_ms);
+    users_row(c);
     for (size_t i = 0; i < c->m->interruption_count; i++) {
         const struct cm_m_interruption *n = &c->m->interruptions[i];
         cm_autofree char *took = length(n->to_ms - n->from_ms);
@@ -140,12 +150,12 @@ static void content(struct screen *c)
     if (json_object_get(m->facts, "content.build") != NULL) {
         long long left = fact(m, "content.build", "left");
         cm_autofree char *more = left > 0 ? cm_fmt(", %lld left to their first use", left) : cm_strdup("");
-        row(c, "content", "%lld of priority: %lld built, %lld failed, %lld needed no build, %lld gone%s",
+        row(c, "content", "%lld chosen items: %lld built, %lld failed, %lld needed no build, %lld gone%s",
             fact(m, "content.build", "selected"), fact(m, "content.build", "built"), fact(m, "content.build", "failed"),
             fact(m, "content.build", "skipped"), fact(m, "content.build", "gone"), more);
     }
     if (json_object_get(m->facts, "content.validation") != NULL)
-        row(c, "compared", "%lld answer as before, %lld differ, %lld gone, %lld not visible to this key",
+        row(c, "compared", "%lld as before, %lld differ, %lld gone, %lld not visible to this API key",
             fact(m, "content.validation", "same"), fact(m, "content.validation", "differs"), fact(m, "content.validation", "gone"),
             fact(m, "content.validation", "not_visible"));
 }
@@ -163,14 +173,12 @@ static void way_back(struct screen *c)
     else if (open == 0)
         row(c, "way back", "there is nothing to take back");
     else
-        row(c, "way back",
-            "open: undoes %zu %s and starts the old server; users are out meanwhile, and what they did until then stays", open,
-            open == 1 ? "change" : "changes");
+        row(c, "way back", "open: undoes %zu %s; what users did until then stays", open, open == 1 ? "change" : "changes");
 }
 
 /* ---- what to type, report, values ---- */
 
-static void commands(struct screen *c)
+static void commands(struct screen *c, size_t most)
 {
     const struct cm_standing standing = {
         .plan_file = c->e->plan_file, .run_dir = c->e->run_dir, .alive = c->e->alive, .status = c->e->status};
@@ -182,7 +190,7 @@ static void commands(struct screen *c)
     {
         if (i == 0)
             cm_rows_add(&c->rows, "what to type");
-        if (i >= COMMANDS)
+        if (i >= most)
             break;
         cm_rows_addf(&c->rows, "  %s", cm_json_text(step, "command", ""));
         cm_rows_wrap(&c->rows, "      ", "      ", cm_json_text(step, "does", ""), width_of(c));
@@ -199,6 +207,8 @@ static void files(struct screen *c)
     cm_rows_add(&c->rows, "");
     if (report != NULL && access(report, R_OK) == 0)
         cm_rows_addf(&c->rows, "report: %s", report);
+    if (c->e->run_dir != NULL && !back && fact(c->m, "content.build", "failed") > 0)
+        cm_rows_addf(&c->rows, "items that failed: %s/artifacts/build.csv", c->e->run_dir);
     if (!json_is_array(final) || back)
         return;
     struct cm_str s = CM_STR(CM_STR_PAGE);
@@ -211,27 +221,36 @@ static void files(struct screen *c)
     cm_str_fini(&s);
 }
 
+static void compose(struct screen *c, size_t most)
+{
+    cm_autofree char *text = verdict(c->e), *masked = cm_mask(text);
+    cm_rows_fini(&c->rows);
+    cm_rows_wrap(&c->rows, "", "  ", masked, width_of(c));
+    clocks(c);
+    content(c);
+    row(c, "old server", "%s", c->s.line[0] + LABEL);
+    row(c, "new server", "%s", c->s.line[1] + LABEL);
+    row(c, "in force", "%s", c->s.line[CM_SITUATION_LINES - 1] + LABEL);
+    way_back(c);
+    commands(c, most);
+    files(c);
+}
+
 char *cm_ending_done_text(const struct cm_ending *e)
 {
     struct cm_str out = CM_STR(CM_STR_PAGE);
     struct screen c = {.e = e, .m = e->model, .zone = cm_json_text(e->model->plan, "window.zone", NULL)};
-    bool good = e->status == CM_E_OK;
-    cm_autofree char *text = verdict(e), *masked = cm_mask(text);
     cm_situation(c.m, e->now_ms, &c.s);
-    cm_rows_wrap(&c.rows, "", "  ", masked, width_of(&c));
+    for (size_t most = COMMANDS; most > 0; most--) {
+        compose(&c, most);
+        if (cm_rows_shown(&c.rows, TERMINAL) <= CM_ENDING_ROWS)
+            break;
+    }
     if (e->look.colour) {
         char *plain = c.rows.list[0];
-        c.rows.list[0] = cm_fmt("%s%s\033[0m", good ? "\033[1;32m" : "\033[1;33m", plain);
+        c.rows.list[0] = cm_fmt("%s%s\033[0m", e->status == CM_E_OK ? "\033[1;32m" : "\033[1;33m", plain);
         free(plain);
     }
-    clocks(&c);
-    content(&c);
-    row(&c, "old server", "%s", c.s.line[0] + LABEL);
-    row(&c, "new server", "%s", c.s.line[1] + LABEL);
-    row(&c, "in force", "%s", c.s.line[CM_SITUATION_LINES - 1] + LABEL);
-    way_back(&c);
-    commands(&c);
-    files(&c);
     cm_str_add(&out, "\n");
     cm_rows_print(&c.rows, &out);
     cm_rows_fini(&c.rows);

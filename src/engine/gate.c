@@ -162,6 +162,21 @@ static bool answered(const struct cm_engine *e, const char *id)
     return cm_model_said(m->answers, m->answer_count, id) != NULL;
 }
 
+size_t cm_open_questions(const struct cm_engine *e, size_t stage, struct cm_str *out)
+{
+    const struct cm_model *m = CM_MODEL(e);
+    size_t count = 0;
+    for (size_t n = 0; n < m->finding_count; n++) {
+        const struct cm_m_finding *f = &m->findings[n];
+        if (f->verdict != CM_UNKNOWN || !cm_found_by(e, f, stage) || answered(e, f->id) ||
+            cm_plan_gate_note(e->s->plan, f->id) != NULL)
+            continue;
+        cm_str_addf(out, "%s: %s\n", f->id, f->seen);
+        count++;
+    }
+    return count;
+}
+
 int cm_answer_unknowns(struct cm_engine *e, size_t stage, struct cm_err **err)
 {
     cm_autostr open = CM_STR(CM_STR_LINE);

@@ -67,6 +67,8 @@ int cm_engine_sync(struct cm_engine *e, struct cm_err **err);
 int cm_wait_for_orphans(struct cm_step *st, struct cm_err **err);
 struct cm_m_intent *cm_step_intent(const struct cm_step *st, const char *effect, const char *key);   /* newest; NULL */
 /* gate.c */
+/* How many unknowns found up to this stage nobody has answered, on record or in the plan; "ID: SEEN" of each, a line. */
+size_t cm_open_questions(const struct cm_engine *e, size_t stage, struct cm_str *out);
 int cm_answer_unknowns(struct cm_engine *e, size_t stage, struct cm_err **err);      /* those found up to this stage */
 /* locks.c */
 int cm_locks_take(struct cm_engine *e, struct cm_err **err);

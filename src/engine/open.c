@@ -101,7 +101,7 @@ static int accept_changes(struct cm_engine *e, struct cm_err **err)
         return 0;
     cm_autofree char *all = cm_fmt("%s%s", diff, book_diff);
     if (!e->s->accept_plan_changes) {
-        cm_fail(err, CM_E_CHANGED, "the plan is not the one on record");
+        cm_fail(err, CM_E_CHANGED, "the plan is not the one on record; nothing is running now");
         cm_evidence(err, all);
         cm_hint(err, "If this is meant, run the same command with --accept-plan-changes; else put the plan back.");
         return -1;

@@ -89,8 +89,7 @@ static bool stands(struct cm_engine *e, const struct cm_rstep *r, const struct c
     case CM_CHECK: return cm_frozen(e) && before_gate(e, r);
     case CM_COMPUTE: return compute_stands(e, r);
     case CM_HOLD: return hold_stands(e, r, err);
-    case CM_TRIAL:
-        return cm_frozen(e) || !found_something(e, r);
+    case CM_TRIAL: return cm_frozen(e) || !found_something(e, r);
     case CM_GATE: return cm_frozen(e) || !before_gate(e, r);
     default: return true;
     }
@@ -167,8 +166,10 @@ static int judge(struct cm_engine *e, size_t stage, struct cm_err **err)
         }
     if (!n)
         return cm_answer_unknowns(e, stage, err);
-    cm_fail(err, m->intent_count ? CM_E_FAILED : CM_E_BLOCKED, "%zu %s in the way of the migration", n,
-            n == 1 ? "blocker stands" : "blockers stand");
+    size_t open = cm_open_questions(e, stage, &all);
+    cm_autofree char *questions = open == 0 ? cm_strdup("") : cm_fmt(" and %zu open question%s", open, open == 1 ? "" : "s");
+    cm_fail(err, m->intent_count ? CM_E_FAILED : CM_E_BLOCKED, "%zu blocker%s%s %s in the way of the migration", n,
+            n == 1 ? "" : "s", questions, n + open == 1 ? "stands" : "stand");
     cm_evidence(err, cm_str_text(&all));
     cm_hint(err, "%s Then run the same command again.", *first->remedy ? first->remedy : "Mend what is named above.");
     return -1;

@@ -14,7 +14,8 @@
 #include "base/time.h"
 #include "journal/clocks.h"
 
-enum { WIDTH = 76 };
+enum { ROW = 76, WIDTH = 2 * ROW }; /* a line stands on two rows of a small terminal at most */
+enum { NAME = 40 };                 /* a longer name of a backup is not told here */
 
 struct teller {
     const struct cm_model *m;
@@ -242,6 +243,14 @@ static const struct cm_m_intent *last_upgrade(const struct cm_model *m)
     return NULL;
 }
 
+/* What cm_release_foreign left: {"after": our newest upgrade then, "revision": theirs, 0: the release is gone}. */
+bool cm_foreign_release(const struct cm_model *m)
+{
+    const json_t *fact = json_object_get(m->facts, "release.foreign");
+    const struct cm_m_intent *e = last_upgrade(m);
+    return fact != NULL && e != NULL && cm_json_int(fact, "after", 0) == (int64_t)e->id;
+}
+
 /* The step that verified the server, in the walk that deployed it. */
 static const struct cm_m_step *verified(const struct cm_model *m, const struct cm_m_intent *deploy)
 {
@@ -260,7 +269,7 @@ static void say_running(const struct teller *t, struct cm_str *s, const struct c
     cm_autofree char *at = clock_text(t, step != NULL && !scaled && !reverted ? step->done_ms : e->closed_ms);
     cm_autofree char *what = revision > 0 ? cm_fmt("revision %lld", (long long)revision) : cm_strdup("the release");
     if (scaled)
-        cm_str_addf(s, "scaled to zero by %s at %s", what, at);
+        cm_str_addf(s, "stopped at %s (%s%s, no pods)", at, revision > 0 ? "helm " : "", what);
     else if (reverted)
         cm_str_addf(s, "%s since %s, without the temporary settings", what, at);
     else if (step != NULL)
@@ -269,11 +278,26 @@ static void say_running(const struct teller *t, struct cm_str *s, const struct c
         cm_str_addf(s, "%s deployed at %s, not proved to work yet", what, at);
 }
 
+/* Somebody else's, where a stop has said so; our own is under it. */
+static void say_foreign(const struct teller *t, struct cm_str *s, const struct cm_m_intent *e)
+{
+    int64_t theirs = cm_json_int(json_object_get(t->m->facts, "release.foreign"), "revision", 0);
+    int64_t ours = cm_json_int(e->result, "revision", 0);
+    if (theirs == 0)
+        cm_str_addf(s, "somebody else uninstalled the release (our revision %lld)", (long long)ours);
+    else
+        cm_str_addf(s, "revision %lld, by somebody else, over our revision %lld", (long long)theirs, (long long)ours);
+}
+
 static void new_server(const struct teller *t, struct cm_str *s)
 {
     const struct cm_m_intent *e = last_upgrade(t->m);
     if (e == NULL) {
         cm_str_add(s, "nothing was deployed by this run");
+        return;
+    }
+    if (cm_foreign_release(t->m) && was_done(e)) {
+        say_foreign(t, s, e);
         return;
     }
     const char *purpose = purpose_of(e);
@@ -299,25 +323,64 @@ static const struct cm_m_intent *last_effect(const struct cm_model *m, const cha
     return NULL;
 }
 
+/* The first time in this walk forward that helm was told to start a Connect; 0: never. */
+static int64_t first_deployed(const struct cm_model *m)
+{
+    const struct cm_m_attempt *a = cm_model_forward(m);
+    for (size_t i = 0; a != NULL && i < m->intent_count; i++) {
+        const struct cm_m_intent *e = &m->intents[i];
+        const char *purpose = purpose_of(e);
+        if (e->attempt == a->number && purpose != NULL && strcmp(purpose, "deploy") == 0 && e->life != CM_NOT_HAPPENED)
+            return e->at_ms;
+    }
+    return 0;
+}
+
+/* "; backup restore-point-1 of 22:09 UTC", by what its command printed first or what the person who took it says. Empty: there is none.
+ * Caller frees. */
+static char *backup_words(const struct teller *t, bool named)
+{
+    const struct cm_m_intent *backup = last_effect(t->m, "backup.take");
+    const struct cm_m_step *step = done_step(cm_model_forward(t->m), "backup.take");
+    if (backup == NULL && step == NULL)
+        return cm_strdup("");
+    const json_t *result = backup != NULL ? backup->result : NULL;
+    const char *name = cm_json_text(result, "said", cm_json_text(result, "note", ""));
+    size_t n = strcspn(name, "\n");
+    cm_autofree char *at = clock_text(t, backup != NULL ? backup->closed_ms : step->done_ms);
+    named = named && n > 0 && n <= NAME;
+    return cm_fmt("; backup %.*s%sof %s", named ? (int)n : 0, name, named ? " " : "", at);
+}
+
+/* On one row where that can be: the backup's name is worth more than since when, which the line above tells. */
+static void say_open(const struct teller *t, struct cm_str *s)
+{
+    int64_t since = first_deployed(t->m);
+    cm_autofree char *at = clock_text(t, since), *named = backup_words(t, true), *bare = backup_words(t, false);
+    cm_autofree char *from = since != 0 ? cm_fmt(" since %s", at) : cm_strdup("");
+    size_t own = CM_SITUATION_LABEL + strlen("open to the new server"), n = strlen(named);
+    bool name_fits = own + n <= ROW;
+    cm_str_addf(s, "open to the new server%s%s", own + n + strlen(from) <= ROW || !name_fits ? from : "", name_fits ? named : bare);
+}
+
 /* This program writes nothing into Connect's database; a Connect that it starts does. */
 static void database(const struct teller *t, struct cm_str *s)
 {
-    const struct cm_m_intent *start = last_effect(t->m, "service.start"), *backup = last_effect(t->m, "backup.take");
-    const struct cm_m_intent *deploy = last_upgrade(t->m);
+    const struct cm_m_intent *start = last_effect(t->m, "service.start"), *deploy = last_upgrade(t->m);
     bool scaled = deploy != NULL && strcmp(purpose_of(deploy), "scale") == 0 && was_done(deploy);
-    const struct cm_m_step *hand = done_step(cm_model_forward(t->m), "backup.take");
+    if (deploy != NULL && !scaled && (start == NULL || start->id < deploy->id)) {
+        say_open(t, s);
+        return;
+    }
+    cm_autofree char *backup = backup_words(t, true);
     if (start != NULL && (deploy == NULL || start->id > deploy->id))
-        cm_str_add(s, "used by the old server again");
+        cm_str_add(s, first_deployed(t->m) != 0 ? "used by the old server again, as the new one left it: nothing was restored"
+                                                : "used by the old server again; the new one never had it");
     else if (scaled)
-        cm_str_add(s, "was used by the new server, which is scaled to zero");
-    else if (deploy != NULL)
-        cm_str_add(s, "open to the new server");
+        cm_str_add(s, "was used by the new server, which has no pods now");
     else
         cm_str_add(s, "no change was made to it by this run");
-    if (backup == NULL && hand == NULL)
-        return;
-    cm_autofree char *at = clock_text(t, backup != NULL ? backup->closed_ms : hand->done_ms);
-    cm_str_addf(s, "; restore point of %s", at);
+    cm_str_add(s, backup);
 }
 
 /* ---- users ---- */
@@ -345,8 +408,8 @@ static const struct {
     const char *effect, *one, *many;
 } change_words[] = {
     {"temporary.setting", "1 temporary setting", "temporary settings"},
-    {"marker.write", "marker file", "marker files"},
-    {"release.scale", "replicas at zero", "releases at zero"},
+    {"marker.write", "1 test file", "test files"},
+    {"release.scale", "1 release at zero", "releases at zero"},
 };
 
 static bool listed(const struct cm_m_intent *i, const char *effect)
@@ -366,7 +429,7 @@ static size_t count_keys(const struct cm_model *m, const char *effect)
     return json_object_size(keys);
 }
 
-/* "3 temporary settings, marker file"; false: none is open. */
+/* "3 temporary settings, 1 test file"; false: none is open. */
 static bool list_settle(const struct cm_model *m, struct cm_str *s)
 {
     size_t others = cm_model_open_changes(m, true);
@@ -384,37 +447,34 @@ static bool list_settle(const struct cm_model *m, struct cm_str *s)
     return s->len > 0;
 }
 
-/* The place of temporary.revert in the newest walk forward, counted from 0 as the documents count stages; -1: none. */
-static long revert_stage(const struct cm_model *m)
+/* The run takes them back by itself as long as temporary.revert is still to come. */
+static const char *when_taken_back(const struct cm_model *m)
 {
-    const struct cm_m_attempt *a = cm_model_forward(m);
-    for (size_t i = 0; a != NULL && i < a->step_count; i++)
+    const struct cm_m_attempt *a = m->now;
+    if (a != NULL && a->direction == CM_BACKWARD)
+        return "the rollback's end";
+    for (size_t i = 0; a != NULL && a->direction == CM_FORWARD && i < a->step_count; i++)
         if (strcmp(a->steps[i].action, "temporary.revert") == 0 && a->steps[i].state != CM_S_DONE)
-            for (size_t k = 0; k < a->stage_count; k++)
-                if (strcmp(a->stages[k].id, a->steps[i].stage) == 0)
-                    return (long)k;
-    return -1;
+            return "the end or a rollback";
+    return "a rollback";
 }
 
 static void in_force(const struct teller *t, struct cm_str *s)
 {
     cm_autostr temporary = CM_STR(CM_STR_LINE);
-    size_t kept = cm_model_open_changes(t->m, false), final = 0;
+    size_t kept = cm_model_open_changes(t->m, false), final = 0, back = 0;
     for (size_t i = 0; i < t->m->intent_count; i++)
         final += t->m->intents[i].life == CM_FINAL && t->m->intents[i].original != NULL;
+    for (size_t i = 0; i < t->m->intent_count; i++)
+        back += t->m->intents[i].life == CM_BACK && t->m->intents[i].original != NULL;
     if (list_settle(t->m, &temporary)) {
-        long stage = revert_stage(t->m);
-        cm_str_add(s, cm_str_text(&temporary));
-        if (stage >= 0)
-            cm_str_addf(s, "; until stage %ld or rollback", stage);
-        else
-            cm_str_add(s, "; until rollback");
+        cm_str_addf(s, "%s; until %s", cm_str_text(&temporary), when_taken_back(t->m));
     } else if (kept > 0) {
         cm_str_addf(s, "nothing temporary; %zu %s kept for a way back", kept, kept == 1 ? "change" : "changes");
     } else if (final > 0) {
         cm_str_addf(s, "nothing to take back; %zu %s declared final", final, final == 1 ? "change" : "changes");
     } else {
-        cm_str_add(s, "no change of this run");
+        cm_str_add(s, back > 0 ? "nothing; every change was taken back" : "no change of this run");
     }
 }
 

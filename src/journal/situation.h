@@ -4,6 +4,7 @@
 #ifndef CM_JOURNAL_SITUATION_H
 #define CM_JOURNAL_SITUATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "journal/model.h"
@@ -23,6 +24,8 @@ struct cm_situation {
 /* The state word of `status --json`: new running waiting blocked failed interrupted done rolling-back rolled-back final.
  * `alive`: a process holds the run directory's lock. m NULL: "new". */
 const char *cm_run_state(const struct cm_model *m, bool alive);
+/* Did this run find that somebody else has changed the release, or taken it away, since its own newest upgrade? */
+bool cm_foreign_release(const struct cm_model *m);
 void cm_situation(const struct cm_model *m, int64_t now_wall_ms, struct cm_situation *out);
 void cm_situation_fini(struct cm_situation *s);
 

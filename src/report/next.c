@@ -10,10 +10,12 @@
 #include <cm/str.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "journal/situation.h"
 #include "report/parts.h"
+#include "report/progress.h"
 
 struct next {
     json_t *list;
@@ -70,10 +72,34 @@ static bool something_to_take_back(const struct cm_model *m)
     return m->now != NULL && m->now->direction == CM_FORWARD && cm_model_open_changes(m, false) > 0;
 }
 
+/* How long the way back takes, as it was estimated before the downtime: "40 s to 16 min". Caller frees; NULL: there is no estimate. */
+static char *back_takes(const struct cm_model *m)
+{
+    const json_t *fact = json_object_get(m->facts, "downtime.estimate");
+    int64_t low = cm_json_int(fact, "back.low_ms", 0), high = cm_json_int(fact, "back.high_ms", 0);
+    if (high <= 0)
+        return NULL;
+    cm_autofree char *from = cm_length_text(low), *to = cm_length_text(high);
+    return cm_fmt("%s to %s", from, to);
+}
+
 static void add_back(struct next *n, const struct cm_model *m)
 {
-    if (something_to_take_back(m))
-        add(n, "rollback", "", "gives up for now: takes every change back and starts the old server");
+    if (!something_to_take_back(m))
+        return;
+    cm_autofree char *takes = back_takes(m);
+    cm_autofree char *does = takes != NULL ? cm_fmt("gives up for now: takes all back, starts the old server; %s", takes)
+                                           : cm_strdup("gives up for now: takes every change back and starts the old server");
+    add(n, "rollback", "", does);
+}
+
+/* After the end: not giving up, but a second downtime. */
+static void add_back_to_old(struct next *n, const struct cm_model *m)
+{
+    cm_autofree char *takes = back_takes(m);
+    cm_autofree char *does = takes != NULL ? cm_fmt("starts the old server; users are out meanwhile, %s", takes)
+                                           : cm_strdup("takes Connect back to the old server; users are out meanwhile");
+    add(n, "rollback", "", does);
 }
 
 static void add_gate(struct next *n, const struct cm_m_gate *g)
@@ -140,7 +166,7 @@ static void add_redo_of_content(struct next *n, const struct cm_model *m)
         if (m->now->steps[i].partly > 0)
             cm_str_addf(&after, "%s--redo %s", after.len > 0 ? " " : "", m->now->steps[i].id);
     if (after.len > 0)
-        add(n, "", cm_str_text(&after), "tries them again once their cause is mended; else it stays at status 7");
+        add(n, "", cm_str_text(&after), "tries those again with the usual settings; users stay in; optional");
 }
 
 static void when_ended(struct next *n, const struct cm_model *m, bool unwritten, int status)
@@ -158,19 +184,73 @@ static void when_ended(struct next *n, const struct cm_model *m, bool unwritten,
             add_redo_of_content(n, m);
         add(n, "finish", "", "declares the migration final: from then on there is no way back");
         if (something_to_take_back(m))
-            add(n, "rollback", "", "takes Connect back to the old server; users are out meanwhile");
+            add_back_to_old(n, m);
     } else if (cm_model_open_changes(m, true) > 0) {
         add(n, "status", "", "names the temporary changes that are still in force");
     }
     add(n, "report", "", "writes the report again");
 }
 
+/* The step of the walk forward that this start failed in; NULL: none. */
+static const struct cm_m_step *failed_step(const struct cm_model *m)
+{
+    for (size_t i = 0; m->now != NULL && m->now->direction == CM_FORWARD && i < m->now->step_count; i++)
+        if (m->now->steps[i].state == CM_S_FAILED)
+            return &m->now->steps[i];
+    return NULL;
+}
+
+static bool does(const struct cm_m_step *s, const char *action) { return s != NULL && strcmp(s->action, action) == 0; }
+
+/* These look at what helm deployed: mended values come into force only when it deploys again. It does so only where they have changed, so
+ * that the one command is right for a mended volume, too. */
+static bool add_deploy_again(struct next *n, const struct cm_model *m, const struct cm_m_step *failed)
+{
+    cm_autostr after = CM_STR(CM_STR_LINE);
+    if (!does(failed, "storage.prove") && !does(failed, "connect.verify"))
+        return false;
+    for (size_t i = 0; i < m->now->step_count; i++)
+        if (does(&m->now->steps[i], "helm.deploy") || does(&m->now->steps[i], "pods.wait"))
+            cm_str_addf(&after, "%s--redo %s", after.len > 0 ? " " : "", m->now->steps[i].id);
+    if (after.len == 0)
+        return false;
+    add(n, "", cm_str_text(&after), "once that is mended: deploys changed values files, then looks again");
+    return true;
+}
+
+static void add_go_on_failed(struct next *n, const struct cm_model *m)
+{
+    const struct cm_m_step *failed = failed_step(m);
+    if (add_deploy_again(n, m, failed))
+        return;
+    add(n, word_of(m), "",
+        does(failed, "pods.wait")     ? "waits again; where a values file has changed, helm deploys it first"
+        : does(failed, "helm.deploy") ? "lets helm deploy again, with the values files as they are then"
+                                      : "goes on where it stopped; what is done is not done again");
+}
+
+/* Somebody else's revision is followed only where the plan agrees, on the way back too. */
+static void add_over_foreign(struct next *n, const struct cm_model *m)
+{
+    if (m->now->direction != CM_FORWARD) {
+        add(n, word_of(m), "", "goes on once the plan agrees, as said above");
+        return;
+    }
+    add(n, "", "--accept-plan-changes", "once the plan agrees, as said above: our values replace theirs");
+    if (something_to_take_back(m))
+        add(n, "rollback", "", "gives up for now; needs that line in the plan too; ends their pods");
+}
+
 static void add_go_on(struct next *n, const struct cm_model *m, int status, bool gate)
 {
     const char *word = word_of(m);
     switch (status) {
-    case CM_E_BLOCKED: add(n, word, "", "checks again, and goes on when nothing is in the way any more"); break;
+    case CM_E_BLOCKED: add(n, word, "", "checks again; after a change of the plan add --accept-plan-changes"); break;
     case CM_E_CHANGED:
+        if (cm_foreign_release(m)) {
+            add_over_foreign(n, m);
+            break;
+        }
         add(n, word, "", "goes on once what is named above is put right");
         add_back(n, m);
         if (m->now->direction != CM_BACKWARD)
@@ -183,7 +263,7 @@ static void add_go_on(struct next *n, const struct cm_model *m, int status, bool
                  : "goes on where it stopped; what is done is not done again");
         break;
     case CM_E_OK: add(n, word, "", "goes on with the next stage"); break;
-    default: add(n, word, "", "goes on where it stopped; what is done is not done again");
+    default: add_go_on_failed(n, m);
     }
 }
 

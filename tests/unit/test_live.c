@@ -73,7 +73,7 @@ static void says_stages_step_downtime_and_what_is_in_force(void **state)
     assert_has(text, "\u2713 prerequisites  \u2713 deploy");
     assert_has(text, "\u00b7 optimize");
     assert_has(text, " downtime   service 7 min (up again), users 9 min");
-    assert_has(text, " in force   1 temporary setting; until stage 3 or rollback");
+    assert_has(text, " in force   1 temporary setting; until the end or a rollback");
     record_end(&r);
 }
 
@@ -324,7 +324,8 @@ static void content_that_failed_names_the_redo_that_tries_it_again(void **state)
     cm_autofree char *text = ending(&r, 7, NULL, "prod.yaml");
     assert_has(text, "done, but 1 of 4 items could not be built\n");
     assert_has(text, "connect-migrate-run prod.yaml --redo content.build\n");
-    assert_has(text, "else it stays at status 7");
+    assert_has(text, "users stay in; optional");
+    assert_has(text, "  users         in again since ");
     record_end(&r);
 }
 

@@ -19,7 +19,7 @@ static void assert_line(const struct record *r, int line, int64_t minutes, const
     cm_situation(r->m, TEN_PM + MINUTES(minutes), &s);
     assert_string_equal(s.line[line] + 14, text);
     for (int i = 0; i < CM_SITUATION_LINES; i++)
-        assert_true(strlen(s.line[i]) <= 76);
+        assert_true(strlen(s.line[i]) <= 2 * 76);
     cm_situation_fini(&s);
 }
 
@@ -50,9 +50,9 @@ static void a_deployed_run_says_what_stands_and_since_when(void **state)
     until_verified(&r);
     assert_line(&r, OLD, 44, "stopped and masked on connect1 since 22:04 UTC");
     assert_line(&r, NEW, 44, "revision 3 deployed, verified at 22:11 UTC");
-    assert_line(&r, DATABASE, 44, "open to the new server");
+    assert_line(&r, DATABASE, 44, "open to the new server since 22:09 UTC");
     assert_line(&r, USERS, 44, "locked out since 22:03 UTC (41 min)");
-    assert_line(&r, IN_FORCE, 44, "1 temporary setting; until stage 3 or rollback");
+    assert_line(&r, IN_FORCE, 44, "1 temporary setting; until the end or a rollback");
     record_end(&r);
 }
 
@@ -117,8 +117,8 @@ static void the_way_back_is_told(void **state)
     r.at = TEN_PM + MINUTES(60);
     intent(&r, 6, "release.scale", "helm.upgrade", "connect", ",'detail':{'purpose':'scale'}");
     close_intent(&r, 6, "happened", "{'revision':4}");
-    assert_line(&r, NEW, 61, "scaled to zero by revision 4 at 23:00 UTC");
-    assert_line(&r, DATABASE, 61, "was used by the new server, which is scaled to zero");
+    assert_line(&r, NEW, 61, "stopped at 23:00 UTC (helm revision 4, no pods)");
+    assert_line(&r, DATABASE, 61, "was used by the new server, which has no pods now");
     intent(&r, 7, "service.start", "service.unmask", "connect1", "");
     close_intent(&r, 7, "happened", "");
     intent(&r, 8, "service.start", "service.start", "connect1", "");
@@ -126,7 +126,7 @@ static void the_way_back_is_told(void **state)
     close_intent(&r, 2, "back", "");
     close_intent(&r, 3, "back", "");
     assert_line(&r, OLD, 61, "started again on connect1 at 23:00 UTC");
-    assert_line(&r, DATABASE, 61, "used by the old server again");
+    assert_line(&r, DATABASE, 61, "used by the old server again, as the new one left it: nothing was restored");
     record_end(&r);
 }
 
@@ -138,10 +138,10 @@ static void changes_in_force_are_counted_and_say_who_takes_them_back(void **stat
     intent(&r, 6, "access.open", "marker.write", "/data/.connect-migrate", ",'original':{'absent':true},'class':'settle'");
     intent(&r, 7, "access.open", "temporary.setting", "A", ",'original':{'absent':true},'class':'settle'");
     intent(&r, 8, "access.open", "temporary.setting", "B", ",'original':{'absent':true},'class':'settle'");
-    assert_line(&r, IN_FORCE, 30, "3 temporary settings, marker file; until stage 3 or rollback");
+    assert_line(&r, IN_FORCE, 30, "3 temporary settings, 1 test file; until the end or a rollback");
     intent(&r, 9, "access.open", "pager.silence", "x", ",'original':{'by':'hand'},'class':'settle'");
     step_done(&r, "temporary.revert");
-    assert_line(&r, IN_FORCE, 30, "3 temporary settings, marker file, 1 more; until rollback");
+    assert_line(&r, IN_FORCE, 30, "3 temporary settings, 1 test file, 1 more; until a rollback");
     record_end(&r);
 }
 
@@ -158,6 +158,41 @@ static void what_is_kept_is_not_called_temporary(void **state)
         if (id != 4)
             close_intent(&r, id, "final", "");
     assert_line(&r, IN_FORCE, 30, "nothing to take back; 5 changes declared final");
+    record_end(&r);
+}
+
+static void a_backup_is_told_by_its_name_where_the_row_has_room(void **state)
+{
+    (void)state;
+    struct record r = record_new();
+    until_verified(&r);
+    intent(&r, 6, "backup.take", "backup.take", "command", "");
+    close_intent(&r, 6, "happened", "{'said':'restore-point-1\\nand more'}");
+    assert_line(&r, DATABASE, 44, "open to the new server; backup restore-point-1 of 22:11 UTC");
+    assert_line(&r, DATABASE, 600, "open to the new server; backup restore-point-1 of 2026-12-05 22:11 UTC");
+    record_end(&r);
+}
+
+static void a_release_that_somebody_else_changed_is_not_told_as_ours(void **state)
+{
+    (void)state;
+    struct record r = record_new();
+    until_verified(&r);
+    assert_false(cm_foreign_release(r.m));
+    const struct cm_m_intent *ours = NULL;
+    for (size_t i = 0; i < r.m->intent_count; i++)
+        if (strcmp(r.m->intents[i].effect, "helm.upgrade") == 0)
+            ours = &r.m->intents[i];
+    assert_non_null(ours);
+    char fact[200];
+    snprintf(fact, sizeof fact, "{'type':'fact','step':'access.open','name':'release.foreign','value':{'after':%d,'revision':4}}",
+             (int)ours->id);
+    say(&r, fact);
+    assert_true(cm_foreign_release(r.m));
+    assert_line(&r, NEW, 44, "revision 4, by somebody else, over our revision 3");
+    intent(&r, 7, "access.open", "helm.upgrade", "connect (2)", ",'original':{'revision':4},'detail':{'purpose':'deploy'}");
+    close_intent(&r, 7, "happened", "{'revision':5}");
+    assert_false(cm_foreign_release(r.m));
     record_end(&r);
 }
 
@@ -341,6 +376,8 @@ int main(void)
         cmocka_unit_test(the_way_back_is_told),
         cmocka_unit_test(changes_in_force_are_counted_and_say_who_takes_them_back),
         cmocka_unit_test(what_is_kept_is_not_called_temporary),
+        cmocka_unit_test(a_backup_is_told_by_its_name_where_the_row_has_room),
+        cmocka_unit_test(a_release_that_somebody_else_changed_is_not_told_as_ours),
         cmocka_unit_test(clocks_do_not_run_before_their_effects),
         cmocka_unit_test(service_is_down_from_the_first_stop_to_the_verification),
         cmocka_unit_test(an_open_clock_runs_until_now),
