@@ -166,12 +166,15 @@ static void way_back(struct screen *c)
 {
     const struct cm_model *m = c->m;
     size_t open = cm_model_open_changes(m, false);
+    cm_autofree char *takes = cm_way_back_length(m);
     if (m->now == NULL || m->now->direction == CM_BACKWARD)
         return;
     if (m->now->direction == CM_FINISH)
         row(c, "way back", "closed");
     else if (open == 0)
         row(c, "way back", "there is nothing to take back");
+    else if (takes != NULL)
+        row(c, "way back", "open: takes %s; what users did until then stays", takes);
     else
         row(c, "way back", "open: undoes %zu %s; what users did until then stays", open, open == 1 ? "change" : "changes");
 }

@@ -10,7 +10,6 @@
 #include <cm/str.h>
 
 #include "base/file.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "journal/situation.h"
@@ -72,33 +71,13 @@ static bool something_to_take_back(const struct cm_model *m)
     return m->now != NULL && m->now->direction == CM_FORWARD && cm_model_open_changes(m, false) > 0;
 }
 
-/* How long the way back takes, as it was estimated before the downtime: "40 s to 16 min". Caller frees; NULL: there is no estimate. */
-static char *back_takes(const struct cm_model *m)
-{
-    const json_t *fact = json_object_get(m->facts, "downtime.estimate");
-    int64_t low = cm_json_int(fact, "back.low_ms", 0), high = cm_json_int(fact, "back.high_ms", 0);
-    if (high <= 0)
-        return NULL;
-    cm_autofree char *from = cm_length_text(low), *to = cm_length_text(high);
-    return cm_fmt("%s to %s", from, to);
-}
-
 static void add_back(struct next *n, const struct cm_model *m)
 {
     if (!something_to_take_back(m))
         return;
-    cm_autofree char *takes = back_takes(m);
+    cm_autofree char *takes = cm_way_back_length(m);
     cm_autofree char *does = takes != NULL ? cm_fmt("gives up for now: takes all back, starts the old server; %s", takes)
                                            : cm_strdup("gives up for now: takes every change back and starts the old server");
-    add(n, "rollback", "", does);
-}
-
-/* After the end: not giving up, but a second downtime. */
-static void add_back_to_old(struct next *n, const struct cm_model *m)
-{
-    cm_autofree char *takes = back_takes(m);
-    cm_autofree char *does = takes != NULL ? cm_fmt("starts the old server; users are out meanwhile, %s", takes)
-                                           : cm_strdup("takes Connect back to the old server; users are out meanwhile");
     add(n, "rollback", "", does);
 }
 
@@ -184,7 +163,7 @@ static void when_ended(struct next *n, const struct cm_model *m, bool unwritten,
             add_redo_of_content(n, m);
         add(n, "finish", "", "declares the migration final: from then on there is no way back");
         if (something_to_take_back(m))
-            add_back_to_old(n, m);
+            add(n, "rollback", "", "takes Connect back to the old server; users are out meanwhile");
     } else if (cm_model_open_changes(m, true) > 0) {
         add(n, "status", "", "names the temporary changes that are still in force");
     }

@@ -186,3 +186,13 @@ void cm_progress_of_builds(const struct cm_model *m, int64_t now_wall_ms, struct
     if (l.n >= CM_PROGRESS_SAMPLE && out->total > out->ended)
         estimate(out, &l, m, items, now_wall_ms);
 }
+
+char *cm_way_back_length(const struct cm_model *m)
+{
+    const json_t *fact = json_object_get(m->facts, "downtime.estimate");
+    int64_t low = cm_json_int(fact, "back.low_ms", 0), high = cm_json_int(fact, "back.high_ms", 0);
+    if (high <= 0)
+        return NULL;
+    cm_autofree char *from = cm_length_text(low), *to = cm_length_text(high);
+    return cm_fmt("%s to %s", from, to);
+}

@@ -34,6 +34,8 @@ void cm_progress_of_builds(const struct cm_model *m, int64_t now_wall_ms, struct
 char *cm_progress_left(const struct cm_progress *p);
 /* "23 builds took 1 min 35 s on average, 3 at a time": what the range rests on. Caller frees. */
 char *cm_progress_basis(const struct cm_progress *p);
+/* "40 s to 16 min": the way back, as it was estimated before the downtime. Caller frees; NULL: there is no estimate. */
+char *cm_way_back_length(const struct cm_model *m);
 /* A length for people, in at most two units: "8 s", "1 min 35 s", "12 min", "2 h 05 min". Caller frees. */
 char *cm_length_text(int64_t ms);
 

@@ -169,7 +169,7 @@ static void a_backup_is_told_by_its_name_where_the_row_has_room(void **state)
     intent(&r, 6, "backup.take", "backup.take", "command", "");
     close_intent(&r, 6, "happened", "{'said':'restore-point-1\\nand more'}");
     assert_line(&r, DATABASE, 44, "open to the new server; backup restore-point-1 of 22:11 UTC");
-    assert_line(&r, DATABASE, 600, "open to the new server; backup restore-point-1 of 2026-12-05 22:11 UTC");
+    assert_line(&r, DATABASE, 600, "open to the new server since 2026-12-05 22:09 UTC; backup of 2026-12-05 22:11 UTC");
     record_end(&r);
 }
 
