@@ -20,7 +20,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { LANGUAGES = 3, NAMED_MAX = 5 };
+enum { LANGUAGES = 3, NAMED_MAX = 5, ROWS_MAX = 30 };
 enum rule { ANY_VERSION, SAME_MAJOR, SAME_MINOR, SAME_VERSION };
 enum verdict { NONE, OTHER, EXACT };
 /* How near a version is; of several images the nearest is named. */
@@ -40,7 +40,7 @@ struct compare {
     const json_t *images;
     enum rule rules[LANGUAGES];
     json_t *known;  /* {"R 4.3.1 + Python 3.11.2": {"verdict", "image", "items", "versions": {"R": "4.4.0" …}}} */
-    json_t *owners; /* of items without an image */
+    json_t *owners; /* of items without an image, with how many */
     uint64_t items, without, other;
     FILE *out;
     enum verdict pass; /* which rows this pass over the inventory writes */
@@ -189,7 +189,7 @@ static int judge_item(void *ctx, const json_t *item, struct cm_err **err)
     if (v == NONE) {
         const char *owner = cm_json_text(item, "owner", cm_json_text(item, "owner_guid", "nobody"));
         c->without++;
-        (void)json_object_set_new(c->owners, owner, json_true());
+        (void)json_object_set_new(c->owners, owner, json_integer(cm_json_int(c->owners, owner, 0) + 1));
     }
     return 0;
 }
@@ -261,9 +261,59 @@ static char *named(const struct compare *c, enum verdict wanted)
     return cm_str_take(&out);
 }
 
+/* "ann 7, bob 4" */
+static char *owners_named(const struct compare *c)
+{
+    cm_autostr out = CM_STR(CM_STR_LINE);
+    const char *owner;
+    json_t *items;
+    size_t n = 0;
+
+    json_object_foreach(c->owners, owner, items)
+    {
+        if (n++ < ROWS_MAX)
+            cm_str_addf(&out, "%s%s %lld", out.len > 0 ? ", " : "", owner, (long long)json_integer_value(items));
+    }
+    if (n > ROWS_MAX)
+        cm_str_addf(&out, ", and %zu more owners in runtimes.csv", n - ROWS_MAX);
+    return cm_str_take(&out);
+}
+
+/* The runtimes that this image is for, with their items; "": those that none is for. */
+static void add_runtimes(const struct compare *c, const char *image, struct cm_str *out)
+{
+    const char *key;
+    json_t *entry;
+    size_t n = 0;
+
+    json_object_foreach(c->known, key, entry)
+    {
+        if (strcmp(cm_json_text(entry, "image", ""), image) != 0)
+            continue;
+        if (n++ == 0)
+            cm_str_addf(out, "%s%s: ", out->len > 0 ? "; " : "", *image != '\0' ? image : "no image");
+        if (n <= ROWS_MAX)
+            cm_str_addf(out, "%s%s (%lld%s)", n > 1 ? ", " : "", key, (long long)cm_json_int(entry, "items", 0),
+                        cm_json_int(entry, "verdict", EXACT) == OTHER ? ", on another version" : "");
+    }
+    if (n > ROWS_MAX)
+        cm_str_addf(out, " and %zu more", n - ROWS_MAX);
+}
+
+/* Runtime, items, image: what fits no image first. */
+static char *table(const struct compare *c)
+{
+    cm_autostr out = CM_STR(CM_STR_PAGE);
+
+    add_runtimes(c, "", &out);
+    for (size_t i = 0; i < json_array_size(c->images); i++)
+        add_runtimes(c, cm_json_text(json_array_get(c->images, i), "name", ""), &out);
+    return cm_str_take(&out);
+}
+
 static void report(struct compare *c)
 {
-    cm_autofree char *none = named(c, NONE), *other = named(c, OTHER);
+    cm_autofree char *none = named(c, NONE), *other = named(c, OTHER), *all = table(c), *owners = owners_named(c);
 
     if (json_array_size(c->images) == 0) {
         cm_finding(c->step, CM_WARNING, "runtimes.no-images", "Name the content images under executionEnvironments in the values.",
@@ -273,11 +323,12 @@ static void report(struct compare *c)
     if (c->without > 0)
         cm_finding(c->step, CM_WARNING, "runtimes.no-image",
                    "Add an image with these versions to executionEnvironments, or ask the owners in runtimes.csv to publish again.",
-                   "items that fit no image: %llu, of %zu owners: %s", (unsigned long long)c->without, json_object_size(c->owners),
-                   none);
+                   "items that fit no image: %llu (%s): %s", (unsigned long long)c->without, owners, none);
     if (c->other > 0)
         cm_finding(c->step, CM_OK, "runtimes.other-version", NULL, "items that will run on another version than today: %llu: %s",
                    (unsigned long long)c->other, other);
+    if (c->items > 0)
+        cm_finding(c->step, CM_OK, "runtimes.images", NULL, "runtimes in use, with their items, by image: %s", all);
 }
 
 static int set_fact(struct compare *c, struct cm_err **err)

@@ -667,7 +667,32 @@ def only_reads():
         logged.stop()
 
 
-TESTS = [healthy, slow_peers, only_reads, from_a_pod, faults, twelve_at_once, false_alarms, nothing_reachable, databases]
+# ---- which image each runtime gets ----
+
+def items_by_image(looked):
+    """{image: items}, as runtimes.images tells it."""
+    told = looked.findings["runtimes.images"]["seen"].split("by image: ", 1)[1]
+    return {image: sum(int(n) for n in re.findall(r"\((\d+)[,)]", rest))
+            for image, rest in (part.split(": ", 1) for part in told.split("; "))}
+
+
+def runtimes_by_image():
+    with Checked(postgres, "--content", 40) as w:
+        new, old = "ghcr.io/example/connect-content:r4.5-py3.13", "ghcr.io/example/connect-content:r4.4-py3.12"
+        before = items_by_image(w.check(w.plan))
+        tap.equal(sorted(before), [old, new], "each runtime in use is told with its image")
+        for matching in re.findall(r"matching: any", open(w.values, encoding="utf-8").read()):
+            edit(w.values, matching, "matching: exact", 1)
+        seen = w.check(w.plan)
+        after = items_by_image(seen)
+        tap.ok(after.get("no image", 0) > 0, "what fits no image is told first", seen)
+        tap.equal(sum(after.values()), sum(before.values()), "no item is lost from the table", seen)
+        told = re.match(r"items that fit no image: (\d+) \(([^)]*)\)", seen.findings["runtimes.no-image"]["seen"])
+        tap.ok(told and int(told.group(1)) == after["no image"] == sum(int(n) for n in re.findall(r" (\d+)", told.group(2))),
+               "and how many of which owner", seen)
+
+
+TESTS = [healthy, runtimes_by_image, slow_peers, only_reads, from_a_pod, faults, twelve_at_once, false_alarms, nothing_reachable, databases]
 
 try:
     for test in TESTS:
