@@ -57,8 +57,8 @@ int cm_rehearsal_plan(const char *user_plan, const char *dir, struct cm_err **er
 {
     cm_autofree char *path = cm_path_join(dir, "plan.yaml");
     struct cm_plan *plan = cm_plan_load(user_plan, err);
-    cm_autojson user = plan ? raw(user_plan, err) : NULL, *world = user ? raw(path, err) : NULL;
-    cm_autojson kept = world;
+    cm_autojson user = plan ? raw(user_plan, err) : NULL;
+    cm_autojson kept = user ? raw(path, err) : NULL;
     int rc = -1;
     if (kept) {
         for (size_t i = 0; taken[i]; i++)

@@ -141,13 +141,9 @@ int cm_edit_pair(const struct cm_yaml_doc *doc, const struct cm_yaml *map, size_
 int cm_edit_keys(const struct cm_yaml_doc *doc, const struct cm_yaml *map, struct cm_err **err)
 {
     struct cm_extent at;
-    for (size_t i = 0; map->type == CM_YAML_MAP && i < map->count; i++) {
-        const struct cm_yaml *key = map->keys[i];
-        if (map->flow && key->type == CM_YAML_SCALAR && !key->text_bytes && (key->anchor || key->tag))
-            return refuse(doc, key, "a key that is nothing but an anchor or a tag", err);
-        if (!map->flow && cm_edit_pair(doc, map, i, &at, err) != 0)
+    for (size_t i = 0; map->type == CM_YAML_MAP && !map->flow && i < map->count; i++)
+        if (cm_edit_pair(doc, map, i, &at, err) != 0)
             return -1;
-    }
     return 0;
 }
 

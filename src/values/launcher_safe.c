@@ -14,6 +14,19 @@ static int refuse(struct cm_launcher_work *w, const struct cm_yaml *at, const ch
     return -1;
 }
 
+/* `{&a : 1}`: where such a key begins and ends is not told. */
+static int check_keys_of_nothing(struct cm_launcher_work *w, const struct cm_yaml *n)
+{
+    for (size_t i = 0; i < n->count; i++) {
+        const struct cm_yaml *key = n->keys ? n->keys[i] : NULL;
+        if (key && n->flow && key->type == CM_YAML_SCALAR && !key->text_bytes && (key->anchor || key->tag))
+            return refuse(w, key, "a key that is nothing but an anchor or a tag");
+        if ((key && check_keys_of_nothing(w, key) != 0) || check_keys_of_nothing(w, n->items[i]) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static void count_anchors(const struct cm_yaml *n, json_t *counts)
 {
     if (n->anchor)
@@ -137,6 +150,8 @@ int cm_launcher_safe(struct cm_launcher_work *w, const struct cm_yaml *launcher,
     const struct cm_yaml *backends = cm_yaml_get(w->root, "backends");
     if (w->root->flow)
         return refuse(w, w->root, "a file whose values are all in flow style");
+    if (check_keys_of_nothing(w, cm_yaml_root(w->doc)) != 0)
+        return -1;
     if (cm_edit_keys(w->doc, w->root, w->err) != 0 || (settings && cm_edit_keys(w->doc, settings->parent, w->err) != 0))
         return -1;
     if ((launcher && check_launcher(w, launcher) != 0) || (settings && cm_edit_safe(w->doc, settings, w->err) != 0))
