@@ -125,6 +125,25 @@ static void open_settings(json_t *list, const struct cm_source_of_report *s)
     }
 }
 
+/* Settings that the values have as the old server had them, although the conversion asks somebody to decide: a few by name. */
+static const char asked_id[] = "config.ask.";
+
+static void open_questions(json_t *list, const struct cm_model *m)
+{
+    enum { NAMED = 10 };
+    size_t n = 0;
+    for (size_t i = 0; i < m->finding_count; i++) {
+        const struct cm_m_finding *f = &m->findings[i];
+        if (f->verdict == CM_OK || !cm_starts(f->id, asked_id) || was_said(m, f->id))
+            continue;
+        const char *remedy = f->remedy != NULL ? f->remedy : "";
+        if (n++ < NAMED)
+            point(list, "nobody decided about %s%s%s", f->seen, *remedy != '\0' ? ". " : "", remedy);
+    }
+    if (n > NAMED)
+        point(list, "nobody decided about %zu more %s, see Findings", n - NAMED, n - NAMED == 1 ? "setting" : "settings");
+}
+
 /* A statement that was written into the plan beforehand was made before the fact; one that was left out was not made. */
 static void open_statements(json_t *list, const struct cm_model *m)
 {
@@ -165,7 +184,7 @@ static void open_findings(json_t *list, const struct cm_model *m)
     size_t warnings = 0;
     for (size_t i = 0; i < m->finding_count; i++) {
         const struct cm_m_finding *f = &m->findings[i];
-        if (f->verdict == CM_OK || was_said(m, f->id) || setting_left_out(f->id) != NULL)
+        if (f->verdict == CM_OK || was_said(m, f->id) || setting_left_out(f->id) != NULL || cm_starts(f->id, asked_id))
             continue;
         if (f->verdict == CM_WARNING)
             warnings++;
@@ -193,8 +212,10 @@ json_t *cm_part_open_points(const struct cm_source_of_report *s)
     if (step != NULL)
         point(list, "step %s failed: %s", step->id, step->message != NULL ? step->message : "");
     open_settings(list, s);
-    if (!is_back(s))
+    if (!is_back(s)) {
+        open_questions(list, m);
         open_statements(list, m);
+    }
     open_steps(list, s);
     for (size_t i = 0; i < m->intent_count; i++) {
         const struct cm_m_intent *n = &m->intents[i];

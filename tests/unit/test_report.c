@@ -269,6 +269,24 @@ static void a_setting_that_was_left_out_is_the_first_open_point(void **state)
     assert_has(html, "<p class=\"verdict\">");
 }
 
+static void a_setting_that_nobody_decided_about_is_an_open_point(void **state)
+{
+    struct run *run = *state;
+    finish_run(run);
+    for (int i = 0; i < 12; i++) {
+        cm_autofree char *finding = cm_fmt("{'type':'finding','step':'s','id':'config.ask.SMTP.Host%d','verdict':'warning',"
+                                           "'seen':'SMTP.Host%d: localhost','remedy':'Name it.'}",
+                                           i, i);
+        say(&run->r, finding);
+    }
+    say(&run->r, "{'type':'waiver','id':'config.ask.SMTP.Host0','who':'ann','reason':'kept'}");
+    cm_autojson report = render_json(run, 34);
+    const json_t *points = json_object_get(report, "open_points");
+    assert_int_equal(json_array_size(points), 12);
+    assert_string_equal(json_string_value(json_array_get(points, 0)), "nobody decided about SMTP.Host1: localhost. Name it.");
+    assert_string_equal(json_string_value(json_array_get(points, 10)), "nobody decided about 1 more setting, see Findings");
+}
+
 static void a_setting_that_somebody_waived_is_no_open_point(void **state)
 {
     struct run *run = *state;
@@ -724,6 +742,7 @@ int main(void)
         TEST(what_is_not_all_as_before_is_said),
         TEST(an_open_temporary_setting_is_never_called_done),
         TEST(a_setting_that_was_left_out_is_the_first_open_point),
+        TEST(a_setting_that_nobody_decided_about_is_an_open_point),
         TEST(a_setting_that_somebody_waived_is_no_open_point),
         TEST(after_a_way_back_no_setting_is_missing),
         TEST(a_login_that_was_stated_beforehand_is_an_open_point),
