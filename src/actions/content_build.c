@@ -374,7 +374,9 @@ static int serve(struct cm_build *b, struct cm_err **err)
         return cm_err_move(err, fault);
     }
     if (got == CM_WAIT_CANCELLED)
-        return cm_fail(err, CM_E_INTERRUPTED, "interrupted with %zu builds under way; they go on in Connect", b->running);
+        return cm_fail(err, CM_E_INTERRUPTED,
+                       "interrupted with %zu builds under way; they go on in Connect, and a rollback waits for their end",
+                       b->running);
     return cm_fail_passing(err, "%zu of %zu items have ended within the step's limit", b->ended, b->count);
 }
 

@@ -165,8 +165,9 @@ static void say_mounts(struct cm_step *step, const struct cm_source *s, const st
                    "%s lies on a disk of the old server, which exports it to the cluster: %s", s->data_dir, cm_str_text(&l->local));
     else if (l->local.len)
         cm_finding(step, CM_BLOCKER, "storage.local-disk",
-                   "Move the data to a network file system first (admin guide, server-management/migration/nfs): stop Connect, "
-                   "`rsync -a` the folder to the share, set Server.DataDir, start Connect.",
+                   "Move the data to a network file system first, in a downtime of its own before this one (admin guide, "
+                   "server-management/migration/nfs): stop Connect, `rsync -a` the folder to the share, set Server.DataDir, start "
+                   "Connect.",
                    "%s lies on local storage, which no pod can mount: %s", s->data_dir, cm_str_text(&l->local));
     if (l->strange.len)
         cm_finding(step, CM_UNKNOWN, "storage.file-system",

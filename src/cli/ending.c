@@ -119,15 +119,22 @@ static bool stands_already(const struct cm_rows *r, const char *line)
     return false;
 }
 
-/* Each line once, but for its time stamp, and none that the message holds: a container that ends six times says the same six times. */
+/* A line without what may differ where the same is told: blanks in front, "seen in", the time stamp. */
+static const char *told_by(const char *line)
+{
+    const char *stamp = strstr(line, "time=\""), *quote = stamp != NULL ? strchr(stamp + 6, '"') : NULL;
+    line += strspn(line, " ");
+    return quote != NULL ? quote + 1 : cm_starts(line, "seen in ") ? line + strlen("seen in ") : line;
+}
+
+/* Each line once, and none that the message holds: a container that ends six times says the same six times. */
 static void evidence_lines(const char *evidence, const char *message, struct cm_rows *out)
 {
     CM_ROWS seen = {0};
     for (const char *at = evidence; *at != '\0';) {
         size_t n = strcspn(at, "\n");
         cm_autofree char *line = cm_strndup(at, n);
-        char *stamp = strstr(line, "time=\""), *quote = stamp != NULL ? strchr(stamp + 6, '"') : NULL;
-        const char *told = quote != NULL ? quote + 1 : line;
+        const char *told = told_by(line);
         if (*told != '\0' && !stands_already(&seen, told) && strstr(message, told) == NULL) {
             cm_rows_add(&seen, told);
             cm_rows_add(out, line);
@@ -152,8 +159,8 @@ static size_t rows_for(const struct cm_ending *e, const char *prefix, const char
     return r.count;
 }
 
-/* As many lines as fit, in their order: the first, then what calls itself an error, then what tells of a failure,
- * then the others. False: some were left out. */
+/* As many lines as fit, in their order: the first, then what to do about it, then what calls itself an error, then what tells of a
+ * failure, then the others. False: some were left out. */
 static bool add_evidence(const struct cm_ending *e, struct cm_rows *r, const struct cm_rows *lines, size_t room)
 {
     const char *prefix = e->look.plain ? "  " : "  | ";
@@ -163,13 +170,14 @@ static bool add_evidence(const struct cm_ending *e, struct cm_rows *r, const str
         all += rows_for(e, prefix, lines->list[i]);
     size_t most = all <= room ? room : room - 1;
     bool whole = all <= room;
-    for (int pass = 0; pass < 4; pass++)
+    for (int pass = 0; pass < 5; pass++)
         for (size_t i = 0; i < lines->count; i++) {
             size_t n = rows_for(e, prefix, lines->list[i]);
             const char *line = lines->list[i] + strspn(lines->list[i], " ");
             bool turn = pass == 0   ? i == 0
-                        : pass == 1 ? cm_starts(line, "Error")
-                        : pass == 2 ? tells_of_failure(line)
+                        : pass == 1 ? cm_starts(line, "what to do: ")
+                        : pass == 2 ? cm_starts(line, "Error")
+                        : pass == 3 ? tells_of_failure(line)
                                     : whole || !cm_ends(line, ":");
             if (turn && !chosen[i] && (used + n <= most || count == 0)) {
                 chosen[i] = true;

@@ -2,6 +2,7 @@
 """The release between deploy and revert, when others lay hands on it: refused with who, when and what to type, and how it goes on; what is
 shown ahead; and that taking the temporary settings back changes nothing else."""
 import os
+import shlex
 import subprocess
 import traceback
 
@@ -118,6 +119,55 @@ def shown_ahead():
                "once deployed, the revert is shown against what is deployed", again)
 
 
+def typed(r):
+    """The commands under "what to type", as words for World.cli."""
+    tail = r.err[r.err.rindex("what to type"):]
+    return [shlex.split(line)[1:] for line in tail.splitlines() if line.startswith("  connect-migrate-run ")]
+
+
+def the_wrong_folder(mend):
+    """The first command on the screen is right for a mended volume and for mended values, which helm deploys."""
+    with World(postgres, "--drill", "wrong-storage") as w:
+        r = w.run()
+        first = typed(r)[0]
+        tap.equal((r.status, first), (1, [w.plan, "--redo", "helm.deploy", "--redo", "pods.wait"]), f"the wrong folder, {mend.__name__}: what to type", r.err)
+        tap.ok("/.connect-migrate ..." not in r.err and "on connect1 it was written to" in flat(r.err), "both places are named whole", r.err)
+        again = w.cli(*first, "--yes")
+        tap.equal((again.status, w.count("helm.upgrade")), (1, 1), "nothing mended: the same stop, and helm is not called", again.err)
+        w.end_accident()
+        mend(w)
+        r = w.cli(*first, "--yes")
+        deployed = 2 if mend is label_pods else 1
+        tap.equal((r.status, w.count("helm.upgrade")), (0, deployed + 1), "mended: it comes through, and helm deployed what was changed", r.err)
+
+
+def volume_mended():
+    the_wrong_folder(nothing_in_the_values)
+
+
+def nothing_in_the_values(_w):
+    """What was wrong was outside of them."""
+
+
+def values_mended():
+    the_wrong_folder(label_pods)
+
+
+def back_over_others():
+    with World(postgres, "--drill", "foreign-helm") as w:
+        r = w.run()
+        tap.equal(typed(r), [[w.plan, "--accept-plan-changes"], ["rollback", w.plan]], "over somebody else's revision: both commands", r.err)
+        tap.ok("revision 2, by somebody else, over our revision 1" in flat(r.err), "whose revision runs is told", r.err)
+        tap.ok("needs that line in the plan too" in flat(r.err), "the way back says what it needs", r.err)
+        r = w.cli("rollback", w.plan, "--yes")
+        tap.equal((r.status, typed(r)[0]), (9, ["rollback", w.plan]), "without it the way back stops, and can be typed again", r.err)
+        agree(w, "revision 2: agreed by A")
+        r = w.cli("rollback", w.plan, "--yes")
+        tap.equal(r.status, 0, "with it the way back is gone", r.err)
+        tap.ok("in force nothing; every change was taken back" in flat(r.err), "and nothing is left", r.err)
+        tap.equal(w.violations(), [], "back over others: never two Connects")
+
+
 def guarded(job):
     """A test that breaks is a failed test, and hides no other."""
     def run():
@@ -129,7 +179,8 @@ def guarded(job):
 
 
 try:
-    at_once([guarded(job) for job in (others_upgrade, others_uninstall, values_edited_between, overlay_edited, shown_ahead)])
+    at_once([guarded(job) for job in (others_upgrade, others_uninstall, values_edited_between, overlay_edited, shown_ahead, volume_mended,
+                                      values_mended, back_over_others)])
 finally:
     postgres.stop()
 tap.end()
