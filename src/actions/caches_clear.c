@@ -236,7 +236,7 @@ static int tell(struct clearing *c, struct cm_err **err)
         cm_hint(
             err,
             "Look at what Connect names (a file in use, its owner), then run the same command again; or leave these caches where "
-            "they are, with `--skip %s --reason TEXT`: content then finds in them what an earlier try in the cluster installed.",
+            "they are, with `--skip %s --reason TEXT`: content then uses them as they are.",
             cm_step_id(c->step));
         return -1;
     }

@@ -69,11 +69,8 @@ static void try_helm(struct cm_step *step)
         cm_finding(step, CM_WARNING, "values.dry-run", "Have somebody with the rights try `kubectl apply --dry-run=server`.",
                    "a server-side dry run was not possible: %s", cm_err_message(why));
     else if (refused)
-        cm_finding(
-            step, CM_BLOCKER, "values.dry-run",
-            "Change the values as the API server asks (an image of another registry: image.repository, executionEnvironments), "
-            "or ask who keeps its policies for an exception.",
-            "the API server refuses the manifests: %s", refused);
+        cm_finding(step, CM_BLOCKER, "values.dry-run", "Set in the values what the API server asks for.",
+                   "the API server refuses the manifests: %s", refused);
     else
         cm_finding(step, CM_OK, "values.dry-run", NULL, "the API server accepts the manifests (dry run)");
 }
