@@ -163,7 +163,7 @@ static size_t odd_break(const struct cm_yaml_doc *doc)
     for (size_t i = 0; i < bytes; i++) {
         bool lone = s[i] == '\r' && (i + 1 == bytes || s[i + 1] != '\n');
         if (lone || strncmp(s + i, "\xc2\x85", 2) == 0 || strncmp(s + i, "\xe2\x80\xa8", 3) == 0 ||
-            strncmp(s + i, "\xe2\x80\xa9", 3) == 0)
+            strncmp(s + i, "\xe2\x80\xa9", 3) == 0 || (i && strncmp(s + i, "\xef\xbb\xbf", 3) == 0))
             return line;
         line += s[i] == '\n';
     }
@@ -180,9 +180,10 @@ static void explain(const struct cm_yaml_doc *doc, const char *problem, struct c
                 cm_yaml_name(doc), unended->line, unended->column);
         cm_hint(err, "End the file's last line with a line break, then start again. Nothing was changed.");
     } else if (odd) {
-        cm_fail(err, CM_E_USAGE, "%s:%zu: a lone carriage return or a Unicode line break; the file cannot be edited safely",
+        cm_fail(err, CM_E_USAGE,
+                "%s:%zu: a lone carriage return, a Unicode line break or a byte order mark; the file cannot be edited safely",
                 cm_yaml_name(doc), odd);
-        cm_hint(err, "Save the file with ordinary line breaks, then start again. Nothing was changed.");
+        cm_hint(err, "Save the file with ordinary line breaks, and without such a mark, then start again. Nothing was changed.");
     } else {
         cm_fail(err, CM_E_USAGE, "%s cannot be edited safely: the changed text does not read as it should%s%s", cm_yaml_name(doc),
                 problem ? ": " : "", problem ? problem : "");
