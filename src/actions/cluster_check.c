@@ -88,8 +88,15 @@ static int judge_chart(struct cm_step *step, struct cm_err **err)
     const char *remedy = "Run `helm repo update`; see `helm search repo rstudio-connect --versions` for what there is, and correct "
                          "target.chart or target.chart_version in the plan.";
     if (cm_helm_chart(step, &chart, &seen) == 0) {
-        cm_finding(step, CM_OK, "cluster.chart", NULL, "chart %s %s is to be had, for Connect %s", cm_json_text(chart, "name", "?"),
-                   cm_json_text(chart, "version", "?"), cm_json_text(chart, "appVersion", "?"));
+        const char *below = cm_plan_values_key(cm_step_plan(step));
+        if (below != NULL)
+            cm_finding(step, CM_OK, "cluster.chart", NULL,
+                       "chart %s %s is to be had, with Connect's as its dependency (values below %s)",
+                       cm_json_text(chart, "name", "?"), cm_json_text(chart, "version", "?"), below);
+        else
+            cm_finding(step, CM_OK, "cluster.chart", NULL, "chart %s %s is to be had, for Connect %s",
+                       cm_json_text(chart, "name", "?"), cm_json_text(chart, "version", "?"),
+                       cm_json_text(chart, "appVersion", "?"));
         return 0;
     }
     if (cm_look_ends(&seen, err))

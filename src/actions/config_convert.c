@@ -61,7 +61,10 @@ static int convert(struct cm_step *step, struct cm_config_result *r, struct cm_e
                                .release = cm_plan_text(cm_step_plan(step), "target.release"),
                                .unit_environment = environment.read,
                                .service_network = has_proxy(source->unit_environment) ? api_address(step) : NULL};
-    return cm_config_convert(&w, r, err);
+    if (cm_config_convert(&w, r, err) < 0)
+        return -1;
+    r->values = cm_target_values_text(step, r->values);
+    return 0;
 }
 
 /* ---- the Secret that the values would name ---- */

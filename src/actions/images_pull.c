@@ -87,10 +87,11 @@ static void images_of(struct cm_step *step, struct images *out)
     if (cm_helm_template(step, cm_target_values(step, true), &rendered, NULL) < 0)
         return;
     cm_manifests_read(&m, rendered);
+    const char *ours = cm_target_fullname(step);
     for (size_t i = 0; i < m.count; i++) {
         if (cm_starts(m.list[i].name, "ConfigMap "))
             add_job_base(out->names, m.list[i].json);
-        if (!cm_starts(m.list[i].name, "Deployment "))
+        if (!cm_starts(m.list[i].name, "Deployment ") || strcmp(m.list[i].name + strlen("Deployment "), ours) != 0)
             continue;
         add_containers(out->names, cm_json_at(m.list[i].json, "spec.template.spec"));
         if (out->pod == NULL)

@@ -109,7 +109,10 @@ int cm_release_hand_wait(struct cm_step *step, const char *const *more, struct c
 void cm_release_hand_show(struct cm_step *step, const char *what, const char *const *more, struct cm_str *shown)
 {
     const char *name = cm_target_fullname(step);
+    const char *kept_at = cm_plan_text(cm_step_plan(step), "target.values_at");
     cm_str_addf(shown, "%s\n", what);
+    if (kept_at != NULL && cm_plan_values_key(cm_step_plan(step)) == NULL)
+        cm_str_addf(shown, "Your values files are kept at %s.\n", kept_at);
     for (size_t i = 0; more != NULL && more[i] != NULL; i++) {
         unsigned char sum[32];
         char hex[65] = "?";

@@ -32,7 +32,9 @@ int cm_release_none(struct cm_step *step, struct cm_release_wish *w, struct cm_e
         FILE *f = NULL;
         if (cm_artifact_begin(step, SCALE_FILE, &f, err) < 0)
             return -1;
-        fputs("# Written by connect-migrate: no pod of Connect, while the old server runs.\nreplicas: 0\n", f);
+        cm_autofree char *text = cm_target_values_text(
+            step, cm_strdup("# Written by connect-migrate: no pod of Connect, while the old server runs.\nreplicas: 0\n"));
+        fputs(text, f);
         if (cm_artifact_keep(step, f, err) < 0)
             return -1;
     }

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "actions/manifests.h"
+#include "adapters/helm.h"
 #include "adapters/outside.h"
 #include "base/digest.h"
 #include "base/json.h"
@@ -16,6 +18,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "plan/plan.h"
+#include "values/below.h"
 
 #define CHART_NAME "rstudio-connect"
 enum { NAME_MAX_CHARS = 63 }; /* of a DNS label; the chart's trunc 63 */
@@ -92,6 +95,7 @@ static int read_bases(struct cm_step *step, struct slot *s, struct cm_err **err)
     rest_on(step, files);
     if (s->docs != NULL)
         return 0;
+    const char *below = cm_plan_values_key(cm_step_plan(step));
     struct cm_yaml_doc **docs = cm_alloc((n + 1) * sizeof(struct cm_yaml_doc *));
     const char **names = cm_alloc((n + 1) * sizeof(char *));
     json_array_foreach(files, i, file)
@@ -104,6 +108,8 @@ static int read_bases(struct cm_step *step, struct slot *s, struct cm_err **err)
             free(names);
             return cm_wrap(err, "values");
         }
+        if (below != NULL)
+            cm_yaml_begin_at(docs[i], below);
         names[i] = cm_yaml_name(docs[i]);
     }
     s->docs = docs;
@@ -166,6 +172,13 @@ static const char *base_text(struct cm_step *step, const char *path)
     return text == NULL || *text == '\0' ? NULL : text;
 }
 
+char *cm_target_values_text(struct cm_step *step, char *taken)
+{
+    char *text = cm_values_put_below(taken, cm_plan_values_key(cm_step_plan(step)));
+    free(taken);
+    return text;
+}
+
 const char *const *cm_target_values(struct cm_step *step, bool with_temporary)
 {
     const char **list = cm_arena_alloc(cm_step_arena(step), 3 * sizeof *list);
@@ -200,18 +213,30 @@ char *cm_target_name(const char *release, const char *fullname_override, const c
     return label(both);
 }
 
+/* helm gives a subchart its alias as a name, which is the last of the keys that its values stand below. */
+static const char *chart_name(struct cm_step *step)
+{
+    const char *below = cm_plan_values_key(cm_step_plan(step)), *dot = below == NULL ? NULL : strrchr(below, '.');
+    return dot != NULL ? dot + 1 : below != NULL ? below : CHART_NAME;
+}
+
+static const char *short_name(struct cm_step *step)
+{
+    const char *said = base_text(step, "nameOverride");
+    return said != NULL ? said : chart_name(step);
+}
+
 const char *cm_target_fullname(struct cm_step *step)
 {
-    cm_autofree char *name = cm_target_name(cm_plan_text(cm_step_plan(step), "target.release"), base_text(step, "fullnameOverride"),
-                                            base_text(step, "nameOverride"));
+    cm_autofree char *name =
+        cm_target_name(cm_plan_text(cm_step_plan(step), "target.release"), base_text(step, "fullnameOverride"), short_name(step));
     return cm_arena_strdup(cm_step_arena(step), name);
 }
 
 const char *cm_target_selector(struct cm_step *step)
 {
-    const char *name = base_text(step, "nameOverride");
-    cm_autofree char *short_name = label(name == NULL ? CHART_NAME : name);
-    return cm_arena_fmt(cm_step_arena(step), "app.kubernetes.io/name=%s,app.kubernetes.io/instance=%s", short_name,
+    cm_autofree char *name = label(short_name(step));
+    return cm_arena_fmt(cm_step_arena(step), "app.kubernetes.io/name=%s,app.kubernetes.io/instance=%s", name,
                         cm_plan_text(cm_step_plan(step), "target.release"));
 }
 
@@ -229,6 +254,39 @@ const char *cm_target_content_namespace(struct cm_step *step)
     if (ns == NULL)
         ns = base_text(step, "launcher.namespace");
     return cm_arena_strdup(cm_step_arena(step), ns == NULL ? cm_plan_text(cm_step_plan(step), "target.namespace") : ns);
+}
+
+/* ---- the chart ---- */
+
+/* Of an object that the chart made: helm.sh/chart is NAME-VERSION with '+' as '_' (helm's docs, labels). */
+static json_t *chart_by_labels(const json_t *object, const char *name)
+{
+    const json_t *labels = cm_json_at(object, "metadata.labels");
+    const char *chart = json_string_value(json_object_get(labels, "helm.sh/chart"));
+    const char *app = json_string_value(json_object_get(labels, "app.kubernetes.io/version"));
+    json_t *found = json_pack("{s:s}", "name", name);
+    if (chart != NULL && cm_starts(chart, name) && chart[strlen(name)] == '-')
+        json_object_set_new(found, "version", json_string(chart + strlen(name) + 1));
+    if (app != NULL)
+        json_object_set_new(found, "appVersion", json_string(app));
+    return found;
+}
+
+int cm_target_chart(struct cm_step *step, json_t **chart, struct cm_err **err)
+{
+    cm_autofree char *rendered = NULL;
+    struct cm_manifests m = {0};
+    *chart = NULL;
+    if (cm_plan_values_key(cm_step_plan(step)) == NULL)
+        return cm_helm_chart(step, chart, err);
+    if (cm_helm_template(step, NULL, &rendered, err) < 0)
+        return -1;
+    cm_autofree char *service = cm_fmt("Service %s", cm_target_fullname(step));
+    cm_manifests_read(&m, rendered);
+    const struct cm_manifest *one = cm_manifests_find(&m, service);
+    *chart = chart_by_labels(one == NULL ? NULL : one->json, chart_name(step));
+    cm_manifests_fini(&m);
+    return 0;
 }
 
 /* ---- what runs ---- */

@@ -32,6 +32,12 @@ int cm_target_first_pod(struct cm_step *step, int64_t *created_ms, struct cm_err
 int cm_target_connect(struct cm_step *step, struct cm_connect **out, struct cm_err **err);
 /* Forget the port-forward, so that the next use opens a new one (the pod was replaced). */
 void cm_target_reconnect(struct cm_step *step);
+/* What the plan's files, and ours behind them, are to Connect's chart: its own text (taken), or that below target.values_at where Connect's
+ * chart is a dependency of the plan's. Caller frees. */
+char *cm_target_values_text(struct cm_step *step, char *taken);
+/* Connect's chart: {"name", "version", "appVersion"}; of a dependency as its rendered objects carry them, without what they do not say.
+ * New reference. Errors are helm's. */
+int cm_target_chart(struct cm_step *step, json_t **chart, struct cm_err **err);
 /* Paths for helm behind the plan's own: values.config.yaml, then (with_temporary) values.temporary.yaml. NULL-ended, arena. */
 const char *const *cm_target_values(struct cm_step *step, bool with_temporary);
 /* The plan's values files parsed, in order, NULL-ended, and their names; kept with the outside. */

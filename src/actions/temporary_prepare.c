@@ -28,6 +28,8 @@ static int bases_of(struct cm_step *step, const struct cm_yaml_doc ***list, stru
     *added = converted ? cm_yaml_load(converted, err) : NULL;
     if (converted && !*added)
         return -1;
+    if (*added && cm_plan_values_key(cm_step_plan(step)))
+        cm_yaml_begin_at(*added, cm_plan_values_key(cm_step_plan(step)));
     while (docs[n])
         n++;
     *list = cm_arena_alloc(cm_step_arena(step), (n + 2) * sizeof **list);
@@ -79,6 +81,7 @@ static int prepare(struct cm_step *step, char **text, json_t **originals, struct
     cm_yaml_free(added);
     if (rc < 0)
         return -1;
+    *text = cm_target_values_text(step, *text);
     add_from_server(step, *originals);
     cm_sha256(*text, strlen(*text), sum);
     cm_input(step, "overlay", sum);

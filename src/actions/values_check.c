@@ -6,6 +6,7 @@
 
 #include <cm/action.h>
 
+#include "actions/manifests.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
@@ -14,6 +15,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/yaml.h"
+#include "plan/plan.h"
 #include "values/launcher.h"
 
 static enum cm_verdict verdict_of(const char *word)
@@ -36,15 +38,47 @@ static void look_at_files(struct cm_step *step, const struct cm_yaml_doc *const 
     const char **texts = cm_arena_alloc(cm_step_arena(step), (n + 1) * sizeof *texts);
     for (size_t k = 0; k < n; k++)
         texts[k] = cm_yaml_source(docs[k], &bytes);
-    if (cm_helm_chart(step, &chart, NULL) < 0)
+    if (cm_target_chart(step, &chart, NULL) < 0)
         chart = NULL;
-    cm_autojson findings = cm_values_check(names, texts, chart ? cm_json_text(chart, "appVersion", NULL) : NULL, &why);
+    cm_autojson findings = cm_values_check(names, texts, cm_plan_values_key(cm_step_plan(step)),
+                                           chart ? cm_json_text(chart, "appVersion", NULL) : NULL, &why);
     if (!findings)
         cm_finding(step, CM_BLOCKER, "values.unreadable", "Mend the file, then check again.", "%s", cm_err_message(why));
     json_array_foreach(findings, i, f) cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", ""),
                                                   cm_json_text(f, "remedy", ""), "%s", cm_json_text(f, "seen", ""));
     if (findings && !json_array_size(findings))
         cm_finding(step, CM_OK, "values.rules", NULL, "no rule of the chart speaks against these values");
+}
+
+/* Connect's chart as a dependency of somebody's own: are its values where the plan says, and does helm make anything of it? */
+static void judge_umbrella(struct cm_step *step, const json_t *chart, const char *manifests)
+{
+    const char *key = cm_plan_values_key(cm_step_plan(step)), *name = cm_json_text(chart, "name", "?");
+    struct cm_manifests m = {0};
+    size_t several = 0;
+    cm_autofree char *found = cm_plan_dependency_key(chart, &several);
+    cm_autofree char *deployment = cm_fmt("Deployment %s", cm_target_fullname(step));
+    cm_autofree char *say = cm_fmt("Say `target: {values_at: %s}` in the plan%s.", found != NULL ? found : "KEY",
+                                   found != NULL ? "" : ", with the alias of the one that is meant");
+    if (key == NULL && several == 0)
+        return;
+    if (key == NULL) {
+        cm_finding(step, CM_BLOCKER, "values.umbrella", say,
+                   "chart %s has rstudio-connect as %s: values at the top of the files are not Connect's", name,
+                   several > 1 ? "a dependency more than once" : "its dependency");
+        return;
+    }
+    cm_manifests_read(&m, manifests);
+    if (cm_manifests_find(&m, deployment) != NULL)
+        cm_finding(step, CM_OK, "values.umbrella", NULL, "Connect is a dependency of chart %s; its values stand below %s", name,
+                   key);
+    else
+        cm_finding(
+            step, CM_BLOCKER, "values.umbrella",
+            "See in the Chart.yaml that target.values_at is the alias of the dependency rstudio-connect, or its name where it has "
+            "none, and that its condition is true.",
+            "Connect's values are to stand below %s, but helm renders no %s of chart %s", key, deployment, name);
+    cm_manifests_fini(&m);
 }
 
 static void try_helm(struct cm_step *step)
@@ -65,6 +99,7 @@ static void try_helm(struct cm_step *step)
         return;
     }
     cm_finding(step, CM_OK, "values.template", NULL, "helm renders the chart with these values");
+    judge_umbrella(step, chart, manifests);
     if (cm_kube_dry_run(step, manifests, &refused, &why) < 0)
         cm_finding(step, CM_WARNING, "values.dry-run", "Have somebody with the rights try `kubectl apply --dry-run=server`.",
                    "a server-side dry run was not possible: %s", cm_err_message(why));

@@ -66,7 +66,8 @@ static int convert_one(struct conversion *c, const char *path, size_t n, bool wr
         return -1;
     cm_sha256(text, bytes, sum);
     cm_input(c->step, path, sum);
-    struct cm_launcher_wish w = {.text = text, .bytes = bytes, .name = path, .was = c->was};
+    struct cm_launcher_wish w = {
+        .text = text, .bytes = bytes, .name = path, .was = c->was, .at = cm_plan_values_key(cm_step_plan(c->step))};
     int rc = cm_launcher_convert(&w, &r, err);
     if (rc == 0 && r.changed && write)
         rc = write_copy(c->step, name, &r, err);

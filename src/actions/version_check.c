@@ -10,6 +10,7 @@
 #include "actions/chart_versions.h"
 #include "actions/look.h"
 #include "actions/source.h"
+#include "actions/target.h"
 #include "adapters/connect.h"
 #include "adapters/helm.h"
 #include "adapters/host.h"
@@ -138,7 +139,7 @@ static int ask_chart(struct versions *v, struct cm_err **err)
     cm_autoerr seen = NULL;
     const json_t *values = cm_look_values(v->step);
     const char *app = NULL;
-    if (cm_helm_chart(v->step, &chart, &seen) < 0) {
+    if (cm_target_chart(v->step, &chart, &seen) < 0) {
         if (cm_look_ends(&seen, err))
             return -1;
         cm_step_log(v->step, "the chart's version of Connect is not known: %s", cm_err_message(seen)); /* cluster.check says why */
@@ -157,13 +158,21 @@ static const char *advice(struct versions *v, const char *source)
     if (cm_version_compare(source, RUNNER_SINCE) < 0)
         return cm_arena_fmt(cm_step_arena(v->step), "Upgrade the old server to the version of the chart first (%s or later).",
                             RUNNER_SINCE);
+    const char *below = cm_plan_values_key(cm_step_plan(v->step));
+    if (chart && below)
+        return cm_arena_fmt(
+            cm_step_arena(v->step),
+            "Take version \"%s\" of Connect's chart as the dependency of yours, which deploys %s, or upgrade the old "
+            "server to %s first.",
+            chart, source, v->target);
     if (chart)
         return cm_arena_fmt(cm_step_arena(v->step),
                             "Say `target: {chart_version: \"%s\"}` in the plan, which deploys %s, or upgrade "
                             "the old server to %s first.",
                             chart, source, v->target);
     return cm_arena_fmt(cm_step_arena(v->step),
-                        "Say `versionOverride: \"%s\"` in the values, or upgrade the old server to %s first.", source, v->target);
+                        "Say `versionOverride: \"%s\"`%s%s in the values, or upgrade the old server to %s first.", source,
+                        below ? " below " : "", below ? below : "", v->target);
 }
 
 static void compare(struct versions *v, const char *source)

@@ -198,7 +198,8 @@ static int add_to_parent(struct parse *p, struct node *n)
     struct frame *f = &p->frames[p->depth - 1];
     if (f->node->y.type == CM_YAML_MAP && f->key == NULL) {
         if (n->y.type == CM_YAML_MAP && n->y.begin > 0 && strncmp(p->doc->source + n->y.begin - 1, "{{", 2) == 0)
-            return fault(p, n->y.line, n->y.column - 1, "a template ({{ … }}) is no YAML; write it in quotes, or its value in its place");
+            return fault(p, n->y.line, n->y.column - 1,
+                         "a template ({{ … }}) is no YAML; write it in quotes, or its value in its place");
         if (n->y.type != CM_YAML_SCALAR)
             return fault(p, n->y.line, n->y.column, "a key must be a single word or text, not a list, map or alias");
         if (memchr(n->y.text, '\0', n->y.text_bytes) != NULL)
@@ -490,6 +491,19 @@ struct cm_yaml *cm_yaml_key(const struct cm_yaml *map, const char *key)
 {
     size_t i = find_key(map, key);
     return i == SIZE_MAX ? NULL : map->keys[i];
+}
+
+void cm_yaml_begin_at(struct cm_yaml_doc *doc, const char *path)
+{
+    while (doc->root != NULL && *path != '\0') {
+        size_t n = strcspn(path, ".");
+        cm_autofree char *key = cm_strndup(path, n);
+        struct cm_yaml *next = cm_yaml_get(doc->root, key);
+        if (next != NULL && next->type == CM_YAML_ALIAS)
+            next = next->target;
+        doc->root = next != NULL && next->type == CM_YAML_MAP ? next : NULL;
+        path += n + (path[n] == '.');
+    }
 }
 
 void cm_problem(struct cm_problems *p, const struct cm_yaml_doc *doc, const struct cm_yaml *node, const char *fmt, ...)

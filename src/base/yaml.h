@@ -44,6 +44,9 @@ void cm_yaml_free(struct cm_yaml_doc *doc);
 const char *cm_yaml_name(const struct cm_yaml_doc *doc);
 const char *cm_yaml_source(const struct cm_yaml_doc *doc, size_t *bytes);
 struct cm_yaml *cm_yaml_root(const struct cm_yaml_doc *doc);                  /* NULL: an empty document */
+/* From now on the root is the map at this dotted path below it, as if there were nothing else in the file; places stay those of the file.
+ * No map there: an empty document. */
+void cm_yaml_begin_at(struct cm_yaml_doc *doc, const char *path);
 struct cm_yaml *cm_yaml_get(const struct cm_yaml *map, const char *key);      /* NULL: not a map, or no such key */
 struct cm_yaml *cm_yaml_key(const struct cm_yaml *map, const char *key);      /* the key's own node, for its place */
 /* The node as JSON, typed as helm's reader types plain scalars (YAML 1.1 booleans, null, ints, floats; big numbers stay

@@ -96,7 +96,7 @@ static void check_result(const struct cm_invocation *in, const struct cm_launche
     bool elsewhere = r->changed && !cm_given_times(in, CM_O_IN_PLACE);
     const char *const names[] = {!elsewhere ? name : output && !cm_given_times(in, CM_O_DIFF) ? output : "the result", NULL};
     const char *const texts[] = {r->text, NULL};
-    cm_autojson found = cm_values_check(names, texts, NULL, NULL);
+    cm_autojson found = cm_values_check(names, texts, NULL, NULL, NULL);
     bool several = strcmp(cm_json_text(json_array_get(r->findings, 0), "id", ""), "values.several") == 0;
     for (size_t i = 0; !several && i < json_array_size(found); i++) {
         json_t *one = json_array_get(found, i);

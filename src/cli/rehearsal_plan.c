@@ -44,13 +44,36 @@ static void take_gates(json_t *out, const json_t *user)
     json_object_update(gates, cm_json_loose(json_object_get(user, "gates")));
 }
 
-static void take_values(json_t *out, const struct cm_plan *user)
+/* The world deploys Connect's chart itself: of a file for a chart that has it as a dependency it gets what stands below that key. */
+static int take_below(json_t *values, const char *file, const char *key, const char *dir, struct cm_err **err)
+{
+    cm_autoyaml doc = cm_yaml_load(file, err);
+    if (!doc)
+        return -1;
+    cm_yaml_begin_at(doc, key);
+    cm_autojson below = cm_yaml_root(doc) ? cm_yaml_json(doc, cm_yaml_root(doc)) : json_object();
+    cm_autofree char *text = json_dumps(below, JSON_INDENT(2));
+    cm_autofree char *name = cm_fmt("values.%zu.%s", json_array_size(values), cm_path_base(file));
+    cm_autofree char *path = cm_path_join(dir, name);
+    json_array_append_new(values, json_string(path));
+    return cm_file_write(path, text, strlen(text), 0600, err);
+}
+
+static int take_values(json_t *out, const struct cm_plan *user, const char *dir, struct cm_err **err)
 {
     json_t *target = json_object_get(out, "target"), *values = json_object_get(target, "values"), *file;
     size_t i;
+    const char *key = cm_plan_values_key(user);
     if (!json_is_array(values))
-        return;
-    json_array_foreach(cm_json_loose(cm_plan_get(user, "target.values")), i, file) json_array_append(values, file);
+        return 0;
+    json_array_foreach(cm_json_loose(cm_plan_get(user, "target.values")), i, file)
+    {
+        if (key == NULL)
+            json_array_append(values, file);
+        else if (take_below(values, json_string_value(file), key, dir, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 int cm_rehearsal_plan(const char *user_plan, const char *dir, struct cm_err **err)
@@ -66,11 +89,12 @@ int cm_rehearsal_plan(const char *user_plan, const char *dir, struct cm_err **er
                 json_object_set(kept, taken[i], json_object_get(user, taken[i]));
         take_steps(kept, user);
         take_gates(kept, user);
-        take_values(kept, plan);
+        rc = take_values(kept, plan, dir, err);
         if (json_object_size(json_object_get(kept, "steps")) == 0)
             json_object_del(kept, "steps");
         cm_autofree char *text = json_dumps(kept, JSON_INDENT(2));
-        rc = cm_file_write(path, text, strlen(text), 0600, err);
+        if (rc == 0)
+            rc = cm_file_write(path, text, strlen(text), 0600, err);
     }
     cm_plan_free(plan);
     return rc;

@@ -205,6 +205,7 @@ void cm_plan_derive(struct cm_reading *r)
     from_environment(r);
     from_kubeconfig(r);
     defaults(r);
+    cm_plan_derive_values_key(r);
     expand_short_forms(r);
     settle_steps(r);
     if (strcmp(cm_plan_text(r->plan, "window.zone") ? cm_plan_text(r->plan, "window.zone") : "", "local") == 0)

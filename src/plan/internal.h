@@ -37,6 +37,7 @@ void cm_plan_walk(struct cm_reading *r, const struct cm_yaml *map, const char *p
 /* derive.c */
 void cm_plan_derive(struct cm_reading *r);
 void cm_plan_check_whole(struct cm_reading *r);
+void cm_plan_derive_values_key(struct cm_reading *r);                       /* umbrella.c */
 
 /* Set and find by dotted path; makes the maps between. `value` is taken. */
 void cm_plan_put(struct cm_plan *p, const char *path, json_t *value, const char *origin);

@@ -35,6 +35,12 @@ int64_t cm_plan_int(const struct cm_plan *p, const char *path, int64_t otherwise
 bool cm_plan_bool(const struct cm_plan *p, const char *path, bool otherwise);
 /* A time of the plan (window.start, window.end, content.build.revert_by) in wall ms, by the window's zone. False: no value. */
 bool cm_plan_time(const struct cm_plan *p, const char *path, int64_t *wall_ms);
+/* The dotted key below which the values files hold the values of Connect's chart, for a chart that has it as a dependency (target.values_at,
+ * where that is a key and no address). NULL: at the top. */
+const char *cm_plan_values_key(const struct cm_plan *p);
+/* The same by a Chart.yaml: the alias or name of its one dependency rstudio-connect; caller frees. NULL: there is none. *several (may be
+ * NULL): how many there are. */
+char *cm_plan_dependency_key(const json_t *chart, size_t *several);
 /* Where a value came from: "connect-prod.yaml:4:12", "default", "derived: KUBECONFIG". NULL: no value. */
 const char *cm_plan_origin(const struct cm_plan *p, const char *path);
 /* The settings of one step: {by, command, note, skip, timeout, retries, on_failure, with}, from `steps`, and from the short

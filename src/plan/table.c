@@ -134,7 +134,11 @@ const struct cm_plan_key cm_plan_keys[] = {
      .help = "The values files, in helm's order; they are read and never changed."},
     {.path = "target.values_at",
      .type = CM_P_STRING,
-     .help = "Where people keep the values files (a repository's address), told when files have to be put there."},
+     .derived = "the dependency rstudio-connect in the Chart.yaml of a target.chart that is a folder",
+     .help =
+         "The key of the values files below which the values of Connect's chart stand, for a chart of your own that has it as a "
+         "dependency: the dependency's alias or name, for instance connect; a subchart's subchart with dots. Or an address of "
+         "where people keep the values files (with a '/' or ':' in it), told when files have to be put there."},
     {.path = "target.url",
      .type = CM_P_URL,
      .def = "port-forward",

@@ -330,7 +330,8 @@ void cm_check_rules(struct cm_values_look *l)
                         "no template uses the top-level affinity");
 }
 
-json_t *cm_values_check(const char *const *names, const char *const *texts, const char *app_version, struct cm_err **err)
+json_t *cm_values_check(const char *const *names, const char *const *texts, const char *at, const char *app_version,
+                        struct cm_err **err)
 {
     cm_autoarena arena = cm_arena_new();
     struct cm_values_look l = {.app_version = app_version, .findings = json_array(), .arena = arena};
@@ -341,6 +342,8 @@ json_t *cm_values_check(const char *const *names, const char *const *texts, cons
     l.docs = cm_arena_alloc(arena, (n + 1) * sizeof *l.docs);
     for (; good && l.count < n; l.count++)
         good = (l.docs[l.count] = cm_yaml_parse(texts[l.count], strlen(texts[l.count]), names[l.count], err)) != NULL;
+    for (size_t i = 0; good && at && i < n; i++)
+        cm_yaml_begin_at(l.docs[i], at);
     if (good) {
         cm_check_rules(&l);
         cm_check_job_base(&l);

@@ -301,6 +301,23 @@ static int check_once(struct cm_launcher_work *w, const struct cm_yaml *config, 
     return 0;
 }
 
+/* The tree that is expected, from the file's root down to the chart's values. */
+static json_t *open_below(struct cm_launcher_work *w)
+{
+    json_t *in = w->whole;
+    const struct cm_yaml *node = cm_yaml_root(w->doc);
+    if (!w->said)
+        return cm_edit_open_key(w->edits, in, w->below, w->root);
+    for (const char *key = w->below; *key;) {
+        size_t n = strcspn(key, ".");
+        cm_autofree char *one = cm_strndup(key, n);
+        node = cm_yaml_get(node, one);
+        in = cm_edit_open_key(w->edits, in, one, node);
+        key += n + (key[n] == '.');
+    }
+    return in;
+}
+
 static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t launcher_at, struct cm_yaml *config,
                    size_t settings_at, bool on)
 {
@@ -310,7 +327,7 @@ static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t 
     w->edits = cm_edits_new(w->doc);
     w->whole = w->expected = json_object();
     if (w->root != cm_yaml_root(w->doc))
-        w->expected = cm_edit_open_key(w->edits, w->whole, w->below, w->root);
+        w->expected = open_below(w);
     if (on) {
         struct cm_piece *enabled = cm_piece_value(w, cm_launcher_backend(w), "enabled", json_true());
         enabled->wins = true;
@@ -361,12 +378,44 @@ static void say_off(struct cm_launcher_work *w, const struct cm_yaml *launcher)
                             "Remove them, or set launcher.enabled to true and convert again if they were in use.");
 }
 
+static void keep_key(struct cm_launcher_work *w, const struct cm_yaml *key)
+{
+    cm_launcher_row(w, key, w->below, w->below, CM_KEEP,
+                    "the values of Connect's chart stand below this key, for a chart that has it as a dependency");
+}
+
+/* Where somebody said what they stand below; false: nothing is there. */
+static bool take_root_at(struct cm_launcher_work *w, struct cm_yaml *root)
+{
+    const struct cm_yaml *key = NULL;
+    for (const char *at = w->wish->at; root && *at && root->type != CM_YAML_ALIAS;) {
+        size_t n = strcspn(at, ".");
+        cm_autofree char *one = cm_strndup(at, n);
+        key = cm_yaml_key(root, one);
+        root = cm_yaml_get(root, one);
+        at += n + (at[n] == '.');
+    }
+    if (key && root && root->type == CM_YAML_ALIAS)
+        cm_launcher_finding(w, key, "unknown", "values.alias",
+                            "Write the values of Connect's chart out below this key, and convert again.",
+                            "an alias stands where the values of Connect's chart are to be; nothing was converted");
+    if (!root || root->type != CM_YAML_MAP || !root->count)
+        return false;
+    w->root = root;
+    w->below = w->wish->at;
+    w->said = true;
+    keep_key(w, key);
+    return true;
+}
+
 /* The chart's values; false: there are none. */
 static bool look_for_root(struct cm_launcher_work *w)
 {
     struct cm_yaml *root = cm_yaml_root(w->doc);
     if (!root || root->type != CM_YAML_MAP || !root->count)
         return false;
+    if (w->wish->at)
+        return take_root_at(w, root);
     const struct cm_yaml *several = NULL;
     size_t at = cm_values_below(root, &several);
     if (several)
@@ -378,8 +427,7 @@ static bool look_for_root(struct cm_launcher_work *w)
     w->root = at < root->count ? root->items[at] : root;
     if (at < root->count) {
         w->below = root->keys[at]->text;
-        cm_launcher_row(w, root->keys[at], w->below, w->below, CM_KEEP,
-                        "the values of Connect's chart stand below this key, for a chart that has it as a dependency");
+        keep_key(w, root->keys[at]);
     }
     return w->root->type == CM_YAML_MAP && w->root->count;
 }

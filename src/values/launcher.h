@@ -18,6 +18,7 @@ struct cm_launcher_wish {
     const char *name;
     const char *chart_version;         /* that the file was written for; NULL: not said */
     enum cm_launcher_was was;
+    const char *at;                    /* as for cm_values_check */
 };
 struct cm_launcher_result {
     char *text; size_t bytes;      /* owned; equal to the input when nothing was to be done */
@@ -29,6 +30,7 @@ struct cm_launcher_result {
 int cm_launcher_convert(const struct cm_launcher_wish *w, struct cm_launcher_result *out, struct cm_err **err);
 void cm_launcher_result_fini(struct cm_launcher_result *r);
 /* Every rule by which the chart fails or silently misrenders, told with file:line:column: [{"id","verdict","seen","remedy"}]. */
-json_t *cm_values_check(const char *const *names, const char *const *texts, const char *app_version, struct cm_err **err);
+/* at: the dotted key that the chart's values stand below; NULL: it is told from what stands there. */
+json_t *cm_values_check(const char *const *names, const char *const *texts, const char *at, const char *app_version, struct cm_err **err);
 
 #endif

@@ -38,6 +38,7 @@ struct cm_launcher_work {
     json_t *whole;                       /* changed keys of the file's root: values of place holders (values/edit.h) */
     json_t *expected;                    /* the same of `root`; borrowed from `whole`, or it */
     const char *below;                   /* the key that `root` stands below; NULL: it is the file's */
+    bool said;                           /* `below` is wish->at: several keys, with dots between them */
     struct cm_edits *edits;
     unsigned char *gone;                 /* a bit for each byte of the source: at the keys of pairs that leave */
     json_t *anchors;                     /* how often each name is given; in the arena; NULL: not counted yet */

@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cm_yaml_free(doc);
     char *text = cm_strndup((const char *)data, size);
     const char *const names[] = {"f", NULL}, *const texts[] = {text, NULL};
-    json_decref(cm_values_check(names, texts, "2026.08.0", NULL));
+    json_decref(cm_values_check(names, texts, NULL, "2026.08.0", NULL));
     free(text);
     return 0;
 }

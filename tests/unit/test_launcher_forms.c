@@ -155,6 +155,41 @@ static void values_of_a_dependency_are_converted_below_its_key(void **state)
     cm_launcher_result_fini(&r);
 }
 
+static struct cm_launcher_result convert_at(const char *text, const char *at)
+{
+    struct cm_launcher_result r;
+    cm_autoerr err = NULL;
+    struct cm_launcher_wish w = {.text = text, .bytes = strlen(text), .name = "values.yaml", .at = at};
+    if (cm_launcher_convert(&w, &r, &err) != 0)
+        fail_msg("%s", cm_err_message(err));
+    return r;
+}
+
+static void the_key_that_was_said_decides_which_values_are_converted(void **state)
+{
+    (void)state;
+    struct cm_launcher_result r = convert_at("launcher: {enabled: true}\nconnect-a:\n  launcher: {enabled: true}\n"
+                                             "all:\n  hub:\n    launcher:\n      enabled: true\n      namespace: jobs\n",
+                                             "all.hub");
+
+    assert_string_equal(
+        r.text, "launcher: {enabled: true}\nconnect-a:\n  launcher: {enabled: true}\n"
+                "all:\n  hub:\n    launcher:\n      enabled: false\n\n    backends:\n      kubernetes:\n        enabled: true\n"
+                "        namespace: jobs\n");
+    cm_launcher_result_fini(&r);
+}
+
+static void an_alias_where_the_values_are_to_be_is_told(void **state)
+{
+    static const char text[] = "a: &x {launcher: {enabled: true}}\nhub: *x\n";
+    (void)state;
+    struct cm_launcher_result r = convert_at(text, "hub");
+
+    assert_string_equal(r.text, text);
+    helper_assert_finding(r.findings, "values.alias", "unknown", "values.yaml:2:1: ");
+    cm_launcher_result_fini(&r);
+}
+
 static void values_of_two_dependencies_are_left_alone_and_told(void **state)
 {
     static const char text[] = "connect-a:\n  launcher: {enabled: true}\nconnect-b:\n  launcher: {enabled: true}\n";
@@ -216,6 +251,8 @@ int main(void)
         cmocka_unit_test(what_moves_whole_may_hold_aliases),
         cmocka_unit_test(an_alias_that_would_come_before_its_anchor_is_refused),
         cmocka_unit_test(values_of_a_dependency_are_converted_below_its_key),
+        cmocka_unit_test(the_key_that_was_said_decides_which_values_are_converted),
+        cmocka_unit_test(an_alias_where_the_values_are_to_be_is_told),
         cmocka_unit_test(values_of_two_dependencies_are_left_alone_and_told),
         cmocka_unit_test(another_products_launcher_is_not_connects),
         cmocka_unit_test(versions_in_a_text_stay_text),

@@ -378,6 +378,51 @@ static void says_what_a_missing_context_was_looked_for_in(void **state)
     refuses(SOURCE "target: {release: rsc, values: [v]}\n", "it was not found in the kubeconfig's current context");
 }
 
+static struct cm_plan *load_umbrella(const char *dependencies, const char *more)
+{
+    cm_autofree char *chart = cm_fmt("apiVersion: v2\nname: platform\ndependencies: %s\n", dependencies);
+    cm_autofree char *dir = in_folder("umbrella");
+    cm_autofree char *plan =
+        cm_fmt(SOURCE "target: {context: prod, namespace: posit, release: rsc, values: [v], chart: ./umbrella%s}\n", more);
+    cm_dir_make(dir, 0700, NULL);
+    write_file("umbrella/Chart.yaml", chart);
+    return load_good(plan);
+}
+
+static void the_key_of_connects_values_is_the_alias_or_name_of_the_dependency(void **state)
+{
+    static const struct {
+        const char *dependencies, *more, *key;
+    } cases[] = {
+        {"[{name: postgresql}, {name: rstudio-connect, alias: connect}]", "", "connect"},
+        {"[{name: rstudio-connect}]", "", "rstudio-connect"},
+        {"[{name: rstudio-connect, alias: connect}]", ", values_at: platform.connect", "platform.connect"},
+        {"[{name: rstudio-connect, alias: a}, {name: rstudio-connect, alias: b}]", "", NULL},
+        {"[{name: rstudio-library}]", "", NULL},
+        {"[]", ", values_at: \"https://git.example.com/values\"", NULL},
+        {"[]", ", values_at: \"git@git.example.com:connect.git\"", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cm_plan *p = load_umbrella(cases[i].dependencies, cases[i].more);
+        if (cases[i].key != NULL)
+            assert_string_equal(cm_plan_values_key(p), cases[i].key);
+        else
+            assert_null(cm_plan_values_key(p));
+        cm_plan_free(p);
+    }
+}
+
+static void the_key_says_which_chart_it_comes_from(void **state)
+{
+    (void)state;
+    struct cm_plan *p = load_umbrella("[{name: rstudio-connect, alias: connect}]", "");
+
+    assert_non_null(strstr(cm_plan_origin(p, "target.values_at"), "umbrella/Chart.yaml"));
+
+    cm_plan_free(p);
+}
+
 static void takes_the_public_address_from_connect_server(void **state)
 {
     (void)state;
@@ -505,6 +550,8 @@ int main(void)
         cmocka_unit_test(takes_context_and_namespace_from_the_kubeconfig),
         cmocka_unit_test(the_first_of_several_kubeconfigs_wins),
         cmocka_unit_test(says_what_a_missing_context_was_looked_for_in),
+        cmocka_unit_test(the_key_of_connects_values_is_the_alias_or_name_of_the_dependency),
+        cmocka_unit_test(the_key_says_which_chart_it_comes_from),
         cmocka_unit_test(takes_the_public_address_from_connect_server),
         cmocka_unit_test(the_difference_says_each_changed_value),
         cmocka_unit_test(the_difference_of_runbooks_is_by_step),

@@ -81,6 +81,67 @@ static void names_come_from_the_merged_files(void **state)
     assert_string_equal(cm_target_content_namespace(st), "posit");
 }
 
+static const char CONNECTS[] = "platform:\n  hub:\n    sharedStorage: {path: /data}\nsharedStorage: {name: claim, path: /other}\n"
+                               "nameOverride: one\n";
+
+static void values_of_a_dependency_are_those_below_its_key_and_name_it(void **state)
+{
+    struct cm_step *st = *state;
+    const json_t *values = NULL;
+    scene_put(st, "values.yaml", CONNECTS, 0600);
+    scene_plan_target(st, "{hosts: [a]}", ", values_at: platform.hub", "");
+
+    assert_int_equal(cm_target_base_json(st, &values, NULL), 0);
+    cm_autofree char *ours = cm_target_values_text(st, cm_strdup("replicas: 0\n"));
+
+    assert_string_equal(cm_target_data_dir(st), "/data");
+    assert_null(json_object_get(values, "nameOverride"));
+    assert_string_equal(cm_target_fullname(st), "connect-hub");
+    assert_string_equal(cm_target_selector(st), "app.kubernetes.io/name=hub,app.kubernetes.io/instance=connect");
+    assert_string_equal(cm_target_pvc(st), "connect-hub-shared-storage");
+    assert_string_equal(ours, "platform:\n  hub:\n    replicas: 0\n");
+}
+
+static void an_address_where_files_are_kept_is_no_key(void **state)
+{
+    struct cm_step *st = *state;
+    scene_put(st, "values.yaml", CONNECTS, 0600);
+    scene_plan_target(st, "{hosts: [a]}", ", values_at: \"git@git.example.com:platform/hub.git\"", "");
+
+    assert_string_equal(cm_target_data_dir(st), "/other");
+    assert_string_equal(cm_target_fullname(st), "connect-one");
+}
+
+static const char RENDERED[] =
+    "---\nkind: Service\nmetadata:\n  name: other\n  labels: {helm.sh/chart: other-9.9.9, app.kubernetes.io/version: 9.9.9}\n"
+    "---\nkind: Service\nmetadata:\n  name: connect-hub\n  labels:\n    helm.sh/chart: hub-0.21.0\n    app.kubernetes.io/version: \"2026.08.0\"\n";
+
+static void the_version_of_a_dependency_is_told_by_what_it_renders(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autojson chart = NULL;
+    scene_put(st, "rendered", RENDERED, 0600);
+    scene_tool(st, "helm", "case $1 in template) cat $DIR/rendered;; *) exit 1;; esac");
+    scene_plan_target(st, "{hosts: [a]}", ", values_at: platform.hub", "");
+
+    assert_int_equal(cm_target_chart(st, &chart, NULL), 0);
+
+    assert_string_equal(cm_json_text(chart, "appVersion", ""), "2026.08.0");
+    assert_string_equal(cm_json_text(chart, "version", ""), "0.21.0");
+}
+
+static void without_a_key_the_plans_chart_is_asked(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autojson chart = NULL;
+    scene_tool(st, "helm", "case $1 in show) echo 'name: rstudio-connect'; echo 'appVersion: 2026.07.0';; *) exit 1;; esac");
+    scene_plan(st, "{hosts: [a]}", "");
+
+    assert_int_equal(cm_target_chart(st, &chart, NULL), 0);
+
+    assert_string_equal(cm_json_text(chart, "appVersion", ""), "2026.07.0");
+}
+
 static void without_a_name_the_claim_is_the_charts(void **state)
 {
     struct cm_step *st = *state;
@@ -187,11 +248,20 @@ static int begin_planned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        P(the_name_follows_the_charts_rule),        P(a_cut_name_does_not_end_in_a_dash),
-        P(maps_merge_and_the_rest_replaces),        T(names_come_from_the_merged_files),
-        T(without_a_name_the_claim_is_the_charts),  T(the_oldest_living_pod_counts),
-        P(a_container_is_stuck_only_when_it_lasts), T(the_diagnosis_names_the_likely_cause_first),
-        T(a_diagnosis_without_a_cluster_says_so),   T(the_configuration_in_force_is_the_config_maps),
+        P(the_name_follows_the_charts_rule),
+        P(a_cut_name_does_not_end_in_a_dash),
+        P(maps_merge_and_the_rest_replaces),
+        T(names_come_from_the_merged_files),
+        T(without_a_name_the_claim_is_the_charts),
+        T(the_oldest_living_pod_counts),
+        P(a_container_is_stuck_only_when_it_lasts),
+        T(the_diagnosis_names_the_likely_cause_first),
+        T(values_of_a_dependency_are_those_below_its_key_and_name_it),
+        T(an_address_where_files_are_kept_is_no_key),
+        T(the_version_of_a_dependency_is_told_by_what_it_renders),
+        T(without_a_key_the_plans_chart_is_asked),
+        T(a_diagnosis_without_a_cluster_says_so),
+        T(the_configuration_in_force_is_the_config_maps),
     };
     cm_mem_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

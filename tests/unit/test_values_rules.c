@@ -10,7 +10,7 @@ static json_t *check_files(const char *const *texts, const char *version)
 {
     static const char *const names[] = {"values.yaml", "more.yaml", NULL};
     struct cm_err *err = NULL;
-    json_t *findings = cm_values_check(names, texts, version, &err);
+    json_t *findings = cm_values_check(names, texts, NULL, version, &err);
     if (!findings)
         fail_msg("%s", cm_err_message(err));
     return findings;
@@ -215,12 +215,25 @@ static void a_converted_file_has_no_blocker(void **state)
     }
 }
 
+static void what_is_said_to_stand_below_a_key_is_checked_there_alone(void **state)
+{
+    static const char *const names[] = {"values.yaml", NULL};
+    static const char *const texts[] = {
+        "image: {tagPrefix: x}\nhub:\n  sharedStorage: {mount: true}\n  pod: {nodeSelector: {a: b}}\n", NULL};
+    (void)state;
+    cm_autojson findings = cm_values_check(names, texts, "hub", NULL, NULL);
+
+    helper_assert_finding(findings, "values.node-selector", "blocker", "values.yaml:4:");
+    for (size_t i = 0; i < json_array_size(findings); i++)
+        assert_string_not_equal(cm_json_text(json_array_get(findings, i), "id", ""), "values.tag-prefix");
+}
+
 static void refuses_a_file_that_is_no_yaml(void **state)
 {
     static const char *const names[] = {"values.yaml", NULL}, *const texts[] = {"a: [\n", NULL};
     cm_autoerr err = NULL;
     (void)state;
-    assert_null(cm_values_check(names, texts, NULL, &err));
+    assert_null(cm_values_check(names, texts, NULL, NULL, &err));
     assert_int_equal(strncmp(cm_err_message(err), "values.yaml:", 12), 0);
 }
 
@@ -233,6 +246,7 @@ int main(void)
         cmocka_unit_test(an_environment_needs_a_name),
         cmocka_unit_test(a_version_without_quotes_may_be_a_number),
         cmocka_unit_test(values_of_a_dependency_are_checked_below_its_key),
+        cmocka_unit_test(what_is_said_to_stand_below_a_key_is_checked_there_alone),
         cmocka_unit_test(sub_path_has_its_rules),
         cmocka_unit_test(the_later_file_decides),
         cmocka_unit_test(names_the_nearest_known_key),

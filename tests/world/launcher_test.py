@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The Launcher's Connect changed to the direct Kubernetes runner in place: end to end, with accidents, killed and typed again, and all the
 way back."""
+import glob
 import json
 import os
 import re
@@ -208,10 +209,29 @@ def rehearsed(postgres):
         tap.ok(p.returncode == 0 and "launcher.drain" in p.stdout, "rehearse takes a plan of this runbook", f"{p.returncode}\n{p.stdout}")
 
 
+def rehearsed_below_a_key(postgres):
+    """The world deploys Connect's chart itself: of values for a chart that has it as a dependency it gets those of the dependency."""
+    del postgres
+    with tempfile.TemporaryDirectory(prefix="cm-rehearse-") as folder:
+        plan, values, world = os.path.join(folder, "mine.yaml"), os.path.join(folder, "values.yaml"), os.path.join(folder, "world")
+        with open(values, "w", encoding="utf-8") as f:
+            f.write("config: {Scheduler: {MaxWaitTime: 41m}}\nhub:\n  config: {Scheduler: {MaxWaitTime: 43m}}\n")
+        with open(plan, "w", encoding="utf-8") as f:
+            f.write("runbook: launcher-to-kubernetes-runner\nconnect: {api_key: {env: NOT_SET_HERE}}\n"
+                    "target: {context: prod, namespace: posit-connect, release: rstudio-connect-prod, values: [values.yaml], values_at: hub}\n")
+        p = subprocess.run([RUN, "rehearse", "--dir", world, plan], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True, check=False, timeout=120)
+        revisions = sorted(glob.glob(os.path.join(world, "cluster", "releases", "*.json")))
+        with open(revisions[-1], encoding="utf-8") as f:
+            newest = f.read()
+        tap.ok(p.returncode == 0 and "43m" in newest and "41m" not in newest, "rehearse deploys what stands below target.values_at",
+               f"{p.returncode}\n{p.stdout}\n{newest}")
+
+
 def main():
     postgres = Postgres()
     try:
-        for test in (end_to_end, an_environment_that_the_values_lack, a_job_that_never_ends, a_pod_that_does_not_come_up, kills, rehearsed):
+        for test in (end_to_end, an_environment_that_the_values_lack, a_job_that_never_ends, a_pod_that_does_not_come_up, kills, rehearsed, rehearsed_below_a_key):
             test(postgres)
     finally:
         postgres.stop()
