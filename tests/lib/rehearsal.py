@@ -20,6 +20,9 @@ SRC = os.environ.get("CM_SRC", os.path.dirname(os.path.dirname(os.path.dirname(o
 RUN = os.path.join(BUILD, "connect-migrate-run")
 WORLD = os.path.join(BUILD, "connect-migrate-world")
 
+# A script that is told to end ends what it started: by its own finally and with.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
 
 class Tap:
     """Numbers the tests, prints TAP, keeps the exit status honest. Safe to use from several threads."""
