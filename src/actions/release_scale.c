@@ -165,6 +165,19 @@ static int nothing_left(struct cm_step *step, struct cm_err **err)
     return runs ? cm_interlock_reverse_pods(step, err) : cm_interlock_reverse(step, err);
 }
 
+/* The same, at the end: pods that live because somebody scaled the Deployment up are that somebody's doing. */
+static int left_empty(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_err *why = NULL;
+    int64_t n;
+    if (nothing_left(step, &why) == 0)
+        return 0;
+    if (cm_release_replicas(step, &n, NULL) < 0 || n <= 0)
+        return cm_err_move(err, why);
+    cm_err_free(why);
+    return cm_heal_fail(step, "it was scaled to zero and has replicas again", err);
+}
+
 static int gone(void *ctx, struct cm_err **err)
 {
     struct cm_heal *h = ctx;
@@ -208,12 +221,12 @@ static int drain(struct cm_step *step, struct cm_err **err)
     int64_t limit = cm_step_deadline(step);
     int rc = cm_wait_until(step, gone, &h, limit == CM_NEVER ? limit : limit - TO_SAY_WHAT_STAYS_MS, 5, 2000, err);
     if (rc == 0)
-        return nothing_left(step, err);
+        return left_empty(step, err);
     cm_target_reconnect(step);
     return rc < 0 ? -1 : 0;
 }
 
-static int drained(struct cm_step *step, struct cm_err **err) { return nothing_left(step, err); }
+static int drained(struct cm_step *step, struct cm_err **err) { return left_empty(step, err); }
 
 const struct cm_action cm_action_release_scale = {
     .name = "release.scale",

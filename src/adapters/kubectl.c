@@ -187,8 +187,10 @@ char *cm_kube_last_writer(struct cm_step *step, const char *kind, const char *na
         return cm_strdup("somebody");
     json_array_foreach(cm_json_at(o, "metadata.managedFields"), i, field)
     {
+        int newer = strcmp(cm_json_text(field, "time", ""), cm_json_text(last, "time", ""));
+        /* The times are whole seconds: of one and the same, the writer is not the helm that we called. */
         if (*cm_json_text(field, "subresource", "") == '\0' &&
-            strcmp(cm_json_text(field, "time", ""), cm_json_text(last, "time", "")) >= 0)
+            (newer > 0 || (newer == 0 && (last == NULL || strcmp(cm_json_text(field, "manager", ""), "helm") != 0))))
             last = field;
     }
     return last == NULL

@@ -65,7 +65,7 @@ def row(cluster, kubelet_, m, name, player, done, cause, evidence, remedy):
     r = m.run("--until", "deploy")
     said = flat(r.err)
     tap.equal(r.status, 1, f"{name}: the step fails", r.err)
-    named = len(set(re.findall("likely cause: (.{40})", said)))
+    named = len(set(re.findall("likely cause: (.{24})", said)))
     if cause:
         tap.ok(named == 1 and cause in said and remedy in said, f"{name}: the cause is named, one, with what to do", r.err)
     else:

@@ -307,6 +307,9 @@ def opens_quickly(b, page):
     figures = []
     for _ in range(3):
         b.open(page)
+        end = time.monotonic() + 30    # the load event may be under way still when the driver says that the page is there
+        while b.run("return performance.timing.loadEventEnd") == 0 and time.monotonic() < end:
+            time.sleep(0.02)
         figures.append(b.run("return performance.timing.loadEventEnd - performance.timing.navigationStart"))
     print(f"# report.html of {MANY} items: loaded in {figures} ms")
     TAP.ok(0 < min(figures) < 2000, "ten thousand rows open in less than two seconds", figures)

@@ -264,7 +264,7 @@ static void a_forward_whose_pod_went_is_opened_again_at_the_same_port(void **sta
     struct cm_step *st = *state;
     scene_tool(st, "kubectl",
                "echo 'Forwarding from 127.0.0.1:40124 -> 3939'; [ -f $DIR/once ] && exec sleep 30; touch $DIR/once; "
-               "echo 'error: lost connection to pod' >&2; exit 1");
+               "sleep 0.5; echo 'error: lost connection to pod' >&2; exit 1");
     struct cm_forward *f = cm_kube_forward(st, "s", NULL);
     assert_non_null(f);
 
