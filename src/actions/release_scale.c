@@ -194,7 +194,7 @@ static int gone(void *ctx, struct cm_err **err)
     return cm_err_move(err, why);
 }
 
-/* Somebody scaled it up behind release.scale, and may have been stopped since: to zero once more, not again and again. */
+/* Somebody scaled it up behind release.scale, and may have been stopped since: to zero once more, not again and again. 1: it was. */
 static int scale_again(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w;
@@ -209,13 +209,31 @@ static int scale_again(struct cm_step *step, struct cm_err **err)
     if (cm_release_none(step, &w, err) < 0)
         return -1;
     w.anew = true;
-    return cm_release_send(step, &w, err);
+    return cm_release_send(step, &w, err) < 0 ? -1 : 1;
+}
+
+/* Who scales it up every few seconds is caught here, and not when the old server has been started. */
+static int stays_at_zero(struct cm_step *step, struct cm_err **err)
+{
+    enum { WATCHED_MS = 6000, LOOK_MS = 200 };
+    struct cm_loop *loop = cm_step_loop(step);
+    int64_t n;
+    for (int64_t end = cm_loop_now_ms(loop) + WATCHED_MS; cm_loop_now_ms(loop) < end;) {
+        if (cm_release_replicas(step, &n, err) < 0)
+            return -1;
+        if (n > 0)
+            return cm_heal_fail(step, "it was scaled to zero and has replicas again", err);
+        if (cm_pause(step, LOOK_MS, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int drain(struct cm_step *step, struct cm_err **err)
 {
     struct cm_heal h = {.step = step};
-    if (scale_again(step, err) < 0)
+    int again = scale_again(step, err);
+    if (again < 0)
         return -1;
     enum { TO_SAY_WHAT_STAYS_MS = 2000 };
     int64_t limit = cm_step_deadline(step);
@@ -223,7 +241,7 @@ static int drain(struct cm_step *step, struct cm_err **err)
     if (rc == 0)
         return left_empty(step, err);
     cm_target_reconnect(step);
-    return rc < 0 ? -1 : 0;
+    return rc < 0 ? -1 : again ? stays_at_zero(step, err) : 0;
 }
 
 static int drained(struct cm_step *step, struct cm_err **err) { return left_empty(step, err); }
