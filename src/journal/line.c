@@ -82,7 +82,7 @@ bool cm_line_read(const char *text, size_t n, char crc[CM_CRC_DIGITS + 1], struc
     if (memcmp(sum, digits, CM_CRC_DIGITS) != 0)
         return false;
     *why = "it is not JSON";
-    out->root = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+    out->root = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     if (out->root == NULL)
         return false;
     if (!members(out, why)) {

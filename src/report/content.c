@@ -211,7 +211,7 @@ static json_t *inventory_of(char *text)
         next = strchr(line, '\n');
         if (next != NULL)
             *next++ = '\0';
-        cm_autojson item = json_loads(line, 0, NULL);
+        cm_autojson item = json_loads(line, JSON_ALLOW_NUL, NULL);
         const char *guid = cm_json_text(item, "guid", NULL);
         if (guid != NULL)
             json_object_set(map, guid, item);

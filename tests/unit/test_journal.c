@@ -245,6 +245,25 @@ static void watch(void *ctx, const json_t *event, uint64_t seq, int64_t at_ms)
     watched++;
 }
 
+/* A title, a label or a value of somebody else's may hold one: what was written must be readable for ever. */
+static void a_text_with_a_nul_is_written_and_read_back(void **state)
+{
+    struct world *w = *state;
+    struct cm_journal *j = cm_journal_create(w->path, &clock_fed, NULL);
+    cm_journal_add(j, run_begin());
+    cm_journal_add(j, json_pack("{s:s,s:s,s:s,s:s%}", "type", "fact", "step", "s", "name", "n", "value", "a\0b", (size_t)3));
+    assert_int_equal(cm_journal_sync(j, NULL), 0);
+    add_lines(j, 1);
+    cm_journal_close(j);
+    struct cm_err *err = NULL;
+    bool absent;
+    struct cm_model *m = cm_journal_read(w->path, &absent, &err);
+    assert_string_equal(cm_err_message(err), "");
+    assert_non_null(m);
+    assert_int_equal(m->seq, 2);
+    cm_model_free(m);
+}
+
 static void a_watcher_sees_events_once_they_are_durable(void **state)
 {
     struct world *w = *state;
@@ -666,6 +685,7 @@ int main(void)
         TEST(the_file_is_for_its_owner_only),
         TEST(the_model_changes_only_when_the_line_is_durable),
         TEST(goes_on_after_it_was_opened_again),
+        TEST(a_text_with_a_nul_is_written_and_read_back),
         TEST(a_watcher_sees_events_once_they_are_durable),
         TEST(cuts_a_torn_tail_at_every_length),
         TEST(a_line_follows_where_a_torn_one_was_cut),
