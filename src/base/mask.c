@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "base/secret.h"
+#include "base/text.h"
 
 enum { SHORTEST = 4, SHORTEST_LINE = 12 };
 
@@ -145,6 +146,19 @@ static void cover_url_passwords(const char *text, unsigned char *covered)
     }
 }
 
+/* What is masked goes on into the record and other JSON, which take UTF-8 only; a tool, a file or a path may hold anything. */
+static void add_as_utf8(struct cm_str *s, const char *text, size_t n)
+{
+    static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+    for (size_t i = 0; i < n; i++) {
+        size_t valid = cm_utf8_span(text + i, n - i);
+        cm_str_add_bytes(s, text + i, valid);
+        i += valid;
+        if (i < n)
+            cm_str_add(s, replacement);
+    }
+}
+
 char *cm_mask(const char *text)
 {
     if (text == NULL)
@@ -170,7 +184,7 @@ char *cm_mask(const char *text)
         if (covered[from])
             cm_str_add(&s, "***");
         else
-            cm_str_add_bytes(&s, text + from, i - from);
+            add_as_utf8(&s, text + from, i - from);
     }
     return cm_str_take(&s);
 }

@@ -39,9 +39,10 @@ static int record_end(struct cm_engine *e, const struct cm_rstep *r, enum cm_ste
                            (json_int_t)took);
     if (why) {
         cm_autofree char *message = cm_mask(cm_err_message(why));
+        cm_autofree char *hint = cm_mask(cm_err_hint(why));
         json_object_set_new(ev, "message", json_string(message));
-        if (cm_err_hint(why))
-            json_object_set_new(ev, "hint", json_string(cm_err_hint(why)));
+        if (*hint)
+            json_object_set_new(ev, "hint", json_string(hint));
         if (cm_err_is_passing(why))
             json_object_set_new(ev, "passing", json_true());
     }

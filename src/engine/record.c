@@ -71,7 +71,7 @@ void cm_record_add(struct cm_record *r, json_t *taken)
     if (r->journal)
         cm_journal_add(r->journal, taken);
     else
-        json_array_append_new(r->queue, taken);
+        json_array_append_new(r->queue, taken ? taken : json_null()); /* of text that is no UTF-8: the reader has to hear of it */
 }
 
 bool cm_record_pending(const struct cm_record *r)
@@ -105,8 +105,8 @@ int cm_record_sync(struct cm_record *r, struct cm_err **err)
     json_array_foreach(queue, i, event)
     {
         if (r->fd >= 0) {
-            cm_autofree char *text = json_dumps(event, JSON_COMPACT);
-            cm_autofree char *line = cm_fmt("%s\n", text ? text : "{}");
+            cm_autofree char *text = json_dumps(event, JSON_COMPACT | JSON_ENCODE_ANY);
+            cm_autofree char *line = cm_fmt("%s\n", text ? text : "null");
             if (write_line(r->fd, line, err) < 0)
                 return -1;
         }

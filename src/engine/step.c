@@ -272,13 +272,14 @@ void cm_finding(struct cm_step *st, enum cm_verdict verdict, const char *id, con
     va_end(ap);
     if (!st->e)
         return;
-    json_t *ev = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "finding", "step", cm_step_id(st), "id", id, "verdict",
-                           cm_verdict_word(verdict), "seen", seen, "remedy", remedy ? remedy : "");
-    cm_record_add(st->e->record, ev);
+    cm_autofree char *todo = cm_mask(remedy);
+    cm_record_add(st->e->record,
+                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "finding", "step", cm_step_id(st), "id", id, "verdict",
+                            cm_verdict_word(verdict), "seen", seen, "remedy", todo));
     cm_step_log(st, "%s %s: %s", cm_verdict_word(verdict), id, seen);
     const struct cm_view *v = st->e->s->view;
     if (st->e->mode != CM_MODE_WORKER && v && v->finding)
-        v->finding(v->ctx, cm_step_id(st), verdict, id, seen, remedy);
+        v->finding(v->ctx, cm_step_id(st), verdict, id, seen, todo);
 }
 
 const json_t *cm_finding_answer(const struct cm_step *st, const char *id)

@@ -60,8 +60,7 @@ static void child_main(const struct worker *w, int fd)
     int rc = w->chain ? w->chain(e, &err) : one_step(e, w->r, &err);
     if (rc < 0) {
         cm_autofree char *why = cm_mask(cm_err_message(err));
-        cm_record_add(e->record, json_pack("{s:s, s:s, s:s}", "type", "worker.failed", "why", why, "hint",
-                                           cm_err_hint(err) ? cm_err_hint(err) : ""));
+        cm_record_add(e->record, json_pack("{s:s, s:s}", "type", "worker.failed", "why", why));
     }
     cm_record_sync(e->record, NULL);
     _exit(rc < 0 ? 1 : 0);
@@ -69,14 +68,14 @@ static void child_main(const struct worker *w, int fd)
 
 static void take_line(struct worker *w, const char *line, size_t n)
 {
-    json_t *event = json_loadb(line, n, 0, NULL);
-    const char *type = cm_json_text(event, "type", "");
-    if (strcmp(type, "worker.failed") == 0) {
-        w->why = cm_strdup(cm_json_text(event, "why", ""));
-        json_decref(event);
-    } else if (event) {
-        json_array_append_new(w->events, event);
+    cm_autojson event = json_loadb(line, n, JSON_ALLOW_NUL, NULL);
+    const char *why = event ? "" : "something that it found could not be handed over";
+    if (event && strcmp(cm_json_text(event, "type", ""), "worker.failed") != 0) {
+        json_array_append(w->events, event);
+        return;
     }
+    free(w->why);
+    w->why = cm_strdup(cm_json_text(event, "why", why));
 }
 
 static void readable(void *ctx, int fd, short revents)
