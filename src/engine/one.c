@@ -219,16 +219,22 @@ static void pause_before(struct cm_engine *e, int try)
     cm_loop_until(e->s->loop, NULL, NULL, cm_loop_now_ms(e->s->loop) + ms);
 }
 
-/* A lost lock that could be taken again is no failure of the step. */
-static bool lock_is_back(struct cm_engine *e, const struct cm_err *why)
+/* A lost lock that could be taken again is no failure of the step. One that cannot is what the step failed of, however it put it:
+ * that it was interrupted would be taken for a person's doing. */
+static bool lock_is_back(struct cm_engine *e, struct cm_err **why)
 {
+    struct cm_err *held_by = NULL;
     if (e->why_cancelled && !e->signals) {
         cm_err_clear(&e->why_cancelled);
         cm_loop_resume(e->s->loop);
-    } else if (cm_err_code(why) != CM_E_LOCKED) {
+    } else if (cm_err_code(*why) != CM_E_LOCKED) {
         return false;
     }
-    return cm_locks_insist(e, NULL) == 0;
+    if (cm_locks_insist(e, &held_by) == 0)
+        return true;
+    cm_err_free(*why);
+    *why = held_by;
+    return false;
 }
 
 int cm_step_walk(struct cm_engine *e, const struct cm_rstep *r, struct cm_err **err)
@@ -253,7 +259,7 @@ int cm_step_walk(struct cm_engine *e, const struct cm_rstep *r, struct cm_err **
         }
         if (e->broken || (e->signals && cm_loop_cancelled(e->s->loop)))
             return cm_err_move(err, why);
-        if (relocked++ < 3 && lock_is_back(e, why)) {
+        if (relocked++ < 3 && lock_is_back(e, &why)) {
             cm_err_free(why);
             continue;
         }

@@ -22,6 +22,10 @@ static struct {
     int changes, originals_read, verified, undone, probes;
     int fail_apply, fail_verify; /* how many times */
     bool passing, blocker, unknown, done_outside;
+    bool old_letters;                   /* the outside speaks ISO 8859-1 */
+    enum cm_held lock;                  /* what the engine is told of its lock */
+    bool lose_lock, lock_is_somebodys;  /* it is lost in the middle of a change; and can be had no more */
+    int64_t passed_ms;                  /* time that nobody wants to wait for */
     char order[256];
 } world;
 
@@ -40,7 +44,8 @@ static int look_apply(struct cm_step *st, struct cm_err **err)
     struct cm_intent_spec spec = {.effect = "never", .key = "never"};
     if (cm_intend(st, &spec, &i, &refused) == 0)
         cm_finding(st, CM_BLOCKER, "look.could-change", "none", "a check could make an intent");
-    cm_finding(st, world.blocker ? CM_BLOCKER : world.unknown ? CM_UNKNOWN : CM_OK, "look.seen", "look again", "seen");
+    cm_finding(st, world.blocker ? CM_BLOCKER : world.unknown ? CM_UNKNOWN : CM_OK, "look.seen", "look again", "seen%s",
+               world.old_letters ? " in M\374nchen" : "");
     return 0;
 }
 const struct cm_action fake_look = {.name = "fake.look", .summary = "looks", .kind = CM_CHECK, .apply = look_apply};
@@ -65,7 +70,15 @@ static int change_apply(struct cm_step *st, struct cm_err **err)
         return 0;
     if (world.fail_apply > 0) {
         world.fail_apply--;
-        return world.passing ? cm_fail_passing(err, "not reached") : cm_fail(err, CM_E_FAILED, "broken");
+        return world.passing ? cm_fail_passing(err, "not reached")
+                             : cm_fail(err, CM_E_FAILED, "broken%s", world.old_letters ? " in M\374nchen" : "");
+    }
+    if (world.lose_lock) {
+        world.lose_lock = false;
+        world.lock = CM_LOST;
+        world.passed_ms += 20000;
+        (void)cm_loop_until(cm_step_loop(st), NULL, NULL, CM_NEVER);
+        return cm_fail(err, CM_E_INTERRUPTED, "fake.change was interrupted");
     }
     world.changes++;
     seen(cm_step_id(st));
@@ -102,7 +115,10 @@ const struct cm_action fake_hold = {
 
 static int go_apply(struct cm_step *st, struct cm_err **err)
 {
-    struct cm_gate_spec g = {.id = cm_step_id(st), .attest = false, .title = "shall it go on", .shown = "all of it"};
+    struct cm_gate_spec g = {.id = cm_step_id(st),
+                             .attest = false,
+                             .title = "shall it go on",
+                             .shown = world.old_letters ? "all of M\374nchen" : "all of it"};
     return cm_gate_pass(st, &g, err);
 }
 const struct cm_action fake_go = {.name = "gate.confirm", .summary = "asks", .kind = CM_GATE, .apply = go_apply};
@@ -185,9 +201,38 @@ static void book(const struct stage *s, const char *steps)
 
 #define TWO "      - {uses: fake.change, id: one}\n      - {uses: fake.change, id: two, retries: 2}\n"
 
+static int64_t real_wall(void *ctx)
+{
+    (void)ctx;
+    return cm_clock_wall(&cm_clock_system);
+}
+static int64_t passed_boot(void *ctx)
+{
+    (void)ctx;
+    return cm_clock_boot(&cm_clock_system) + world.passed_ms;
+}
+static const struct cm_clock clock_hurried = {real_wall, passed_boot, NULL};
+
+static int lock_take(void *ctx, bool may_wait, struct cm_err **err)
+{
+    (void)ctx;
+    (void)may_wait;
+    if (world.lock == CM_LOST && world.lock_is_somebodys)
+        return cm_fail(err, CM_E_LOCKED, "anna holds it");
+    world.lock = CM_HELD;
+    return 0;
+}
+static enum cm_held lock_held(void *ctx)
+{
+    (void)ctx;
+    return world.lock;
+}
+static void lock_give(void *ctx) { (void)ctx; }
+static const struct cm_lock the_lock = {"database", lock_take, lock_held, lock_give, NULL};
+
 static int walk(const struct stage *s, enum cm_direction direction, bool yes, struct cm_err **err)
 {
-    struct cm_loop *loop = cm_loop_new(&cm_clock_system);
+    struct cm_loop *loop = cm_loop_new(&clock_hurried);
     struct cm_plan *plan = cm_plan_load(s->plan_path, err);
     int status = CM_E_USAGE;
     if (plan) {
@@ -198,6 +243,8 @@ static int walk(const struct stage *s, enum cm_direction direction, bool yes, st
                                         .run_dir = run_dir,
                                         .plans_dir = s->dir,
                                         .program_version = "test",
+                                        .locks = &the_lock,
+                                        .lock_count = 1,
                                         .yes = yes};
         status = cm_engine_run(&setup, direction, err);
     }
@@ -213,6 +260,14 @@ static int forward(const struct stage *s)
     if (err)
         print_message("# %s\n", cm_err_message(err));
     return status;
+}
+
+static struct cm_model *record(const struct stage *s)
+{
+    cm_autofree char *path = cm_fmt("%s/run/state.jsonl", s->dir);
+    struct cm_model *m = cm_journal_read(path, &(bool){false}, NULL);
+    assert_non_null(m);
+    return m;
 }
 
 /* ---- tests ---- */
@@ -242,8 +297,7 @@ static void goes_on_from_the_intent_on_record_and_keeps_the_first_original(void 
     world.fail_apply = 1;
     assert_int_equal(forward(s), CM_E_FAILED);
     assert_int_equal(forward(s), CM_E_UNSETTLED);
-    cm_autofree char *path = cm_fmt("%s/run/state.jsonl", s->dir);
-    struct cm_model *m = cm_journal_read(path, &(bool){false}, NULL);
+    struct cm_model *m = record(s);
     assert_int_equal(m->intent_count, 2);
     assert_int_equal(cm_json_int(m->intents[0].original, "was", 0), 1);
     cm_model_free(m);
@@ -365,6 +419,55 @@ static void names_the_nearest_action(void **state)
     assert_non_null(strstr(cm_err_message(err), "fake.change"));
 }
 
+/* What the outside says may be in any encoding; the record is JSON, and JSON is UTF-8. */
+static void a_blocker_in_another_encoding_is_not_lost(void **state)
+{
+    const struct stage *s = *state;
+    book(s, "      - {uses: fake.look}\n  - id: more\n    title: More\n    steps:\n      - {uses: fake.change, id: one}\n");
+    world.blocker = world.old_letters = true;
+    assert_int_equal(forward(s), CM_E_BLOCKED);
+    assert_int_equal(world.changes, 0);
+    struct cm_model *m = record(s);
+    assert_int_equal(m->finding_count, 1);
+    assert_string_equal(m->findings[0].seen, "seen in M\xef\xbf\xbdnchen");
+    cm_model_free(m);
+}
+
+static void a_gate_and_a_failure_in_another_encoding_are_on_record(void **state)
+{
+    const struct stage *s = *state;
+    book(s, "      - {uses: gate.confirm, id: gate.downtime}\n      - {uses: fake.change, id: one}\n");
+    world.old_letters = true;
+    world.fail_apply = 1;
+    assert_int_equal(forward(s), CM_E_FAILED);
+    struct cm_model *m = record(s);
+    assert_string_equal(cm_model_step(m, "one")->message, "broken in M\xef\xbf\xbdnchen");
+    cm_model_free(m);
+    assert_int_equal(forward(s), CM_E_OK);
+}
+
+static void a_lock_that_was_lost_and_is_back_is_no_failure(void **state)
+{
+    const struct stage *s = *state;
+    book(s, "      - {uses: fake.change, id: one}\n");
+    world.lose_lock = true;
+    assert_int_equal(forward(s), CM_E_OK);
+    assert_int_equal(world.changes, 1);
+}
+
+static void a_lock_that_somebody_else_has_now_ends_the_run_and_is_named(void **state)
+{
+    const struct stage *s = *state;
+    book(s, "      - {uses: fake.change, id: one}\n");
+    world.lose_lock = world.lock_is_somebodys = true;
+    assert_int_equal(forward(s), CM_E_LOCKED);
+    assert_int_equal(world.changes, 0);
+    struct cm_model *m = record(s);
+    assert_string_equal(cm_model_step(m, "one")->message,
+                        "the lock of the database was lost and cannot be taken again: anna holds it");
+    cm_model_free(m);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -383,6 +486,10 @@ int main(void)
         T(a_changed_plan_is_refused),
         T(refuses_an_order_in_which_a_fact_is_needed_before_it_is_given),
         T(names_the_nearest_action),
+        T(a_blocker_in_another_encoding_is_not_lost),
+        T(a_gate_and_a_failure_in_another_encoding_are_on_record),
+        T(a_lock_that_was_lost_and_is_back_is_no_failure),
+        T(a_lock_that_somebody_else_has_now_ends_the_run_and_is_named),
     };
     cm_mem_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
