@@ -18,6 +18,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 enum { AT_ONCE = 4, PAGE_MS = 300000, TITLE_MAX = 300, GUIDS_MAX = 1000000 };
 
@@ -43,7 +44,10 @@ char *cm_page_title(const char *html)
         space = false;
         cm_str_add_bytes(&out, p, 1);
     }
-    return cm_str_take(&out);
+    /* Old pages have old encodings, and a long title is cut anywhere: it is compared as it can be kept, before and after. */
+    cm_autostr kept = CM_STR(CM_STR_LINE);
+    cm_utf8_add(&kept, cm_str_text(&out), out.len);
+    return cm_str_take(&kept);
 }
 
 void cm_pages_free(struct cm_page *pages, size_t count)

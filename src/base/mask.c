@@ -146,19 +146,6 @@ static void cover_url_passwords(const char *text, unsigned char *covered)
     }
 }
 
-/* What is masked goes on into the record and other JSON, which take UTF-8 only; a tool, a file or a path may hold anything. */
-static void add_as_utf8(struct cm_str *s, const char *text, size_t n)
-{
-    static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
-    for (size_t i = 0; i < n; i++) {
-        size_t valid = cm_utf8_span(text + i, n - i);
-        cm_str_add_bytes(s, text + i, valid);
-        i += valid;
-        if (i < n)
-            cm_str_add(s, replacement);
-    }
-}
-
 char *cm_mask(const char *text)
 {
     if (text == NULL)
@@ -176,6 +163,7 @@ char *cm_mask(const char *text)
             memset(covered + (p - 4 - text), 1, len);
         }
     cover_url_passwords(text, covered);
+    /* What is masked goes on into the record and other JSON, which take UTF-8 only; a tool, a file or a path may hold anything. */
     struct cm_str s = CM_STR(SIZE_MAX / 4);
     for (size_t i = 0; i < n;) {
         size_t from = i;
@@ -184,7 +172,7 @@ char *cm_mask(const char *text)
         if (covered[from])
             cm_str_add(&s, "***");
         else
-            add_as_utf8(&s, text + from, i - from);
+            cm_utf8_add(&s, text + from, i - from);
     }
     return cm_str_take(&s);
 }

@@ -206,4 +206,16 @@ size_t cm_utf8_span(const char *text, size_t n)
     return n;
 }
 
+void cm_utf8_add(struct cm_str *out, const char *text, size_t n)
+{
+    static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+    for (size_t i = 0; i < n; i++) {
+        size_t valid = cm_utf8_span(text + i, n - i);
+        cm_str_add_bytes(out, text + i, valid);
+        i += valid;
+        if (i < n)
+            cm_str_add(out, replacement);
+    }
+}
+
 bool cm_utf8_valid(const char *text, size_t n) { return cm_utf8_span(text, n) == n; }

@@ -22,5 +22,6 @@ int cm_version_compare(const char *a, const char *b);
 char *cm_version_find(const char *text);
 bool cm_utf8_valid(const char *text, size_t n);
 size_t cm_utf8_span(const char *text, size_t n);       /* bytes of the longest valid beginning; n: all of it */
+void cm_utf8_add(struct cm_str *out, const char *text, size_t n);   /* what is no UTF-8 as U+FFFD, a byte each */
 
 #endif
