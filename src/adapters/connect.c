@@ -83,19 +83,37 @@ void cm_connect_free(struct cm_connect *c)
 
 const char *cm_connect_url(const struct cm_connect *c) { return c->url; }
 
+/* It becomes a line of the request: a line break in it would make two of one. */
+static bool is_one_word(const char *key)
+{
+    for (const char *p = key; *p != '\0'; p++)
+        if (*p < '!' || *p > '~')
+            return false;
+    return true;
+}
+
 static int need_key(struct cm_connect *c, struct cm_err **err)
 {
     const json_t *ref = cm_plan_get(cm_outside_plan(c->outside), "connect.api_key");
 
+    struct cm_secret *key = NULL;
     if (c->key != NULL)
         return 0;
-    if (cm_secret_resolve(cm_outside_loop(c->outside), ref, "connect.api_key", &c->key, err) != 0)
+    if (cm_secret_resolve(cm_outside_loop(c->outside), ref, "connect.api_key", &key, err) != 0)
         return -1;
-    if (c->key != NULL)
-        return 0;
-    cm_fail(err, CM_E_USAGE, "the plan names no API key");
-    cm_hint(err, "Say where an administrator's API key is: connect: {api_key: {env: CONNECT_API_KEY}}.");
-    return -1;
+    if (key == NULL) {
+        cm_fail(err, CM_E_USAGE, "the plan names no API key");
+        cm_hint(err, "Say where an administrator's API key is: connect: {api_key: {env: CONNECT_API_KEY}}.");
+        return -1;
+    }
+    if (!is_one_word(cm_secret_reveal(key))) {
+        cm_secret_free(key);
+        cm_fail(err, CM_E_USAGE, "connect.api_key: what was read is no API key: it holds blanks, line breaks or other letters");
+        cm_hint(err, "Have the key alone, on one line, where the plan's connect.api_key points.");
+        return -1;
+    }
+    c->key = key;
+    return 0;
 }
 
 /* A request with all that belongs to this server. */

@@ -32,6 +32,7 @@ struct cm_outside {
 static struct {
     bool reading;
     bool key_fails;
+    const char *key; /* NULL: a good one */
 } pretend;
 
 bool cm_reading(const struct cm_step *step)
@@ -64,7 +65,7 @@ int cm_secret_resolve(struct cm_loop *loop, const json_t *ref, const char *what,
     (void)ref;
     if (pretend.key_fails)
         return cm_fail(err, CM_E_USAGE, "%s: CONNECT_API_KEY is not set", what);
-    *out = cm_secret_new("CANARY-KEY");
+    *out = cm_secret_new(pretend.key != NULL ? pretend.key : "CANARY-KEY");
     return 0;
 }
 
@@ -251,6 +252,24 @@ static void a_key_that_cannot_be_had_is_an_error_before_any_request(void **state
     assert_int_equal(cm_connect_get(&w->step, w->connect, "v1/x", &r, &err), -1);
 
     assert_string_equal(cm_err_message(err), "connect.api_key: CONNECT_API_KEY is not set");
+    assert_int_equal(w->server.requests, 0);
+}
+
+/* A file with a line too many: the second line would become a header, or the body, of each request. */
+static void a_key_of_two_lines_is_refused_before_any_request(void **state)
+{
+    struct world *w = *state;
+    static const char *const keys[] = {"KEY\nX-Other: header", "KEY\n\n", "KEY ", "\xef\xbb\xbfKEY"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        cm_autoreply r;
+        cm_autoerr err = NULL;
+        pretend.key = keys[i];
+        assert_int_equal(cm_connect_get(&w->step, w->connect, "v1/x", &r, &err), -1);
+        assert_non_null(strstr(cm_err_message(err), "is no API key"));
+        assert_null(strstr(cm_err_message(err), "KEY"));
+        assert_non_null(cm_err_hint(err));
+    }
     assert_int_equal(w->server.requests, 0);
 }
 
@@ -542,6 +561,7 @@ int main(void)
         CASE(gives_up_reading_at_the_limit_with_an_error_that_passes),
         CASE(nobody_listening_is_told_at_once_when_only_looking),
         CASE(a_key_that_cannot_be_had_is_an_error_before_any_request),
+        CASE(a_key_of_two_lines_is_refused_before_any_request),
         CASE(errors_say_what_they_mean),
         cmocka_unit_test(tells_connects_own_answer_from_a_proxys),
         cmocka_unit_test(reads_the_servers_clock),
