@@ -84,7 +84,7 @@ static int weight(enum cm_jobs_say say)
 
 struct cm_jobs_answer cm_build_jobs(const json_t *jobs, const struct cm_jobs_question *q)
 {
-    struct cm_jobs_answer a = {.say = CM_JOBS_NONE};
+    struct cm_jobs_answer a = {.say = json_is_array(jobs) ? CM_JOBS_NONE : CM_JOBS_UNREAD};
 
     for (size_t i = 0; i < json_array_size(jobs); i++) {
         const json_t *job = json_array_get(jobs, i);

@@ -14,6 +14,7 @@ enum cm_jobs_say {
     CM_JOBS_BUILT,         /* all that are ours ended with exit code 0 */
     CM_JOBS_FAILED,        /* one ended with another exit code */
     CM_JOBS_UNCLEAR,       /* one ended and nothing says how */
+    CM_JOBS_UNREAD,        /* what came is no list of jobs: says nothing (a login page, a proxy's own) */
 };
 
 struct cm_jobs_question {

@@ -70,6 +70,11 @@ static int list(struct clearing *c, json_t **caches, struct cm_err **err)
     if (r.status != 200)
         return cm_reply_fail(&r, c->connect, "the list of runtime caches", err);
     json_t *found = json_is_array(r.body) ? r.body : json_object_get(r.body, "caches");
+    if (!json_is_array(found) && !json_is_object(r.body)) { /* a proxy's page: "none is listed" would be taken for "deleted" */
+        cm_fail_passing(err, "the list of runtime caches at %s is not answered with JSON", cm_connect_url(c->connect));
+        cm_hint(err, "A login page or a proxy may stand before Connect there.");
+        return -1;
+    }
     *caches = json_is_array(found) ? json_incref(found) : json_array();
     return 0;
 }

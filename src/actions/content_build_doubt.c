@@ -97,6 +97,13 @@ static void adopt(struct cm_build_item *i, const json_t *jobs, const struct cm_j
     (void)cm_intent_note_soon(i->intent, json_pack("{s:O}", "jobs", keys));
 }
 
+/* Connect did not answer: this look does not count. */
+static void look_again(struct cm_build_item *i)
+{
+    if (!cm_build_late(i))
+        cm_build_after(i, cm_build_pause(i, RELOOK_PAUSE_MAX_MS), look_due);
+}
+
 static void judge(struct cm_build_item *i, const json_t *jobs)
 {
     struct cm_jobs_question q = question(i);
@@ -114,6 +121,7 @@ static void judge(struct cm_build_item *i, const json_t *jobs)
             cm_build_close(i, CM_B_BUILT, NULL);
         return;
     case CM_JOBS_FAILED: job_failed(i, a.job); return;
+    case CM_JOBS_UNREAD: look_again(i); return;
     default:
         if (!next_look(i) && !cm_build_late(i))
             cm_build_again(i, a.say == CM_JOBS_NONE ? "no build job was seen" : "how its build job ended is not known");
@@ -141,8 +149,7 @@ static void looked(void *ctx, struct cm_reply *r)
         cm_build_stop(i->build, fault);
         return;
     }
-    if (!cm_build_late(i)) /* nobody answered: this look does not count */
-        cm_build_after(i, cm_build_pause(i, RELOOK_PAUSE_MAX_MS), look_due);
+    look_again(i);
 }
 
 static void look_due(void *item)
