@@ -30,6 +30,8 @@ static void say(struct cm_problems *p, const char *place, const char *fmt, ...)
 
 /* ---- parameters ---- */
 
+static const json_int_t LONGEST_S = INT64_C(10) * 366 * 86400; /* as base/time.h takes it */
+
 static bool typed(json_t **value, enum cm_type type)
 {
     int64_t ms;
@@ -40,7 +42,7 @@ static bool typed(json_t **value, enum cm_type type)
     case CM_T_LIST: return json_is_array(*value);
     case CM_T_MAP: return json_is_object(*value);
     case CM_T_DURATION:
-        if (json_is_integer(*value))
+        if (json_is_integer(*value) && json_integer_value(*value) >= 0 && json_integer_value(*value) <= LONGEST_S)
             ms = json_integer_value(*value) * 1000;
         else if (!json_is_string(*value) || !cm_duration_parse(json_string_value(*value), &ms))
             return false;

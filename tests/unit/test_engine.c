@@ -22,10 +22,10 @@ static struct {
     int changes, originals_read, verified, undone, probes;
     int fail_apply, fail_verify; /* how many times */
     bool passing, blocker, unknown, done_outside;
-    bool old_letters;                   /* the outside speaks ISO 8859-1 */
-    enum cm_held lock;                  /* what the engine is told of its lock */
-    bool lose_lock, lock_is_somebodys;  /* it is lost in the middle of a change; and can be had no more */
-    int64_t passed_ms;                  /* time that nobody wants to wait for */
+    bool old_letters;                  /* the outside speaks ISO 8859-1 */
+    enum cm_held lock;                 /* what the engine is told of its lock */
+    bool lose_lock, lock_is_somebodys; /* it is lost in the middle of a change; and can be had no more */
+    int64_t passed_ms;                 /* time that nobody wants to wait for */
     char order[256];
 } world;
 
@@ -44,8 +44,11 @@ static int look_apply(struct cm_step *st, struct cm_err **err)
     struct cm_intent_spec spec = {.effect = "never", .key = "never"};
     if (cm_intend(st, &spec, &i, &refused) == 0)
         cm_finding(st, CM_BLOCKER, "look.could-change", "none", "a check could make an intent");
-    cm_finding(st, world.blocker ? CM_BLOCKER : world.unknown ? CM_UNKNOWN : CM_OK, "look.seen", "look again", "seen%s",
-               world.old_letters ? " in M\374nchen" : "");
+    cm_finding(st,
+               world.blocker   ? CM_BLOCKER
+               : world.unknown ? CM_UNKNOWN
+                               : CM_OK,
+               "look.seen", "look again", "seen%s", world.old_letters ? " in M\374nchen" : "");
     return 0;
 }
 const struct cm_action fake_look = {.name = "fake.look", .summary = "looks", .kind = CM_CHECK, .apply = look_apply};
@@ -134,6 +137,9 @@ static int settle_apply(struct cm_step *st, struct cm_err **err)
 const struct cm_action fake_settle = {
     .name = "fake.settle", .summary = "takes back", .kind = CM_EFFECT, .apply = settle_apply, .verify = change_verify};
 
+static const struct cm_param waits[] = {{"pause", CM_T_DURATION, "null", "How long."}, {NULL, CM_T_ANY, NULL, NULL}};
+const struct cm_action fake_wait = {.name = "fake.wait", .summary = "waits", .kind = CM_EFFECT, .params = waits};
+
 static const char *const gives[] = {"a.fact", NULL};
 static int give_apply(struct cm_step *st, struct cm_err **err) { return cm_fact_set(st, "a.fact", json_true(), err); }
 const struct cm_action fake_give = {
@@ -145,8 +151,8 @@ static int need_apply(struct cm_step *st, struct cm_err **err)
 const struct cm_action fake_need = {
     .name = "fake.need", .summary = "needs", .kind = CM_COMPUTE, .apply = need_apply, .needs = gives};
 
-static const struct cm_action *const actions[] = {&fake_look,   &fake_change, &fake_hold, &fake_go,
-                                                  &fake_settle, &fake_give,   &fake_need, NULL};
+static const struct cm_action *const actions[] = {&fake_look, &fake_change, &fake_hold, &fake_go, &fake_settle,
+                                                  &fake_give, &fake_need,   &fake_wait, NULL};
 
 /* ---- a run ---- */
 
@@ -410,6 +416,21 @@ static void refuses_an_order_in_which_a_fact_is_needed_before_it_is_given(void *
     assert_int_equal(forward(s), CM_E_OK);
 }
 
+static void refuses_a_parameter_that_is_no_duration(void **state)
+{
+    const struct stage *s = *state;
+    static const char *const wrong[] = {"-1", "9223372036854775807", "5 parsecs", "[1s]"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cm_autoerr err = NULL;
+        cm_autofree char *steps = cm_fmt("      - {uses: fake.wait, with: {pause: %s}}\n", wrong[i]);
+        book(s, steps);
+        assert_int_equal(walk(s, CM_FORWARD, true, &err), CM_E_USAGE);
+        assert_non_null(strstr(cm_err_message(err), "pause of fake.wait must be"));
+    }
+    book(s, "      - {uses: fake.wait, with: {pause: 30}}\n");
+    assert_int_equal(forward(s), CM_E_OK);
+}
+
 static void names_the_nearest_action(void **state)
 {
     const struct stage *s = *state;
@@ -485,6 +506,7 @@ int main(void)
         T(the_way_back_undoes_newest_first_and_refuses_forward_afterwards),
         T(a_changed_plan_is_refused),
         T(refuses_an_order_in_which_a_fact_is_needed_before_it_is_given),
+        T(refuses_a_parameter_that_is_no_duration),
         T(names_the_nearest_action),
         T(a_blocker_in_another_encoding_is_not_lost),
         T(a_gate_and_a_failure_in_another_encoding_are_on_record),
