@@ -273,9 +273,8 @@ void cm_finding(struct cm_step *st, enum cm_verdict verdict, const char *id, con
     if (!st->e)
         return;
     cm_autofree char *todo = cm_mask(remedy);
-    cm_record_add(st->e->record,
-                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "finding", "step", cm_step_id(st), "id", id, "verdict",
-                            cm_verdict_word(verdict), "seen", seen, "remedy", todo));
+    cm_record_add(st->e->record, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "finding", "step", cm_step_id(st), "id", id,
+                                           "verdict", cm_verdict_word(verdict), "seen", seen, "remedy", todo));
     cm_step_log(st, "%s %s: %s", cm_verdict_word(verdict), id, seen);
     const struct cm_view *v = st->e->s->view;
     if (st->e->mode != CM_MODE_WORKER && v && v->finding)
