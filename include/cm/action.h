@@ -107,7 +107,6 @@ const char *cm_verdict_word(enum cm_verdict);     /* "ok" "warning" "blocker" "u
 /* ---- what a step is given ---- */
 
 const char *cm_step_id(const struct cm_step *);
-const char *cm_step_action(const struct cm_step *);
 const char *cm_run_id(const struct cm_step *);                        /* of the run directory: stable over resumes */
 const char *cm_step_by(const struct cm_step *);                       /* "tool" "hand" "command" */
 int cm_attempt(const struct cm_step *);                               /* 1, 2 … of going forward or back */

@@ -5,7 +5,7 @@
  * intent, then let go; it outlives us, and its output goes to an unlinked file, so that it never meets a closed pipe.
  * At its limit an effect's child gets SIGTERM, 30 s later SIGKILL.
  *
- * Does not: interpret an exit status (cm_run_ok does), know hosts (adapters/host.h). */
+ * Does not: interpret an exit status, know hosts (adapters/host.h). */
 #ifndef CM_RUNNER_H
 #define CM_RUNNER_H
 
@@ -54,8 +54,6 @@ void cm_out_fini(struct cm_out *out);                /* frees the texts */
 /* Run a reading child to its end. 0: it ran and ended (any status, see out->status). -1: it could not be started, ran
  * into its limit (passing), or was cancelled (CM_E_INTERRUPTED). Writes one line to the step's log. */
 int cm_run(struct cm_step *step, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err);
-/* As cm_run; a status other than 0 is an error that carries the last lines of stderr as evidence. */
-int cm_run_ok(struct cm_step *step, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err);
 /* Run an effect's child to its end; the rules stand above. 0 and -1 as cm_run. A first SIGINT lets it end; a second
  * sends it SIGTERM; a third SIGKILL (counted by cm_run_escalate). */
 int cm_run_effect(struct cm_intent *intent, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err);

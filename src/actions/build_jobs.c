@@ -10,8 +10,6 @@
 #include "base/text.h"
 #include "base/time.h"
 
-int64_t cm_clock_offset(int64_t server_date_ms, int64_t wall_now_ms) { return server_date_ms - wall_now_ms; }
-
 static const char *key_of(const json_t *job) { return cm_json_text(job, "key", ""); }
 
 static bool listed(const json_t *keys, const char *key)

@@ -33,7 +33,5 @@ struct cm_jobs_answer {
 struct cm_jobs_answer cm_build_jobs(const json_t *jobs, const struct cm_jobs_question *q);
 /* Keys of all build jobs (new reference), or of those that are ours (q not NULL). */
 json_t *cm_build_job_keys(const json_t *jobs, const struct cm_jobs_question *q);
-/* The best lower bound of "server's clock minus ours" that this reply allows: its Date has whole seconds only. */
-int64_t cm_clock_offset(int64_t server_date_ms, int64_t wall_now_ms);
 
 #endif

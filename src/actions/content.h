@@ -24,7 +24,6 @@ void cm_items_fini(struct cm_items *i);
 /* From CSV text with a header line that names `guid` (separator ',' or ';', a BOM and CRLF are fine, further columns too; the
  * first of equal GUIDs counts). `name` stands in errors. */
 int cm_items_parse(const char *text, size_t bytes, const char *name, struct cm_items *out, struct cm_err **err);
-const struct cm_item *cm_items_find(const struct cm_items *i, const char *guid);       /* NULL: not on the list */
 /* One CSV field, quoted where RFC 4180 asks for it. */
 void cm_csv_field(FILE *f, const char *text);
 /* Each line of inventory.jsonl. */

@@ -34,14 +34,6 @@ void cm_items_fini(struct cm_items *i)
     memset(i, 0, sizeof *i);
 }
 
-const struct cm_item *cm_items_find(const struct cm_items *i, const char *guid)
-{
-    for (size_t n = 0; n < i->count; n++)
-        if (strcmp(i->list[n].guid, guid) == 0)
-            return &i->list[n];
-    return NULL;
-}
-
 void cm_csv_field(FILE *f, const char *text)
 {
     if (text == NULL)

@@ -5,10 +5,8 @@
 
 #include <cm/action.h>
 
-/* names: an object whose keys are "Section.Key"; NULL: those that temporary.prepare found. 0: each is in the ConfigMap as the chart
- * renders it without values.temporary.yaml (absent keys absent), or there is no ConfigMap at all. */
-int cm_temporary_is_back(struct cm_step *step, const json_t *names, struct cm_err **err);
-/* The undo of a temporary.setting entry: proved by the above; the upgrade that took it back was release.scale's or a revert's. */
+/* The undo of a temporary.setting entry: proved where the ConfigMap is as the chart renders it without values.temporary.yaml (absent
+ * keys absent), or is gone; the upgrade that took it back was release.scale's or a revert's. */
 int cm_temporary_undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err);
 
 #endif

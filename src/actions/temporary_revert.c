@@ -79,7 +79,9 @@ static int compare(const json_t *names, const struct cm_gcfg *now, const struct 
     return 0;
 }
 
-int cm_temporary_is_back(struct cm_step *step, const json_t *names, struct cm_err **err)
+/* names: an object whose keys are "Section.Key"; NULL: those that temporary.prepare found. 0: each is in the ConfigMap as the chart
+ * renders it without values.temporary.yaml (absent keys absent), or there is no ConfigMap at all. */
+static int settings_are_back(struct cm_step *step, const json_t *names, struct cm_err **err)
 {
     bool none;
     struct cm_gcfg *now = in_force(step, &none, err), *want = now ? rendered(step, err) : NULL;
@@ -92,7 +94,7 @@ int cm_temporary_is_back(struct cm_step *step, const json_t *names, struct cm_er
 int cm_temporary_undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err)
 {
     cm_autojson names = json_pack("{s:b}", change->key, 1);
-    if (cm_temporary_is_back(step, names, err) == 0)
+    if (settings_are_back(step, names, err) == 0)
         return 0;
     cm_hint(err,
             "It is taken back by an upgrade without values.temporary.yaml: temporary.revert, or release.scale on the way back.");
@@ -213,7 +215,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
         wait_for_pod(step, err) < 0)
         return -1;
     cm_target_reconnect(step);
-    if (cm_temporary_is_back(step, NULL, err) < 0 || api_shows_it(step, err) < 0 ||
+    if (settings_are_back(step, NULL, err) < 0 || api_shows_it(step, err) < 0 ||
         cm_ledger_back_all(step, "temporary.setting", NULL, err) < 0)
         return -1;
     return final_values(step, err);

@@ -484,45 +484,6 @@ void cm_connect_page_soon(struct cm_connect *c, const char *path, int64_t timeou
     soon_send(s, &q);
 }
 
-struct page_wait {
-    struct cm_reply *reply;
-    size_t bytes;
-    bool done;
-};
-
-static void page_came(void *ctx, struct cm_reply *r, size_t bytes)
-{
-    struct page_wait *w = ctx;
-
-    *w->reply = *r;
-    w->bytes = bytes;
-    w->done = true;
-    memset(r, 0, sizeof *r);
-    r->code = -1;
-}
-
-static bool page_ready(void *ctx) { return ((struct page_wait *)ctx)->done; }
-
-int cm_connect_page(struct cm_step *step, struct cm_connect *c, const char *path, struct cm_reply *r, size_t *bytes,
-                    struct cm_err **err)
-{
-    struct repeat t = repeat_begin(step, c);
-    struct page_wait w = {.reply = r};
-
-    memset(r, 0, sizeof *r);
-    r->code = -1;
-    if (need_key(c, err) != 0)
-        return -1;
-    cm_connect_page_soon(c, path, time_left(&t, c, PAGE_MS), page_came, &w);
-    if (cm_loop_until(cm_outside_loop(c->outside), page_ready, &w, CM_NEVER) != CM_WAIT_READY) {
-        cm_connect_forget(c, &w);
-        return cm_fail(err, CM_E_INTERRUPTED, "interrupted while waiting for a page of %s", c->url);
-    }
-    if (bytes != NULL)
-        *bytes = w.bytes;
-    return 0;
-}
-
 /* ---- changing requests ---- */
 
 void cm_connect_change_soon(struct cm_intent *intent, struct cm_connect *c, const char *method, const char *path,

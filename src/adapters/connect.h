@@ -43,10 +43,8 @@ int cm_connect_get(struct cm_step *step, struct cm_connect *c, const char *path,
 int cm_connect_get_ok(struct cm_step *step, struct cm_connect *c, const char *path, json_t **body, struct cm_err **err);
 /* GET base/__ping__ without a key, no repeats: the HTTP status, 0: nobody answers. */
 int cm_connect_ping(struct cm_step *step, struct cm_connect *c, long *status, struct cm_err **err);
-/* GET a page (content) with the key: status, redirect target, bytes; never follows. Any result is 0. */
-int cm_connect_page(struct cm_step *step, struct cm_connect *c, const char *path, struct cm_reply *r, size_t *bytes,
-                    struct cm_err **err);
-/* As cm_connect_page, without waiting; `done` borrows the reply. */
+/* GET a page (content) with the key, without waiting: status, redirect target, bytes and its beginning; never follows. `done` borrows
+ * the reply. */
 void cm_connect_page_soon(struct cm_connect *c, const char *path, int64_t timeout_ms,
                           void (*done)(void *ctx, struct cm_reply *r, size_t bytes), void *ctx);
 /* An array body, item by item as it streams, without holding the whole: `each` borrows the item; -1 from it stops. */

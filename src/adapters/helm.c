@@ -244,33 +244,6 @@ int cm_helm_chart(struct cm_step *step, json_t **said, struct cm_err **err)
     return cm_fail(err, CM_E_FAILED, "asking for the chart: helm did not print a chart's description");
 }
 
-int cm_helm_values(struct cm_step *step, json_t **values, struct cm_err **err)
-{
-    cm_autoargv a = {0};
-    cm_autoout out = {0};
-    *values = NULL;
-    helm_argv(step, &a);
-    cm_argv_add(&a, "get");
-    cm_argv_add(&a, "values");
-    cm_argv_add(&a, cm_plan_text(cm_step_plan(step), "target.release"));
-    where(step, &a);
-    cm_argv_add2(&a, "-o", "json");
-    if (read_helm(step, &a, &out, "asking for the release's values", err) < 0)
-        return -1;
-    if (out.status != 0 && strstr(out.errout, "not found") != NULL) {
-        *values = json_object();
-        return 0;
-    }
-    if (out.status != 0)
-        return cm_helm_failed(step, &out, "asking for the release's values", err);
-    if (cm_starts(out.out, "null")) {
-        *values = json_object();
-        return 0;
-    }
-    *values = cm_json_parse(out.out, out.out_bytes, "helm get values", err);
-    return *values == NULL ? -1 : 0;
-}
-
 int cm_helm_manifest(struct cm_step *step, char **manifests, struct cm_err **err)
 {
     cm_autoargv a = {0};

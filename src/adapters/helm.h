@@ -33,8 +33,6 @@ char *cm_helm_version(struct cm_step *step, struct cm_err **err);
 int cm_helm_template(struct cm_step *step, const char *const *more, char **manifests, struct cm_err **err);
 /* `helm show chart`: {"name","version","appVersion"}; new reference. */
 int cm_helm_chart(struct cm_step *step, json_t **chart, struct cm_err **err);
-/* Values the deployed release was given (`helm get values -o json`); new reference; an absent release: {}. */
-int cm_helm_values(struct cm_step *step, json_t **values, struct cm_err **err);
 /* `helm get manifest`: what the newest revision deployed; an absent release: "". It may hold secrets. Caller frees. */
 int cm_helm_manifest(struct cm_step *step, char **manifests, struct cm_err **err);
 /* helm upgrade --install with labels connect-migrate/intent=ID, /purpose=PURPOSE, /run=RUN. `more` as for cm_helm_template. 0 with

@@ -371,11 +371,6 @@ static int put(struct cm_intent *intent, const char *ns, const char *verb, const
     return change(intent, &a, NULL, what, err);
 }
 
-int cm_kube_label(struct cm_intent *intent, const char *kind, const char *name, const char *label, struct cm_err **err)
-{
-    return put(intent, NULL, "label", kind, name, label, err);
-}
-
 int cm_kube_label_in(struct cm_intent *intent, const char *ns, const char *kind, const char *name, const char *label,
                      struct cm_err **err)
 {
@@ -386,11 +381,6 @@ int cm_kube_annotate_in(struct cm_intent *intent, const char *ns, const char *ki
                         struct cm_err **err)
 {
     return put(intent, ns, "annotate", kind, name, annotation, err);
-}
-
-int cm_kube_annotate(struct cm_intent *intent, const char *kind, const char *name, const char *annotation, struct cm_err **err)
-{
-    return put(intent, NULL, "annotate", kind, name, annotation, err);
 }
 
 int cm_kube_delete(struct cm_intent *intent, const char *kind, const char *name, struct cm_err **err)

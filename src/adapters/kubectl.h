@@ -39,14 +39,11 @@ int cm_kube_logs(struct cm_step *step, const char *pod, const char *container, i
 int cm_kube_logs_in(struct cm_step *step, const char *ns, const char *pod, const char *container, int lines, bool before, char **text,
                     struct cm_err **err);
 
-/* label: "key=value", or "key-" to take it away. */
-int cm_kube_label(struct cm_intent *intent, const char *kind, const char *name, const char *label, struct cm_err **err);
-/* As cm_kube_label, in another namespace (NULL: the plan's). */
+/* label: "key=value", or "key-" to take it away. ns NULL: the plan's. */
 int cm_kube_label_in(struct cm_intent *intent, const char *ns, const char *kind, const char *name, const char *label,
                      struct cm_err **err);
 int cm_kube_annotate_in(struct cm_intent *intent, const char *ns, const char *kind, const char *name, const char *annotation,
                         struct cm_err **err);
-int cm_kube_annotate(struct cm_intent *intent, const char *kind, const char *name, const char *annotation, struct cm_err **err);
 int cm_kube_delete(struct cm_intent *intent, const char *kind, const char *name, struct cm_err **err);
 int cm_kube_create(struct cm_intent *intent, const json_t *manifest, struct cm_err **err);
 /* A merge patch (RFC 7396); it stands in argv, so it must hold no secret. ns NULL: the plan's namespace. */

@@ -280,25 +280,6 @@ int cm_run(struct cm_step *step, const struct cm_cmd *cmd, struct cm_out *out, s
     return result;
 }
 
-int cm_run_ok(struct cm_step *step, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err)
-{
-    if (cm_run(step, cmd, out, err) != 0)
-        return -1;
-    return out->status == 0 ? 0 : cm_process_failed(cmd, out, err);
-}
-
-int cm_process_failed(const struct cm_cmd *cmd, const struct cm_out *out, struct cm_err **err)
-{
-    cm_autofree char *last = cm_last_lines(out->errout, 10);
-    cm_autofree char *printed = cm_last_lines(out->out, 10);
-    if (out->status > 128)
-        cm_fail(err, CM_E_FAILED, "%s was ended by signal %d", cmd->argv[0], out->status - 128);
-    else
-        cm_fail(err, CM_E_FAILED, "%s failed with status %d", cmd->argv[0], out->status);
-    cm_evidence(err, *last != '\0' ? last : printed);
-    return -1;
-}
-
 int cm_proc_run(struct cm_loop *loop, const struct cm_cmd *cmd, struct cm_out *out, struct cm_err **err)
 {
     return run_reading(loop, cmd, cm_process_deadline(loop, cmd, CM_NEVER), out, err);

@@ -18,7 +18,6 @@ int64_t cm_process_deadline(struct cm_loop *loop, const struct cm_cmd *cmd, int6
 enum cm_wait cm_process_wait(struct cm_loop *loop, const struct cm_cmd *cmd, bool (*ready)(void *), void *ctx, int64_t deadline,
                              bool heed_cancel, struct cm_err **tick_err);
 int cm_process_late(const struct cm_cmd *cmd, const struct cm_out *out, struct cm_err **err);       /* -1, passing */
-int cm_process_failed(const struct cm_cmd *cmd, const struct cm_out *out, struct cm_err **err);     /* -1, with evidence */
 void cm_process_log(struct cm_step *step, const struct cm_cmd *cmd, const struct cm_out *out, const char *note);
 void cm_process_log_lines(struct cm_step *step, const char *mark, const char *text, int n);
 

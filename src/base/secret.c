@@ -21,16 +21,6 @@ void cm_wipe(void *p, size_t n)
         explicit_bzero(p, n);
 }
 
-struct cm_secret *cm_secret_new_bytes(const char *bytes, size_t n)
-{
-    struct cm_secret *s = cm_alloc(sizeof *s + n + 1);
-    s->bytes = n;
-    if (n > 0)
-        memcpy(s->text, bytes, n);
-    cm_mask_add_encoded(s->text);
-    return s;
-}
-
 struct cm_secret *cm_secret_new(const char *text)
 {
     size_t n = strlen(text);
@@ -38,7 +28,11 @@ struct cm_secret *cm_secret_new(const char *text)
         n--;
     if (n > 0 && text[n - 1] == '\r')
         n--;
-    return cm_secret_new_bytes(text, n);
+    struct cm_secret *s = cm_alloc(sizeof *s + n + 1);
+    s->bytes = n;
+    memcpy(s->text, text, n);
+    cm_mask_add_encoded(s->text);
+    return s;
 }
 
 const char *cm_secret_reveal(const struct cm_secret *s) { return s == NULL ? NULL : s->text; }

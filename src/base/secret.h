@@ -7,7 +7,6 @@
 struct cm_secret;
 
 struct cm_secret *cm_secret_new(const char *text);               /* copies; trailing newline removed */
-struct cm_secret *cm_secret_new_bytes(const char *bytes, size_t n);
 /* For the last hop only (a header, a child's environment, libpq): never kept, never logged. */
 const char *cm_secret_reveal(const struct cm_secret *s);
 void cm_secret_free(struct cm_secret *s);

@@ -94,7 +94,7 @@ static struct cm_model *read_state(const char *path)
     return cm_journal_read(path, &absent, &unread);
 }
 
-json_t *cm_earlier_run(const struct cm_engine_setup *s, const char *runbook)
+static json_t *earlier_run(const struct cm_engine_setup *s, const char *runbook)
 {
     cm_autofree char *dir = cm_strdup(s->run_dir);
     size_t n = strlen(dir);
@@ -128,7 +128,7 @@ int cm_learn_from_earlier(struct cm_engine *e, struct cm_err **err)
 {
     if (e->direction != CM_FORWARD || cm_frozen(e))
         return 0;
-    json_t *earlier = cm_earlier_run(e->s, e->resolved->id);
+    json_t *earlier = earlier_run(e->s, e->resolved->id);
     if (!earlier || json_equal(earlier, json_object_get(CM_MODEL(e)->facts, "run.earlier"))) {
         json_decref(earlier);
         return 0;

@@ -89,7 +89,4 @@ int cm_engine_approve(const struct cm_engine_setup *s, const char *id, const cha
 struct cm_step *cm_step_for_reading(struct cm_loop *loop, const struct cm_plan *plan, struct cm_outside *outside, int64_t limit_ms);
 void cm_step_for_reading_free(struct cm_step *step);
 
-/* Check the runbooks of the plan against the actions: CM_E_USAGE with all problems at their places. For `check`, tests, editors. */
-int cm_engine_resolve_only(const struct cm_engine_setup *s, struct cm_err **err);
-
 #endif

@@ -17,7 +17,8 @@ static const struct cm_m_intent *row(const struct cm_intent *i)
     return i->queued ? NULL : cm_model_intent(CM_MODEL(i->step->e), i->id);
 }
 
-struct cm_m_intent *cm_step_intent(const struct cm_step *st, const char *effect, const char *key)
+/* The newest; NULL: none. */
+static struct cm_m_intent *on_record(const struct cm_step *st, const char *effect, const char *key)
 {
     if (!st->e)
         return NULL;
@@ -63,7 +64,7 @@ static struct cm_intent *intend(struct cm_step *st, const struct cm_intent_spec 
                 spec->key);
         return NULL;
     }
-    const struct cm_m_intent *old = cm_step_intent(st, spec->effect, spec->key);
+    const struct cm_m_intent *old = on_record(st, spec->effect, spec->key);
     if (old && live(old->life) && !cm_fault("original-read-twice"))
         return handle(st, old->id);
     if (st->e->broken) {
@@ -163,7 +164,7 @@ void cm_engine_turn(void *engine)
 
 struct cm_intent *cm_intent_find(struct cm_step *st, const char *effect, const char *key)
 {
-    const struct cm_m_intent *m = cm_step_intent(st, effect, key);
+    const struct cm_m_intent *m = on_record(st, effect, key);
     return m ? handle(st, m->id) : NULL;
 }
 
@@ -178,7 +179,7 @@ struct cm_intent *cm_intent_next(struct cm_step *st, const char *effect, struct 
         const struct cm_m_intent *i = &m->intents[n];
         if (i->id <= from || i->attempt != cm_attempt(st) || strcmp(i->step, cm_step_id(st)) != 0)
             continue;
-        if (strcmp(i->effect, effect) == 0 && cm_step_intent(st, effect, i->key) == i)
+        if (strcmp(i->effect, effect) == 0 && on_record(st, effect, i->key) == i)
             return handle(st, i->id);
     }
     return NULL;

@@ -65,7 +65,6 @@ char *cm_pretty(const char *fmt, va_list ap) CM_PRINTF(1, 0);    /* formatted an
 void cm_engine_turn(void *engine);                                /* the loop's turn hook: sync, then let go */
 int cm_engine_sync(struct cm_engine *e, struct cm_err **err);
 int cm_wait_for_orphans(struct cm_step *st, struct cm_err **err);
-struct cm_m_intent *cm_step_intent(const struct cm_step *st, const char *effect, const char *key);   /* newest; NULL */
 /* gate.c */
 /* How many unknowns found up to this stage nobody has answered, on record or in the plan; "ID: SEEN" of each, a line. */
 size_t cm_open_questions(const struct cm_engine *e, size_t stage, struct cm_str *out);
@@ -97,9 +96,7 @@ int cm_fresh_facts(struct cm_engine *e, struct cm_err **err);            /* prev
 /* open.c */
 int cm_open_run(struct cm_engine *e, bool *nothing_to_do, struct cm_err **err);
 int cm_take_over_check(struct cm_engine *e, struct cm_err **err);
-json_t *cm_event(const char *type);                               /* {"type": type}; new reference */
 /* earlier.c */
-json_t *cm_earlier_run(const struct cm_engine_setup *s, const char *runbook);    /* new reference; NULL: none is found */
 int cm_learn_from_earlier(struct cm_engine *e, struct cm_err **err);             /* as the fact run.earlier */
 char *cm_run_path(const struct cm_engine_setup *s, const char *name);
 

@@ -159,10 +159,3 @@ int cm_engine_run(const struct cm_engine_setup *s, enum cm_direction direction, 
     engine_fini(&e);
     return status < 0 ? (int)cm_err_code(err ? *err : NULL) : status;
 }
-
-int cm_engine_resolve_only(const struct cm_engine_setup *s, struct cm_err **err)
-{
-    struct cm_resolved *r = cm_resolve(s->plan, CM_FORWARD, s->plans_dir, s->actions, err);
-    cm_resolved_free(r);
-    return r ? 0 : -1;
-}

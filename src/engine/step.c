@@ -15,8 +15,6 @@
 #include "base/time.h"
 #include "engine/internal.h"
 
-json_t *cm_event(const char *type) { return json_pack("{s:s}", "type", type); }
-
 char *cm_run_path(const struct cm_engine_setup *s, const char *name) { return cm_path_join(s->run_dir, name); }
 
 char *cm_pretty(const char *fmt, va_list ap)
@@ -78,7 +76,6 @@ void cm_step_for_reading_free(struct cm_step *step)
 
 const char *cm_step_id(const struct cm_step *st) { return st->r ? st->r->id : "look"; }
 const char *cm_step_by(const struct cm_step *st) { return st->r ? cm_by_word(st->r->by) : "tool"; }
-const char *cm_step_action(const struct cm_step *st) { return st->r ? st->r->action->name : "look"; }
 struct cm_arena *cm_step_arena(struct cm_step *st) { return st->arena; }
 int64_t cm_step_deadline(const struct cm_step *st) { return st->deadline; }
 struct cm_loop *cm_step_loop(struct cm_step *st) { return st->e ? st->e->s->loop : st->look_loop; }
@@ -156,7 +153,7 @@ int cm_fact_set(struct cm_step *st, const char *name, json_t *taken, struct cm_e
         json_decref(taken);
         return 0;
     }
-    json_t *ev = cm_event("fact");
+    json_t *ev = json_pack("{s:s}", "type", "fact");
     json_object_set_new(ev, "step", json_string(cm_step_id(st)));
     json_object_set_new(ev, "name", json_string(name));
     json_object_set_new(ev, "value", taken);

@@ -120,12 +120,6 @@ int64_t cm_plan_int(const struct cm_plan *p, const char *path, int64_t otherwise
     return json_is_integer(j) ? (int64_t)json_integer_value(j) : otherwise;
 }
 
-bool cm_plan_bool(const struct cm_plan *p, const char *path, bool otherwise)
-{
-    const json_t *j = cm_plan_get(p, path);
-    return json_is_boolean(j) ? json_is_true(j) : otherwise;
-}
-
 bool cm_plan_time(const struct cm_plan *p, const char *path, int64_t *wall_ms)
 {
     const char *text = cm_plan_text(p, path);

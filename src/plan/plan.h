@@ -32,7 +32,6 @@ const json_t *cm_plan_normal(const struct cm_plan *p);        /* whole; borrowed
 const json_t *cm_plan_get(const struct cm_plan *p, const char *path);
 const char *cm_plan_text(const struct cm_plan *p, const char *path);                    /* NULL: no value */
 int64_t cm_plan_int(const struct cm_plan *p, const char *path, int64_t otherwise);      /* durations in ms */
-bool cm_plan_bool(const struct cm_plan *p, const char *path, bool otherwise);
 /* A time of the plan (window.start, window.end, content.build.revert_by) in wall ms, by the window's zone. False: no value. */
 bool cm_plan_time(const struct cm_plan *p, const char *path, int64_t *wall_ms);
 /* The dotted key below which the values files hold the values of Connect's chart, for a chart that has it as a dependency (target.values_at,

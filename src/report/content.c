@@ -17,7 +17,7 @@
 
 enum { ARTIFACT_MAX_BYTES = 64 << 20 };
 
-char *cm_part_artifact_text(const struct cm_source_of_report *s, const char *name)
+static char *artifact_text(const struct cm_source_of_report *s, const char *name)
 {
     char *text = NULL;
     size_t n;
@@ -33,7 +33,7 @@ char *cm_part_artifact_text(const struct cm_source_of_report *s, const char *nam
 
 json_t *cm_part_artifact_json(const struct cm_source_of_report *s, const char *name)
 {
-    cm_autofree char *text = cm_part_artifact_text(s, name);
+    cm_autofree char *text = artifact_text(s, name);
     return text == NULL ? NULL : cm_json_parse(text, strlen(text), name, NULL);
 }
 
@@ -51,7 +51,7 @@ static json_t *log_of(const json_t *result)
 }
 
 /* Of each GUID the newest intent of the newest walk forward; a try that failed and was repeated counts as a try. */
-json_t *cm_part_builds(const struct cm_model *m)
+static json_t *builds(const struct cm_model *m)
 {
     json_t *builds = json_object();
     const struct cm_m_attempt *a = cm_model_forward(m);
@@ -235,11 +235,11 @@ static void append_missing(json_t *items, json_t *listed, const json_t *from, co
 /* The chosen ones in their order, then what else was built, then all others. */
 json_t *cm_part_content_items(const struct cm_source_of_report *s)
 {
-    cm_autofree char *text = cm_part_artifact_text(s, "priority.csv"), *runtimes_text = cm_part_artifact_text(s, "runtimes.csv");
-    cm_autofree char *inventory_text = cm_part_artifact_text(s, "inventory.jsonl");
+    cm_autofree char *text = artifact_text(s, "priority.csv"), *runtimes_text = artifact_text(s, "runtimes.csv");
+    cm_autofree char *inventory_text = artifact_text(s, "inventory.jsonl");
     cm_autojson rows = cm_csv_rows(text), *runtime_rows = cm_csv_rows(runtimes_text);
     cm_autojson baseline = cm_part_artifact_json(s, "baseline.json"), *validation = cm_part_artifact_json(s, "validation.json");
-    cm_autojson built = cm_part_builds(s->m), *before = items_of(baseline), *after = items_of(validation);
+    cm_autojson built = builds(s->m), *before = items_of(baseline), *after = items_of(validation);
     cm_autojson inventory = inventory_of(inventory_text), *runtimes = by_guid(runtime_rows), *listed = json_object();
     const struct tables t = {built, before, after, inventory, runtimes};
     json_t *items = json_array(), *row;

@@ -292,13 +292,6 @@ json_t *cm_next_steps_of(const struct cm_model *m, const struct cm_standing *s)
     return n.list;
 }
 
-json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool alive, bool ended)
-{
-    return cm_next_steps_of(m, &(struct cm_standing){.plan_file = plan_file, .alive = alive, .ended = ended, .status = -1});
-}
-
-json_t *cm_next_steps(const struct cm_model *m, const char *plan_file) { return cm_next_steps_now(m, plan_file, false, false); }
-
 char *cm_again_command(const struct cm_model *m, const char *plan_file, const char *run_dir)
 {
     struct next n = next_new(plan_file, run_dir);

@@ -30,7 +30,6 @@ json_t *cm_part_findings(const struct cm_model *m);
 json_t *cm_part_content_counts(const struct cm_model *m);
 json_t *cm_part_content_items(const struct cm_source_of_report *s);    /* report/content.c */
 json_t *cm_part_content_images(const struct cm_model *m);             /* report/content.c */
-json_t *cm_part_builds(const struct cm_model *m);                      /* {guid: {state, why, tries, seconds}} */
 json_t *cm_part_changes(const struct cm_source_of_report *s);          /* report/changes.c: the ledger with values */
 json_t *cm_part_temporary(const struct cm_source_of_report *s);
 json_t *cm_part_lasting(const struct cm_source_of_report *s);          /* report/changes.c: what was done and is not taken back */
@@ -41,13 +40,8 @@ const struct cm_m_step *cm_part_failing(const struct cm_model *m);     /* the fa
 /* report/transcript.c. *digests: {begun, approved, ran, shown}, hex or null. NULL: the record cannot be read. */
 json_t *cm_part_transcript(const struct cm_source_of_report *s, json_t **digests, struct cm_err **err);
 void cm_part_commands(const struct cm_source_of_report *s, json_t *out);      /* report/logs.c: appends the transcript's lines */
-/* The newest intent on content.build of each GUID in the newest walk forward, as {guid: {"state", "why"}}. */
-json_t *cm_part_built(const struct cm_model *m);
 /* A file that the record names, from RUNDIR/artifacts; JSON, or NULL where there is none or it cannot be read. */
 json_t *cm_part_artifact_json(const struct cm_source_of_report *s, const char *name);
-char *cm_part_artifact_text(const struct cm_source_of_report *s, const char *name);      /* caller frees */
-/* alive: a process holds the run's lock; ended: judge as if the newest attempt had ended. */
-json_t *cm_next_steps_now(const struct cm_model *m, const char *plan_file, bool alive, bool ended);
 
 /* ---- the whole ---- */
 

@@ -27,15 +27,14 @@ void cm_report_junit_check(const json_t *check, FILE *out);
 int cm_report_write_all(const struct cm_model *m, const char *run_dir, int64_t now_wall_ms, struct cm_err **err);
 /* `status --json`, and the members "content", "downtime_seconds" … shared with the report. New reference. */
 json_t *cm_status_json(const struct cm_model *m, const char *plan_file, const char *run_dir, bool alive, int64_t now_wall_ms);
-/* The commands that are safe now, with what each does, for status and for every failure: [{"command","does"}], the likeliest first.
- * New reference. run_dir: is named where it is not the plan's own; NULL: it is. */
-json_t *cm_next_steps(const struct cm_model *m, const char *plan_file);
 struct cm_standing {
-    const char *plan_file, *run_dir;
+    const char *plan_file, *run_dir;     /* run_dir: is named where it is not the plan's own; NULL: it is */
     bool alive;                          /* a process is at work */
     bool ended;                          /* judge as if the newest attempt had ended */
     int status;                          /* what the command at hand ends with, where that is not on record; -1: the record's */
 };
+/* The commands that are safe now, with what each does, for status and for every failure: [{"command","does"}], the likeliest first.
+ * New reference. */
 json_t *cm_next_steps_of(const struct cm_model *m, const struct cm_standing *s);
 /* The command that goes on: "connect-migrate-run rollback prod.yaml". m NULL: forward. Caller frees. */
 char *cm_again_command(const struct cm_model *m, const char *plan_file, const char *run_dir);

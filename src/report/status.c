@@ -82,7 +82,7 @@ static json_t *ledger(const struct cm_model *m)
 
 /* ---- content ---- */
 
-json_t *cm_part_built(const struct cm_model *m)
+static json_t *built_items(const struct cm_model *m)
 {
     json_t *built = json_object();
     const struct cm_m_attempt *a = m == NULL ? NULL : cm_model_forward(m);
@@ -111,7 +111,7 @@ static json_int_t count_state(const json_t *built, const char *state)
 
 json_t *cm_part_content_counts(const struct cm_model *m)
 {
-    cm_autojson built = cm_part_built(m);
+    cm_autojson built = built_items(m);
     const json_t *fact = m == NULL ? NULL : json_object_get(m->facts, "content.build");
     return json_pack(
         "{s:I, s:I, s:I, s:I, s:I}", "selected", (json_int_t)cm_json_int(fact, "selected", (int64_t)json_object_size(built)),

@@ -104,11 +104,6 @@ void cm_say(struct cm_step *st, const char *fmt, ...)
 
 /* ---- what a test of these adapters and actions does not look at ---- */
 
-const char *cm_step_action(const struct cm_step *st)
-{
-    (void)st;
-    return "action";
-}
 const char *cm_step_by(const struct cm_step *st) { return st->by ? st->by : "tool"; }
 int cm_attempt(const struct cm_step *st)
 {

@@ -129,31 +129,6 @@ static void any_status_of_an_upgrade_is_left_to_the_caller(void **state)
     assert_int_equal(cm_intent_life(i), CM_NOTED);
 }
 
-static void a_release_that_is_not_there_has_no_values(void **state)
-{
-    struct cm_step *st = *state;
-    json_t *values = NULL;
-    scene_tool(st, "helm", "echo 'Error: release: not found' >&2; exit 1");
-
-    assert_int_equal(cm_helm_values(st, &values, NULL), 0);
-
-    cm_autojson v = values;
-    assert_int_equal(json_object_size(v), 0);
-    assert_true(json_is_object(v));
-}
-
-static void null_values_are_an_empty_object(void **state)
-{
-    struct cm_step *st = *state;
-    json_t *values = NULL;
-    scene_tool(st, "helm", "echo null");
-
-    assert_int_equal(cm_helm_values(st, &values, NULL), 0);
-
-    cm_autojson v = values;
-    assert_true(json_is_object(v));
-}
-
 static void reads_the_charts_description(void **state)
 {
     struct cm_step *st = *state;
@@ -212,8 +187,6 @@ int main(void)
         T(an_upgrade_carries_its_labels_and_the_files_in_order),
         T(converted_values_take_the_place_of_the_plans),
         T(any_status_of_an_upgrade_is_left_to_the_caller),
-        T(a_release_that_is_not_there_has_no_values),
-        T(null_values_are_an_empty_object),
         T(reads_the_charts_description),
         T(a_missing_repository_has_a_hint_to_type),
         T(what_is_rendered_is_handed_over_and_not_logged),

@@ -219,8 +219,8 @@ static void an_effect_has_its_child_on_record(void **state)
     scene_tool(st, "kubectl", "exit 0");
     assert_int_equal(cm_intend(st, &(struct cm_intent_spec){.effect = "serviceaccount.label", .key = "default"}, &i, NULL), 0);
 
-    assert_int_equal(cm_kube_label(i, "serviceaccount", "default", "a=true", NULL), 0);
-    assert_int_equal(cm_kube_label(i, "serviceaccount", "default", "a-", NULL), 0);
+    assert_int_equal(cm_kube_label_in(i, NULL, "serviceaccount", "default", "a=true", NULL), 0);
+    assert_int_equal(cm_kube_label_in(i, NULL, "serviceaccount", "default", "a-", NULL), 0);
 
     assert_true(cm_json_int(i->note, "child.pid", 0) > 0);
     cm_autofree char *calls = scene_read(st, "calls");
