@@ -51,10 +51,10 @@ static json_t *log_of(const json_t *result)
 }
 
 /* Of each GUID the newest intent of the newest walk forward; a try that failed and was repeated counts as a try. */
-static json_t *builds(const struct cm_model *m)
+json_t *cm_part_builds(const struct cm_model *m)
 {
     json_t *builds = json_object();
-    const struct cm_m_attempt *a = cm_model_forward(m);
+    const struct cm_m_attempt *a = m == NULL ? NULL : cm_model_forward(m);
     for (size_t k = 0; a != NULL && k < m->intent_count; k++) {
         const struct cm_m_intent *i = &m->intents[k];
         if (i->attempt != a->number || strcmp(i->effect, "content.build") != 0 || i->life == CM_NOT_HAPPENED)
@@ -239,7 +239,7 @@ json_t *cm_part_content_items(const struct cm_source_of_report *s)
     cm_autofree char *inventory_text = artifact_text(s, "inventory.jsonl");
     cm_autojson rows = cm_csv_rows(text), *runtime_rows = cm_csv_rows(runtimes_text);
     cm_autojson baseline = cm_part_artifact_json(s, "baseline.json"), *validation = cm_part_artifact_json(s, "validation.json");
-    cm_autojson built = builds(s->m), *before = items_of(baseline), *after = items_of(validation);
+    cm_autojson built = cm_part_builds(s->m), *before = items_of(baseline), *after = items_of(validation);
     cm_autojson inventory = inventory_of(inventory_text), *runtimes = by_guid(runtime_rows), *listed = json_object();
     const struct tables t = {built, before, after, inventory, runtimes};
     json_t *items = json_array(), *row;

@@ -30,6 +30,8 @@ json_t *cm_part_findings(const struct cm_model *m);
 json_t *cm_part_content_counts(const struct cm_model *m);
 json_t *cm_part_content_items(const struct cm_source_of_report *s);    /* report/content.c */
 json_t *cm_part_content_images(const struct cm_model *m);             /* report/content.c */
+/* report/content.c: of each GUID the newest build of the newest walk forward, {guid: {state, why, log, tries, seconds}} */
+json_t *cm_part_builds(const struct cm_model *m);
 json_t *cm_part_changes(const struct cm_source_of_report *s);          /* report/changes.c: the ledger with values */
 json_t *cm_part_temporary(const struct cm_source_of_report *s);
 json_t *cm_part_lasting(const struct cm_source_of_report *s);          /* report/changes.c: what was done and is not taken back */

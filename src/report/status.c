@@ -82,24 +82,6 @@ static json_t *ledger(const struct cm_model *m)
 
 /* ---- content ---- */
 
-static json_t *built_items(const struct cm_model *m)
-{
-    json_t *built = json_object();
-    const struct cm_m_attempt *a = m == NULL ? NULL : cm_model_forward(m);
-    for (size_t k = 0; a != NULL && k < m->intent_count; k++) {
-        const struct cm_m_intent *i = &m->intents[k];
-        if (i->attempt != a->number || strcmp(i->effect, "content.build") != 0 || i->life == CM_NOT_HAPPENED)
-            continue;
-        cm_autofree char *guid = cm_key_plain(i->key);
-        bool settled = i->life == CM_HAPPENED || i->life == CM_GIVEN_UP;
-        const char *state = cm_json_text(i->result, "state", i->life == CM_GIVEN_UP ? "failed" : "built");
-        json_object_set_new(built, guid,
-                            json_pack("{s:s, s:o}", "state", settled ? state : "running", "why",
-                                      cm_word_text(cm_json_text(i->result, "error", NULL))));
-    }
-    return built;
-}
-
 static json_int_t count_state(const json_t *built, const char *state)
 {
     const char *guid;
@@ -111,7 +93,7 @@ static json_int_t count_state(const json_t *built, const char *state)
 
 json_t *cm_part_content_counts(const struct cm_model *m)
 {
-    cm_autojson built = built_items(m);
+    cm_autojson built = cm_part_builds(m);
     const json_t *fact = m == NULL ? NULL : json_object_get(m->facts, "content.build");
     return json_pack(
         "{s:I, s:I, s:I, s:I, s:I}", "selected", (json_int_t)cm_json_int(fact, "selected", (int64_t)json_object_size(built)),

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The way back, forward again, and the end, each dying at one journal line after the other, before, torn and after it: typed again they go on,
 and what they leave is what an uninterrupted one leaves."""
-import traceback
 
 from rehearsal import Postgres, Tap, World, at_once, has_hooks, skip_all
 
@@ -51,21 +50,11 @@ def the_end():
         tap.equal(w.violations(), [], "finish: never two Connects")
 
 
-def guarded(job):
-    """A test that breaks is a failed test, and hides no other."""
-    def run():
-        try:
-            job()
-        except Exception as e:
-            tap.ok(False, f"{job.__name__} runs to its end", "".join(traceback.format_exception(e)))
-    return run
-
-
 if not has_hooks():
     skip_all("built without --enable-test-hooks")
 postgres = Postgres()
 try:
-    at_once([guarded(job) for job in (back_and_forward, the_end)])
+    at_once([lambda job=job: tap.part(job) for job in (back_and_forward, the_end)])
 finally:
     postgres.stop()
 tap.end()

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 BUILD = os.environ.get("CM_BUILD", os.getcwd())
 SRC = os.environ.get("CM_SRC", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -51,6 +53,13 @@ class Tap:
             self.n += 1
             print(f"ok {self.n} - {name} # SKIP {why}")
             sys.stdout.flush()
+
+    def part(self, job):
+        """Run a part of the tests. One that breaks is a failed test, and hides no other."""
+        try:
+            job()
+        except Exception as e:
+            self.ok(False, f"{getattr(job, '__name__', 'a part')} runs to its end", "".join(traceback.format_exception(e)))
 
     def end(self):
         print(f"1..{self.n}")
@@ -229,6 +238,16 @@ class World:
     def lines(self):
         with open(os.path.join(self.run_dir, "state.jsonl"), "rb") as f:
             return f.read().count(b"\n")
+
+
+def edit(path, old, new, count=0):
+    """Replace what `old`, an expression, matches by `new`, `count` times (0: everywhere)."""
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    changed = re.sub(old, new, text, count=count, flags=re.M)
+    assert changed != text, f"{path}: nothing matches {old}"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(changed)
 
 
 def run_until_done(world, *args, tries=40, **more):

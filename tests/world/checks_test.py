@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 
-from rehearsal import Postgres, Tap, World, as_server_user, free_port, server_binary
+from rehearsal import Postgres, Tap, World, as_server_user, edit, free_port, server_binary
 
 tap = Tap()
 postgres = Postgres()
@@ -34,15 +34,6 @@ stages:
       - {uses: license.check, timeout: 30s}
       - {uses: pods.check, timeout: 60s}
 """
-
-
-def edit(path, old, new, count=0):
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
-    changed = re.sub(old, new, text, count=count, flags=re.M)
-    assert changed != text, f"{path}: nothing matches {old}"
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(changed)
 
 
 class Checked(World):

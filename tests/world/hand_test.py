@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import time
-import traceback
 
 from rehearsal import Postgres, Tap, World, at_once, run_until_done
 
@@ -119,18 +118,8 @@ def command_fails():
         tap.ok(r.status == 0 and "snap-4711" in r.err, "mended, it is run again, and its reference is shown", r.err)
 
 
-def guarded(job):
-    """A test that breaks is a failed test, and hides no other."""
-    def run():
-        try:
-            job()
-        except Exception as e:
-            tap.ok(False, f"{job.__name__} runs to its end", "".join(traceback.format_exception(e)))
-    return run
-
-
 try:
-    at_once([guarded(job) for job in (whole_evening, back_by_hand, interrupted, command_fails)])
+    at_once([lambda job=job: tap.part(job) for job in (whole_evening, back_by_hand, interrupted, command_fails)])
 finally:
     postgres.stop()
 tap.end()

@@ -4,7 +4,6 @@ shown ahead; and that taking the temporary settings back changes nothing else.""
 import os
 import shlex
 import subprocess
-import traceback
 
 from rehearsal import Postgres, Tap, World, at_once
 
@@ -168,18 +167,8 @@ def back_over_others():
         tap.equal(w.violations(), [], "back over others: never two Connects")
 
 
-def guarded(job):
-    """A test that breaks is a failed test, and hides no other."""
-    def run():
-        try:
-            job()
-        except Exception as e:
-            tap.ok(False, f"{job.__name__} runs to its end", "".join(traceback.format_exception(e)))
-    return run
-
-
 try:
-    at_once([guarded(job) for job in (others_upgrade, others_uninstall, values_edited_between, overlay_edited, shown_ahead, volume_mended,
+    at_once([lambda job=job: tap.part(job) for job in (others_upgrade, others_uninstall, values_edited_between, overlay_edited, shown_ahead, volume_mended,
                                       values_mended, back_over_others)])
 finally:
     postgres.stop()
