@@ -78,17 +78,39 @@ static void take_options(struct cm_session *s, const struct cm_invocation *in)
         u->event = print_event;
 }
 
+static int is_text(const char *word, struct cm_err **err)
+{
+    if (!word || cm_utf8_valid(word, strlen(word)))
+        return 0;
+    cm_fail(err, CM_E_USAGE, "%s: this is no UTF-8, and goes on record, which is", word);
+    cm_hint(err, "Rename the file or folder, or type in a terminal whose locale is UTF-8 (`locale charmap` shows it).");
+    return -1;
+}
+
+/* Notes, reasons, and the paths of plan and run directory stand in the record. */
+static int can_go_on_record(const struct cm_session *s, const struct cm_invocation *in, struct cm_err **err)
+{
+    int rc = is_text(cm_plan_dir(s->plan), err);
+    rc = rc == 0 ? is_text(s->run_dir, err) : rc;
+    for (size_t i = 0; i < in->arg_count && rc == 0; i++)
+        rc = is_text(in->args[i], err);
+    for (size_t i = 0; i < in->given_count && rc == 0; i++)
+        rc = is_text(in->given[i].value, err);
+    return rc;
+}
+
 int cm_session_open(struct cm_session *s, const struct cm_invocation *in, struct cm_err **err)
 {
     *s = (struct cm_session){0};
     s->loop = cm_loop_new(&cm_clock_system);
+    s->run_dir = cm_run_dir_of(in);
     s->plan = cm_plan_load(in->args[0], err);
-    s->outside = s->plan ? cm_outside_new(s->loop, s->plan, err) : NULL;
+    if (s->plan && can_go_on_record(s, in, err) == 0)
+        s->outside = cm_outside_new(s->loop, s->plan, err);
     if (!s->outside) {
         cm_session_close(s);
         return -1;
     }
-    s->run_dir = cm_run_dir_of(in);
     s->plans_dir = cm_find_plans();
     bool forward = in->command == &cm_commands[0];
     s->command = cm_fmt("%s%s%s", forward ? "" : in->command->name, forward ? "" : " ", in->args[0]);

@@ -179,8 +179,11 @@ static int interrupted(struct cm_engine *e, struct cm_err **err)
 {
     if (e->broken)
         return cm_fail(err, cm_err_code(e->broken), "%s", cm_err_message(e->broken));
-    if (e->why_cancelled && !e->signals)
-        return cm_err_move(err, e->why_cancelled), e->why_cancelled = NULL, -1;
+    if (e->why_cancelled && !e->signals) {
+        struct cm_err *why = e->why_cancelled;
+        e->why_cancelled = NULL;
+        return cm_err_move(err, why);
+    }
     return cm_fail(err, e->signo == 15 ? CM_E_TERMINATED : CM_E_INTERRUPTED, "interrupted; everything so far is on record");
 }
 

@@ -139,6 +139,25 @@ def nothing_begun():
     TAP.ok(r.returncode == 1, "an answer that cannot be written is a failure", r)
 
 
+def words_that_cannot_go_on_record():
+    """The record is JSON: what is no UTF-8 is refused before anything is made, not in the middle of a run."""
+    folder = os.path.join(os.fsencode(FOLDER), b"M\xfcnchen")
+    os.mkdir(folder)
+    shutil.copy(plan(GOOD, "plan.yaml"), os.path.join(folder, b"plan.yaml"))
+
+    def refused(what, *words, **more):
+        r = subprocess.run([RUN, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False, **more)
+        TAP.ok(r.returncode == 2 and b"is no UTF-8" in r.stderr and b"Rename" in r.stderr, what, f"{r.returncode}\n{r.stderr!r}")
+
+    path = os.path.join(folder, b"plan.yaml")
+    refused("a run in a folder of another encoding is refused", path)
+    refused("so is a check", "check", path)
+    refused("also where the path does not show it", "check", "plan.yaml", cwd=folder)
+    refused("and a run directory of that kind", "check", plan(GOOD), "--run-dir", path)
+    refused("and a note", "approve", plan(GOOD), "gate.login", "--note", b"gepr\xfcft")
+    TAP.equal(os.listdir(folder), [b"plan.yaml"], "nothing was made there")
+
+
 def shipped_runbooks():
     nowhere = "tools: {helm: /bin/false, kubectl: /bin/false}\n"
     path = plan(GOOD.replace("hosts:", "shell: [/bin/false], hosts:") + nowhere, "runbooks.yaml")
@@ -179,6 +198,7 @@ def main():
         explaining()
         plans_with_faults()
         nothing_begun()
+        words_that_cannot_go_on_record()
         shipped_runbooks()
         a_held_lock()
         standard_descriptors()
