@@ -292,6 +292,19 @@ static int admit(const struct cm_journal *j, const json_t *group, struct cm_err 
     return 0;
 }
 
+/* What the next start cannot read must not be written by this one: JSON may be nested deeper than its reader goes, for one. */
+static int can_be_read(const struct cm_journal *j, const char *line, size_t bytes, struct cm_err **err)
+{
+    char crc[CM_CRC_DIGITS + 1];
+    struct cm_line l;
+    const char *why;
+    memcpy(crc, j->crc, sizeof crc);
+    if (!cm_line_read(line, bytes - 1, crc, &l, &why))
+        return cm_fail(err, CM_E_INTERNAL, "an event cannot be put on record: its line could not be read again, since %s", why);
+    json_decref(l.root);
+    return 0;
+}
+
 static int sync_group(struct cm_journal *j, const json_t *group, struct cm_err **err)
 {
     uint64_t seq = j->model->seq + 1;
@@ -304,7 +317,7 @@ static int sync_group(struct cm_journal *j, const json_t *group, struct cm_err *
     cm_autofree char *line = cm_line_make(seq, at, up, group, crc, &bytes);
     if (line == NULL)
         return cm_fail(err, CM_E_INTERNAL, "an event cannot be written as JSON, or is too long");
-    if (append(j, line, bytes, err) != 0)
+    if (can_be_read(j, line, bytes, err) != 0 || append(j, line, bytes, err) != 0)
         return -1;
     memcpy(j->crc, crc, sizeof crc);
     for (size_t i = 0; i < json_array_size(group); i++)

@@ -264,6 +264,29 @@ static void a_text_with_a_nul_is_written_and_read_back(void **state)
     cm_model_free(m);
 }
 
+static void what_could_not_be_read_again_is_not_written(void **state)
+{
+    struct world *w = *state;
+    struct cm_err *err = NULL;
+    bool absent;
+    struct cm_journal *j = cm_journal_create(w->path, &clock_fed, NULL);
+    cm_journal_add(j, run_begin());
+    assert_int_equal(cm_journal_sync(j, NULL), 0);
+    json_t *deep = json_array(); /* jansson reads 2048 levels, and writes more */
+    for (int i = 0; i < 2100; i++)
+        deep = json_pack("[o]", deep);
+    cm_journal_add(j, json_pack("{s:s,s:s,s:s,s:o}", "type", "fact", "step", "s", "name", "n", "value", deep));
+    assert_int_equal(cm_journal_sync(j, &err), -1);
+    assert_int_equal(cm_err_code(err), CM_E_INTERNAL);
+    cm_err_free(err);
+    add_lines(j, 1);
+    cm_journal_close(j);
+    struct cm_model *m = cm_journal_read(w->path, &absent, NULL);
+    assert_non_null(m);
+    assert_int_equal(m->seq, 2);
+    cm_model_free(m);
+}
+
 static void a_watcher_sees_events_once_they_are_durable(void **state)
 {
     struct world *w = *state;
@@ -686,6 +709,7 @@ int main(void)
         TEST(the_model_changes_only_when_the_line_is_durable),
         TEST(goes_on_after_it_was_opened_again),
         TEST(a_text_with_a_nul_is_written_and_read_back),
+        TEST(what_could_not_be_read_again_is_not_written),
         TEST(a_watcher_sees_events_once_they_are_durable),
         TEST(cuts_a_torn_tail_at_every_length),
         TEST(a_line_follows_where_a_torn_one_was_cut),
