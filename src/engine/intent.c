@@ -127,7 +127,8 @@ int cm_engine_sync(struct cm_engine *e, struct cm_err **err)
     if (e->broken)
         return cm_fail(err, cm_err_code(e->broken), "%s", cm_err_message(e->broken));
     if (cm_record_sync(e->record, &e->broken) < 0) {
-        cm_hint(&e->broken, "Make room or mend the disk, then run the same command again: what is on record is whole.");
+        if (cm_err_code(e->broken) != CM_E_INTERNAL)
+            cm_hint(&e->broken, "Make room or mend the disk, then run the same command again: what is on record is whole.");
         return cm_fail(err, cm_err_code(e->broken), "%s", cm_err_message(e->broken));
     }
     return 0;
