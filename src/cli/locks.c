@@ -13,6 +13,7 @@
 #include "adapters/postgres.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/pid.h"
 #include "base/text.h"
@@ -92,8 +93,8 @@ static int dir_take(void *ctx, bool may_wait, struct cm_err **err)
     json_object_set_new(me, "boot", json_string(cm_boot_id()));
     cm_autofree char *text = json_dumps(me, JSON_COMPACT);
     /* The body only informs: that it could not be written is no reason to stop. */
-    if (ftruncate(fd, 0) == 0 && pwrite(fd, text, strlen(text), 0) < 0)
-        (void)ftruncate(fd, 0);
+    if (ftruncate(fd, 0) != 0 || text == NULL || pwrite(fd, text, strlen(text), 0) < 0)
+        cm_log(CM_VERBOSE, "%s does not say who holds it: %s", path, strerror(errno));
     l->fd = fd;
     return 0;
 }
