@@ -96,10 +96,11 @@ static int take_lock(const struct cm_host *h, struct cm_loop *loop, bool *waited
     int fd = open(h->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     *waited = false;
     while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        bool busy = errno == EWOULDBLOCK || errno == EINTR; /* the wait below has errors of its own */
         int64_t now = cm_loop_now_ms(loop);
         bool cancelled = now < until && cm_loop_until(loop, never, NULL, now + LOOK_EVERY_MS) == CM_WAIT_CANCELLED;
         *waited = true;
-        if (cancelled || now >= until || (errno != EWOULDBLOCK && errno != EINTR)) {
+        if (cancelled || now >= until || !busy) {
             close(fd);
             return cancelled ? -2 : -1;
         }

@@ -156,10 +156,10 @@ static int start_reading(struct reading *r, const struct cm_cmd *cmd, struct cm_
 
 static void watch_stream(struct cm_loop *loop, struct stream *s) { s->watch = cm_loop_fd(loop, s->fd, POLLIN, readable, s); }
 
-/* Take what is still in the pipe, and let it go. */
+/* Take what is still in the pipe, and let it go: what the child left behind may write without end. */
 static void end_stream(struct stream *s)
 {
-    while (s->fd >= 0 && read_some(s))
+    while (s->fd >= 0 && !s->text.full && read_some(s))
         continue;
     cm_watch_drop(s->watch);
     s->watch = NULL;
