@@ -436,6 +436,8 @@ static pid_t start_sshd(const char *sshd, int port)
                "StrictModes no\nPidFile none\nPasswordAuthentication no\n",
                port, dir, dir);
     cm_file_write(config, text, strlen(text), 0600, NULL);
+    if (geteuid() == 0)
+        (void)mkdir("/run/sshd", 0755); /* root's sshd wants it, and no boot made it in a container */
     pid_t pid = fork();
     if (pid == 0) {
         cm_autofree char *log = cm_path_join(dir, "sshd.log");
