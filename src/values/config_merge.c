@@ -72,11 +72,11 @@ static int expect(struct merge *g, json_t *into, const char *lines)
 }
 
 /* What is expected of a key of the file, opened; a map or list where there is nothing yet. */
-static json_t *expected_at(struct merge *g, json_t *in, const char *key, const struct cm_yaml *value, bool list)
+static json_t *expected_at(json_t *in, const char *key, const struct cm_yaml *value, bool list)
 {
     if (value && (value->type == CM_YAML_MAP || value->type == CM_YAML_LIST))
-        return cm_edit_open_key(g->edits, in, key, value);
-    if (!json_object_get(in, key) || cm_edit_placeheld(g->edits, json_object_get(in, key)))
+        return cm_edit_open_key(in, key, value);
+    if (!json_object_get(in, key) || cm_edit_placeheld(json_object_get(in, key)))
         json_object_set_new(in, key, list ? json_array() : json_object());
     return json_object_get(in, key);
 }
@@ -95,12 +95,12 @@ static int add_section(struct merge *g, const struct cm_config_section *s, const
     cm_config_write_section(g->m, s, &lines, 0, false);
     if (lines.len) {
         struct cm_yaml *value = cm_yaml_get(config, s->title);
-        json_t *all = expected_at(g, g->expected, "config", config, false);
+        json_t *all = expected_at(g->expected, "config", config, false);
         cm_str_reset(&lines);
         rc = room_below(g, key, value, false, &at, &indent);
         if (rc == 0) {
             cm_config_write_section(g->m, s, &lines, indent - 2, false);
-            rc = expect(g, expected_at(g, all, s->title, value, false), cm_str_text(&lines));
+            rc = expect(g, expected_at(all, s->title, value, false), cm_str_text(&lines));
         }
         if (rc == 0)
             cm_edit_insert_lines(g->edits, at, indent * 2L, cm_str_text(&lines));
@@ -127,7 +127,7 @@ static int add_below_root(struct merge *g, const char *name, const char *lines)
     struct cm_yaml *key = g->root ? cm_yaml_key(g->root, name) : NULL;
     size_t at = 0;
     int base = g->root && g->root->count ? (int)g->root->keys[0]->column - 1 : 0, indent = base + 2;
-    json_t *there = expected_at(g, g->expected, name, key ? cm_yaml_get(g->root, name) : NULL, false);
+    json_t *there = expected_at(g->expected, name, key ? cm_yaml_get(g->root, name) : NULL, false);
     if (key && room_below(g, key, cm_yaml_get(g->root, name), false, &at, &indent) != 0)
         return -1;
     if (!key && g->root && cm_edit_end(g->doc, g->root, &at, g->err) != 0)
@@ -168,7 +168,7 @@ static int merge_env(struct merge *g)
     if (check_shape(g, pod, false) != 0 || check_shape(g, env, true) != 0)
         return -1;
     if (env && (env->type == CM_YAML_LIST || !env->text_bytes)) {
-        json_t *list = expected_at(g, expected_at(g, g->expected, "pod", pod, false), "env", env, true);
+        json_t *list = expected_at(expected_at(g->expected, "pod", pod, false), "env", env, true);
         rc = room_below(g, cm_yaml_key(pod, "env"), env, true, &at, &indent);
         cm_config_write_env(g->m, &lines, rc == 0 ? indent : 0);
         if (rc == 0)

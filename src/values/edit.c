@@ -10,19 +10,6 @@
 #include "values/edit_work.h"
 #include "values/quote.h"
 
-struct edit {
-    size_t begin, end, order;
-    long depth;
-    char *text;
-    size_t bytes;
-};
-struct cm_edits {
-    const struct cm_yaml_doc *doc;
-    struct edit *list;
-    size_t count, cap;
-    struct cm_edit_placeholders placeholders;
-};
-
 struct cm_edits *cm_edits_new(const struct cm_yaml_doc *doc)
 {
     struct cm_edits *e = cm_alloc(sizeof *e);
@@ -37,7 +24,6 @@ void cm_edits_free(struct cm_edits *e)
     for (size_t i = 0; i < e->count; i++)
         free(e->list[i].text);
     free(e->list);
-    free(e->placeholders.nodes);
     free(e);
 }
 
@@ -47,7 +33,7 @@ void cm_edit_replace(struct cm_edits *e, size_t begin, size_t end, const char *t
 {
     e->list = cm_grow(e->list, &e->cap, e->count + 1, sizeof *e->list);
     e->list[e->count] =
-        (struct edit){.begin = begin, .end = end, .order = e->count, .text = cm_strdup(text), .bytes = strlen(text)};
+        (struct cm_edit){.begin = begin, .end = end, .order = e->count, .text = cm_strdup(text), .bytes = strlen(text)};
     e->count++;
 }
 
@@ -78,6 +64,20 @@ void cm_edit_insert_lines(struct cm_edits *e, size_t at, long depth, const char 
     cm_edit_insert(e, at, depth, text ? text : whole ? whole : lines);
 }
 
+/* The last line break of such a text ends the line that takes its place. Its sign may stand on a line of its own no deeper than its key,
+ * which other texts must not. */
+static void replace_block_text(struct cm_edits *e, const struct cm_yaml *scalar, const char *with)
+{
+    const char *s = cm_yaml_source(e->doc, NULL);
+    const struct cm_yaml *in = scalar->parent;
+    size_t end = scalar->end, column = in && in->keys ? in->keys[0]->column : in ? in->column : 0;
+    while (end > scalar->body && strchr("\r\n", s[end - 1]))
+        end--;
+    bool shallow = scalar->body == scalar->begin && scalar->column <= column;
+    cm_autofree char *text = cm_fmt("%*s%s", shallow ? (int)(column + 1 - scalar->column) : 0, "", with);
+    cm_edit_replace(e, scalar->body, end, text);
+}
+
 /* Plain text that stays this text for YAML 1.1 readers may stay without quotes; in doubt it gets them. */
 void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *text)
 {
@@ -89,7 +89,10 @@ void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *t
         return;
     }
     cm_autofree char *quoted = scalar->plain && cm_yaml_plain_safe(text) ? cm_strdup(text) : cm_yaml_quote(text);
-    cm_edit_replace(e, scalar->body, scalar->end, quoted);
+    if (cm_edit_is_block_text(e->doc, scalar))
+        replace_block_text(e, scalar, quoted);
+    else
+        cm_edit_replace(e, scalar->body, scalar->end, quoted);
 }
 
 void cm_edit_value(struct cm_edits *e, const struct cm_yaml *value, const char *yaml)
@@ -103,7 +106,7 @@ void cm_edit_value(struct cm_edits *e, const struct cm_yaml *value, const char *
 
 static int by_place(const void *a, const void *b)
 {
-    const struct edit *x = a, *y = b;
+    const struct cm_edit *x = a, *y = b;
     if (x->begin != y->begin)
         return x->begin < y->begin ? -1 : 1;
     bool x_inserts = x->begin == x->end, y_inserts = y->begin == y->end;
@@ -117,12 +120,52 @@ static int by_place(const void *a, const void *b)
 static int check_overlaps(const struct cm_edits *e, size_t bytes, struct cm_err **err)
 {
     for (size_t i = 0; i < e->count; i++) {
-        const struct edit *a = &e->list[i];
+        const struct cm_edit *a = &e->list[i];
         if (a->begin > a->end || a->end > bytes)
             return cm_fail(err, CM_E_INTERNAL, "%s: a change lies outside of the file", cm_yaml_name(e->doc));
         if (i && e->list[i - 1].end > a->begin)
             return cm_fail(err, CM_E_INTERNAL, "%s: two changes overlap at byte %zu", cm_yaml_name(e->doc), a->begin);
     }
+    return 0;
+}
+
+static bool is_blank_line(const char *s, size_t at, size_t end)
+{
+    while (at < end && strchr(" \t\r", s[at]))
+        at++;
+    return at < end && s[at] == '\n';
+}
+
+/* Would a blank line come to stand right behind a text that ends here? */
+static bool brings_blank_line(const struct cm_edits *e, size_t end)
+{
+    size_t bytes, low = 0, high = e->count, at = end;
+    const char *s = cm_yaml_source(e->doc, &bytes);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (e->list[middle].begin < end)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < e->count && e->list[low].begin == at; at = e->list[low++].end)
+        if (e->list[low].bytes)
+            return is_blank_line(e->list[low].text, 0, e->list[low].bytes);
+    return at != end && is_blank_line(s, at, bytes);
+}
+
+/* Blank lines behind "|+" are part of the text. */
+static int check_kept_breaks(const struct cm_edits *e, const struct cm_yaml *n, struct cm_err **err)
+{
+    if (cm_edit_keeps_breaks(e->doc, n) && brings_blank_line(e, n->end)) {
+        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: a text that keeps the blank lines behind it (|+) cannot be edited safely",
+                cm_yaml_name(e->doc), n->line, n->column);
+        cm_hint(err, "Write | in place of |+, or let something else stand behind it, then start again. Nothing was changed.");
+        return -1;
+    }
+    for (size_t i = 0; i < n->count; i++)
+        if (check_kept_breaks(e, n->items[i], err) != 0)
+            return -1;
     return 0;
 }
 
@@ -143,116 +186,63 @@ static bool others_stand(const struct cm_edits *e, const char *old, size_t old_b
     return at == new_bytes;
 }
 
-/* A block of text (| or >) at the file's end without a line break: one behind it becomes part of the text. NULL: there is none. */
-static const struct cm_yaml *unended_text(const struct cm_yaml_doc *doc)
-{
-    size_t bytes;
-    const char *s = cm_yaml_source(doc, &bytes);
-    const struct cm_yaml *n = cm_yaml_root(doc);
-    while (n && n->count)
-        n = n->items[n->count - 1];
-    bool block = n && n->type == CM_YAML_SCALAR && !n->plain && n->end == bytes && (s[n->body] == '|' || s[n->body] == '>');
-    return block && s[bytes - 1] != '\n' ? n : NULL;
-}
-
-/* Line breaks of YAML 1.1 that no editor shows as such: a lone CR, U+0085, U+2028, U+2029. 0: there is none; else its line. */
-static size_t odd_break(const struct cm_yaml_doc *doc)
-{
-    size_t bytes, line = 1;
-    const char *s = cm_yaml_source(doc, &bytes);
-    for (size_t i = 0; i < bytes; i++) {
-        bool lone = s[i] == '\r' && (i + 1 == bytes || s[i + 1] != '\n');
-        if (lone || strncmp(s + i, "\xc2\x85", 2) == 0 || strncmp(s + i, "\xe2\x80\xa8", 3) == 0 ||
-            strncmp(s + i, "\xe2\x80\xa9", 3) == 0 || (i && strncmp(s + i, "\xef\xbb\xbf", 3) == 0))
-            return line;
-        line += s[i] == '\n';
-    }
-    return 0;
-}
-
-/* The proof failed: what about the file explains it? */
-static void explain(const struct cm_yaml_doc *doc, const char *problem, struct cm_err **err)
-{
-    const struct cm_yaml *unended = unended_text(doc);
-    size_t odd = odd_break(doc);
-    if (unended) {
-        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: the file ends within this text, and its last line has no line break",
-                cm_yaml_name(doc), unended->line, unended->column);
-        cm_hint(err, "End the file's last line with a line break, then start again. Nothing was changed.");
-    } else if (odd) {
-        cm_fail(err, CM_E_USAGE,
-                "%s:%zu: a lone carriage return, a Unicode line break or a byte order mark; the file cannot be edited safely",
-                cm_yaml_name(doc), odd);
-        cm_hint(err, "Save the file with ordinary line breaks, and without such a mark, then start again. Nothing was changed.");
-    } else {
-        cm_fail(err, CM_E_USAGE, "%s cannot be edited safely: the changed text does not read as it should%s%s", cm_yaml_name(doc),
-                problem ? ": " : "", problem ? problem : "");
-        cm_hint(err, "Nothing was written. Make this change by hand.");
-    }
-}
-
 static int prove(const struct cm_edits *e, const json_t *changed, const char *text, size_t bytes, struct cm_err **err)
 {
     size_t old_bytes;
     const char *old = cm_yaml_source(e->doc, &old_bytes);
-    const struct cm_edits_prover with = {e->doc, &e->placeholders};
-    cm_autofree char *problem = NULL;
-    if (others_stand(e, old, old_bytes, text, bytes) && cm_edits_prove(&with, changed, text, bytes, &problem))
-        return 0;
-    explain(e->doc, problem, err);
-    return -1;
+    struct cm_edits_failure why = {0};
+    bool good = others_stand(e, old, old_bytes, text, bytes) && cm_edits_prove(e->doc, changed, text, bytes, &why);
+    if (!good)
+        cm_edits_explain(e, &why, text, bytes, err);
+    free(why.alias);
+    free(why.problem);
+    return good ? 0 : -1;
 }
 
 /* ---- place holders ---- */
 
-static const char holder[] = "\x01 a node of the old tree";
-
-json_t *cm_edit_placeholder(struct cm_edits *e, const struct cm_yaml *node)
+/* A byte that no text in UTF-8 has, so that no value of a file is taken for one; then the node's address. */
+json_t *cm_edit_placeholder(const struct cm_yaml *node)
 {
-    struct cm_edit_placeholders *h = &e->placeholders;
-    h->nodes = cm_grow(h->nodes, &h->cap, h->count + 1, sizeof *h->nodes);
-    h->nodes[h->count] = node;
-    return json_pack("[s, I]", holder, (json_int_t)h->count++);
+    char holder[1 + sizeof node] = {'\xff'};
+    memcpy(holder + 1, &node, sizeof node);
+    return json_stringn_nocheck(holder, sizeof holder);
 }
 
-const struct cm_yaml *cm_edit_placeheld(const struct cm_edits *e, const json_t *value)
+const struct cm_yaml *cm_edit_placeheld(const json_t *value)
 {
-    return cm_edit_placeholder_node(&e->placeholders, value);
+    const struct cm_yaml *node = NULL;
+    if (json_is_string(value) && json_string_length(value) == 1 + sizeof node && *json_string_value(value) == '\xff')
+        memcpy(&node, json_string_value(value) + 1, sizeof node);
+    return node;
 }
 
-const struct cm_yaml *cm_edit_placeholder_node(const struct cm_edit_placeholders *h, const json_t *value)
-{
-    const char *word = json_array_size(value) == 2 ? json_string_value(json_array_get(value, 0)) : NULL;
-    json_int_t at = word && strcmp(word, holder) == 0 ? json_integer_value(json_array_get(value, 1)) : -1;
-    return at >= 0 && (size_t)at < h->count ? h->nodes[at] : NULL;
-}
-
-json_t *cm_edit_opened(struct cm_edits *e, const struct cm_yaml *node)
+json_t *cm_edit_opened(const struct cm_yaml *node)
 {
     if (node->type != CM_YAML_MAP && node->type != CM_YAML_LIST)
-        return cm_edit_placeholder(e, node);
+        return cm_edit_placeholder(node);
     json_t *j = node->type == CM_YAML_MAP ? json_object() : json_array();
     for (size_t i = 0; i < node->count; i++) {
         if (node->type == CM_YAML_MAP)
-            json_object_set_new(j, node->keys[i]->text, cm_edit_placeholder(e, node->items[i]));
+            json_object_set_new(j, node->keys[i]->text, cm_edit_placeholder(node->items[i]));
         else
-            json_array_append_new(j, cm_edit_placeholder(e, node->items[i]));
+            json_array_append_new(j, cm_edit_placeholder(node->items[i]));
     }
     return j;
 }
 
-json_t *cm_edit_open_key(struct cm_edits *e, json_t *in, const char *key, const struct cm_yaml *node)
+json_t *cm_edit_open_key(json_t *in, const char *key, const struct cm_yaml *node)
 {
     json_t *value = json_object_get(in, key);
-    if (!value || cm_edit_placeheld(e, value))
-        json_object_set_new(in, key, cm_edit_opened(e, node));
+    if (!value || cm_edit_placeheld(value))
+        json_object_set_new(in, key, cm_edit_opened(node));
     return json_object_get(in, key);
 }
 
-json_t *cm_edit_open_item(struct cm_edits *e, json_t *in, size_t i, const struct cm_yaml *node)
+json_t *cm_edit_open_item(json_t *in, size_t i, const struct cm_yaml *node)
 {
-    if (cm_edit_placeheld(e, json_array_get(in, i)))
-        json_array_set_new(in, i, cm_edit_opened(e, node));
+    if (cm_edit_placeheld(json_array_get(in, i)))
+        json_array_set_new(in, i, cm_edit_opened(node));
     return json_array_get(in, i);
 }
 
@@ -262,7 +252,7 @@ int cm_edits_apply(struct cm_edits *e, const json_t *changed, char **text, size_
     const char *old = cm_yaml_source(e->doc, &old_bytes);
     if (e->count)
         qsort(e->list, e->count, sizeof *e->list, by_place);
-    if (check_overlaps(e, old_bytes, err) != 0)
+    if (check_overlaps(e, old_bytes, err) != 0 || (cm_yaml_root(e->doc) && check_kept_breaks(e, cm_yaml_root(e->doc), err) != 0))
         return -1;
     for (size_t i = 0; i < e->count; i++)
         room += e->list[i].bytes;

@@ -36,13 +36,13 @@ void cm_edit_value(struct cm_edits *e, const struct cm_yaml *value, const char *
  * failed proof are errors. Caller frees *text. */
 int cm_edits_apply(struct cm_edits *e, const json_t *changed, char **text, size_t *bytes, struct cm_err **err);
 /* For `changed`: stands for a node of the old tree that the new text has somewhere, whatever it holds. New reference. */
-json_t *cm_edit_placeholder(struct cm_edits *e, const struct cm_yaml *node);
-const struct cm_yaml *cm_edit_placeheld(const struct cm_edits *e, const json_t *value);      /* its node; NULL: it is none */
+json_t *cm_edit_placeholder(const struct cm_yaml *node);
+const struct cm_yaml *cm_edit_placeheld(const json_t *value);      /* its node; NULL: it is none */
 /* A map or list as a value whose members are place holders, to be changed one by one. New reference. */
-json_t *cm_edit_opened(struct cm_edits *e, const struct cm_yaml *node);
+json_t *cm_edit_opened(const struct cm_yaml *node);
 /* The member of an opened map, opened as well; taken from the node where there is none yet. Borrowed. */
-json_t *cm_edit_open_key(struct cm_edits *e, json_t *in, const char *key, const struct cm_yaml *node);
-json_t *cm_edit_open_item(struct cm_edits *e, json_t *in, size_t i, const struct cm_yaml *node);
+json_t *cm_edit_open_key(json_t *in, const char *key, const struct cm_yaml *node);
+json_t *cm_edit_open_item(json_t *in, size_t i, const struct cm_yaml *node);
 bool cm_edits_none(const struct cm_edits *e);
 
 /* Where a pair of a block map lies, in whole lines. */
@@ -68,6 +68,10 @@ void cm_edit_shifted(const struct cm_yaml_doc *doc, size_t begin, size_t end, lo
 size_t cm_edit_line_begin(const struct cm_yaml_doc *doc, size_t at);
 size_t cm_edit_line_end(const struct cm_yaml_doc *doc, size_t at);      /* behind its line break */
 bool cm_edit_crlf(const struct cm_yaml_doc *doc);
+/* Text in block style (| or >): it ends behind its last line break. */
+bool cm_edit_is_block_text(const struct cm_yaml_doc *doc, const struct cm_yaml *node);
+/* Such a text that the blank lines behind it are part of (|+ or >+): no line can come, go or move right behind it. */
+bool cm_edit_keeps_breaks(const struct cm_yaml_doc *doc, const struct cm_yaml *node);
 /* Columns that one level of this document is indented by (2 where it does not show). */
 int cm_edit_step(const struct cm_yaml_doc *doc);
 /* Are items of lists indented below their key (1), flush with it (0)? */

@@ -196,6 +196,18 @@ void cm_edit_shifted(const struct cm_yaml_doc *doc, size_t begin, size_t end, lo
     }
 }
 
+bool cm_edit_is_block_text(const struct cm_yaml_doc *doc, const struct cm_yaml *node)
+{
+    const char *s = cm_yaml_source(doc, NULL);
+    return node->type == CM_YAML_SCALAR && !node->plain && node->body < node->end && (s[node->body] == '|' || s[node->body] == '>');
+}
+
+bool cm_edit_keeps_breaks(const struct cm_yaml_doc *doc, const struct cm_yaml *node)
+{
+    const char *s = cm_yaml_source(doc, NULL) + node->body;
+    return cm_edit_is_block_text(doc, node) && s[1 + strspn(s + 1, "0123456789")] == '+';
+}
+
 /* The first map in block style below another shows the step. */
 static int step_below(const struct cm_yaml *map)
 {

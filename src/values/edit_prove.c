@@ -19,10 +19,10 @@ struct proof {
     yaml_parser_t parser;
     yaml_event_t event;
     bool have; /* `event` holds one */
-    const struct cm_edits_prover *with;
+    const struct cm_yaml_doc *old;
     size_t depth;
     json_t *anchors; /* the names of those that came; NULL: none */
-    char *problem;   /* why it failed, where libyaml says it; NULL */
+    struct cm_edits_failure *why;
 };
 
 /* libyaml's events do not say that an alias comes before its anchor. */
@@ -39,8 +39,7 @@ static bool anchors_stand(struct proof *p)
         json_object_set_new(p->anchors, (const char *)name, json_true());
     if (e->type != YAML_ALIAS_EVENT || json_object_get(p->anchors, (const char *)e->data.alias.anchor))
         return true;
-    p->problem = cm_fmt("line %zu, column %zu: the alias *%s comes before its anchor", e->start_mark.line + 1,
-                        e->start_mark.column + 1, (const char *)e->data.alias.anchor);
+    p->why->alias = cm_strdup((const char *)e->data.alias.anchor);
     return false;
 }
 
@@ -49,9 +48,9 @@ static bool next(struct proof *p)
     if (p->have)
         yaml_event_delete(&p->event);
     p->have = yaml_parser_parse(&p->parser, &p->event) != 0;
-    if (!p->have && !p->problem)
-        p->problem = cm_fmt("line %zu, column %zu: %s", p->parser.problem_mark.line + 1, p->parser.problem_mark.column + 1,
-                            p->parser.problem ? p->parser.problem : "no YAML");
+    p->why->point = p->have ? p->event.start_mark.index : p->parser.problem_mark.index;
+    if (!p->have && !p->why->problem)
+        p->why->problem = cm_strdup(p->parser.problem ? p->parser.problem : "no YAML");
     return p->have && anchors_stand(p);
 }
 
@@ -105,7 +104,7 @@ static bool same_scalar(struct proof *p, const json_t *want)
                         .text_bytes = e->data.scalar.length,
                         .plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE,
                         .tag = (const char *)e->data.scalar.tag};
-    cm_autojson is = cm_yaml_json(p->with->doc, &n);
+    cm_autojson is = cm_yaml_json(p->old, &n);
     return json_equal(is, want);
 }
 
@@ -131,7 +130,7 @@ static const json_t *value_of_key(struct proof *p, const json_t *want, char **na
     struct cm_yaml key = {.type = CM_YAML_SCALAR, .text = *name, .text_bytes = strlen(*name), .plain = true};
     struct cm_yaml *keys[] = {&key}, *items[] = {&key};
     struct cm_yaml map = {.type = CM_YAML_MAP, .count = 1, .keys = keys, .items = items};
-    cm_autojson typed = cm_yaml_json(p->with->doc, &map);
+    cm_autojson typed = cm_yaml_json(p->old, &map);
     char *text = cm_strdup(json_object_iter_key(json_object_iter(typed)));
     free(*name);
     *name = text;
@@ -158,7 +157,7 @@ static bool same_map(struct proof *p, const json_t *want)
 /* The event at hand begins this value; a place holder stands for a node of the old tree. */
 static bool same_value(struct proof *p, const json_t *want)
 {
-    const struct cm_yaml *moved = cm_edit_placeholder_node(p->with->placeholders, want);
+    const struct cm_yaml *moved = cm_edit_placeheld(want);
     bool same = false;
     if (moved)
         return same_node(p, moved);
@@ -221,7 +220,7 @@ static bool same_root_map(struct proof *p, const struct cm_yaml *root, const jso
 
 static bool same_root(struct proof *p, const json_t *changed)
 {
-    const struct cm_yaml *root = cm_yaml_root(p->with->doc);
+    const struct cm_yaml *root = cm_yaml_root(p->old);
     bool map = p->event.type == YAML_MAPPING_START_EVENT && (!root || root->type == CM_YAML_MAP || !root->text_bytes);
     if (map && json_object_size(changed))
         return same_root_map(p, root && root->type == CM_YAML_MAP ? root : NULL, changed);
@@ -230,7 +229,7 @@ static bool same_root(struct proof *p, const json_t *changed)
 
 static bool read_all(struct proof *p, const json_t *changed)
 {
-    const struct cm_yaml *root = cm_yaml_root(p->with->doc);
+    const struct cm_yaml *root = cm_yaml_root(p->old);
     if (!next(p) || p->event.type != YAML_STREAM_START_EVENT || !next(p))
         return false;
     if (p->event.type == YAML_STREAM_END_EVENT)
@@ -240,9 +239,9 @@ static bool read_all(struct proof *p, const json_t *changed)
     return next(p) && p->event.type == YAML_DOCUMENT_END_EVENT && next(p) && p->event.type == YAML_STREAM_END_EVENT;
 }
 
-bool cm_edits_prove(const struct cm_edits_prover *with, const json_t *changed, const char *text, size_t bytes, char **problem)
+bool cm_edits_prove(const struct cm_yaml_doc *old, const json_t *changed, const char *text, size_t bytes, struct cm_edits_failure *why)
 {
-    struct proof p = {.with = with};
+    struct proof p = {.old = old, .why = why};
     if (!yaml_parser_initialize(&p.parser))
         return false;
     if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark is no part of the text */
@@ -256,6 +255,5 @@ bool cm_edits_prove(const struct cm_edits_prover *with, const json_t *changed, c
         yaml_event_delete(&p.event);
     yaml_parser_delete(&p.parser);
     json_decref(p.anchors);
-    *problem = p.problem;
     return good;
 }

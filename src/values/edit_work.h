@@ -1,4 +1,4 @@
-/* values/edit_work.h: what values/edit.c and its proof share; not for others. */
+/* values/edit_work.h: what values/edit.c, its proof and its explanations share; not for others. */
 #ifndef CM_VALUES_EDIT_WORK_H
 #define CM_VALUES_EDIT_WORK_H
 
@@ -6,20 +6,28 @@
 
 #include "values/edit.h"
 
-/* Nodes of the old tree that stand somewhere else in the new text, by the place holders that values hold for them. */
-struct cm_edit_placeholders {
-    const struct cm_yaml **nodes;
+struct cm_edit {
+    size_t begin, end, order;
+    long depth;
+    char *text;
+    size_t bytes;
+};
+struct cm_edits {
+    const struct cm_yaml_doc *doc;
+    struct cm_edit *list;
     size_t count, cap;
 };
 
-struct cm_edits_prover {
-    const struct cm_yaml_doc *doc;      /* the old one */
-    const struct cm_edit_placeholders *placeholders;
+/* Why a proof failed. */
+struct cm_edits_failure {
+    char *problem;      /* where libyaml says it; owned; NULL */
+    char *alias;        /* the name of one that came before its anchor; owned; NULL */
+    size_t point;       /* how far the new text was read, in code points */
 };
 
-/* The node that a value stands for; NULL: it is a value. */
-const struct cm_yaml *cm_edit_placeholder_node(const struct cm_edit_placeholders *h, const json_t *value);
-bool cm_edits_prove(const struct cm_edits_prover *with, const json_t *changed, const char *text, size_t bytes, char **problem);
+bool cm_edits_prove(const struct cm_yaml_doc *old, const json_t *changed, const char *text, size_t bytes, struct cm_edits_failure *why);
+/* The edits are in the order of their places. */
+void cm_edits_explain(const struct cm_edits *e, const struct cm_edits_failure *why, const char *text, size_t bytes, struct cm_err **err);
 
 /* For jansson's iteration, which takes no const and changes nothing. */
 static inline json_t *cm_edit_loose(const json_t *j)

@@ -185,7 +185,7 @@ static int set_enabled(struct cm_launcher_work *w, struct cm_yaml *launcher, con
         cm_edit_replace(w->edits, launcher->body, launcher->end, cm_str_text(&rest));
         return 0;
     }
-    json_object_set_new(cm_edit_open_key(w->edits, w->expected, "launcher", launcher), "enabled", json_false());
+    json_object_set_new(cm_edit_open_key(w->expected, "launcher", launcher), "enabled", json_false());
     if (enabled) {
         cm_edit_value(w->edits, enabled, "false");
         return 0;
@@ -282,7 +282,7 @@ static int take_out_all(struct cm_launcher_work *w)
         } else if (cm_remove(w, value, w->expected, key) != 0) {
             return -1;
         } else if (config && w->renamed) {
-            rename_section(w, cm_edit_open_key(w->edits, w->expected, key, value));
+            rename_section(w, cm_edit_open_key(w->expected, key, value));
         }
     }
     return 0;
@@ -307,12 +307,12 @@ static json_t *open_below(struct cm_launcher_work *w)
     json_t *in = w->whole;
     const struct cm_yaml *node = cm_yaml_root(w->doc);
     if (!w->said)
-        return cm_edit_open_key(w->edits, in, w->below, w->root);
+        return cm_edit_open_key(in, w->below, w->root);
     for (const char *key = w->below; *key;) {
         size_t n = strcspn(key, ".");
         cm_autofree char *one = cm_strndup(key, n);
         node = cm_yaml_get(node, one);
-        in = cm_edit_open_key(w->edits, in, one, node);
+        in = cm_edit_open_key(in, one, node);
         key += n + (key[n] == '.');
     }
     return in;
@@ -460,7 +460,8 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
     free(w.gone);
     if (rc == 0 && !out->text) {
         out->text = cm_alloc(wish->bytes + 1);
-        memcpy(out->text, wish->text, wish->bytes);
+        if (wish->bytes)
+            memcpy(out->text, wish->text, wish->bytes);
         out->bytes = wish->bytes;
     }
     if (rc != 0)

@@ -170,7 +170,7 @@ struct cm_piece *cm_piece_open_list(struct cm_launcher_work *w, struct cm_piece 
 static json_t *as_value(struct cm_launcher_work *w, const struct cm_piece *p, bool real)
 {
     if (p->kind == CM_PIECE_LINES)
-        return real ? cm_yaml_json(w->doc, p->node) : cm_edit_placeholder(w->edits, p->node);
+        return real ? cm_yaml_json(w->doc, p->node) : cm_edit_placeholder(p->node);
     if (p->kind == CM_PIECE_VALUE)
         return json_incref(p->value);
     json_t *j = p->kind == CM_PIECE_MAP ? json_object() : json_array();

@@ -76,7 +76,7 @@ static int place_items(struct cm_launcher_work *w, struct cm_piece *p, struct cm
         size_t at;
         struct cm_yaml *there = name && cm_index_get(names, name, &at) ? list->items[at] : NULL;
         if (there && p->kids[i]->kind == CM_PIECE_MAP) {
-            if (cm_place(w, p->kids[i], there, cm_edit_open_item(w->edits, json, at, there), path) != 0)
+            if (cm_place(w, p->kids[i], there, cm_edit_open_item(json, at, there), path) != 0)
                 return -1;
         } else if (there) {
             cm_launcher_finding(
@@ -153,9 +153,9 @@ static int place_on(struct cm_launcher_work *w, struct cm_piece *p, struct cm_ya
     if ((both_maps || both_lists) && there->flow)
         return rewrite_flow(w, p, map, i, json, path);
     if (both_maps)
-        return cm_place(w, p, there, cm_edit_open_key(w->edits, json, p->key, there), path);
+        return cm_place(w, p, there, cm_edit_open_key(json, p->key, there), path);
     if (both_lists)
-        return place_in_list(w, p, there, cm_edit_open_key(w->edits, json, p->key, there), path);
+        return place_in_list(w, p, there, cm_edit_open_key(json, p->key, there), path);
     cm_autojson ours = cm_piece_json(w, p);
     cm_autojson theirs = cm_yaml_json(w->doc, there);
     if (json_equal(theirs, ours))
@@ -237,7 +237,7 @@ json_t *cm_pruned(struct cm_launcher_work *w, const struct cm_yaml *map)
         if (!cm_goes(w, map, i))
             json_object_set_new(stays, map->keys[i]->text,
                                 value->type == CM_YAML_MAP && cm_something_gone(w, value) ? cm_pruned(w, value)
-                                                                                          : cm_edit_placeholder(w->edits, value));
+                                                                                          : cm_edit_placeholder(value));
     }
     return stays;
 }
@@ -254,7 +254,7 @@ int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *in, const
         json_object_set_new(in, key, stays);
         return 0;
     }
-    json_t *json = cm_edit_open_key(w->edits, in, key, map);
+    json_t *json = cm_edit_open_key(in, key, map);
     for (size_t i = 0; i < map->count; i++) {
         const char *name = map->keys[i]->text;
         struct cm_yaml *value = map->items[i];

@@ -58,9 +58,11 @@ static bool is_unique(struct cm_launcher_work *w, const char *name)
     return json_integer_value(json_object_get(w->anchors, name)) <= 1;
 }
 
-/* It moves whole. */
+/* It moves whole. What keeps the blank lines behind it says something else where others, or none, stand there. */
 static int check_movable(struct cm_launcher_work *w, const struct cm_yaml *n)
 {
+    if (cm_edit_keeps_breaks(w->doc, n))
+        return refuse(w, n, "a text that keeps the blank lines behind it (|+)");
     const char *name = n->type == CM_YAML_ALIAS ? n->text : n->anchor;
     if (name && !is_unique(w, name))
         return refuse(w, n, "an alias or anchor whose name stands for more than one value");
@@ -80,6 +82,12 @@ static bool one_of(const char *key, const char *const *keys)
     return false;
 }
 
+/* It moves, and we look into it. */
+static int check_looked_at(struct cm_launcher_work *w, const struct cm_yaml *n)
+{
+    return cm_edit_safe(w->doc, n, w->err) != 0 ? -1 : check_movable(w, n);
+}
+
 /* A map that we look into: its own fields may move whole, but for those whose value we read (looked_at). */
 static int check_fields(struct cm_launcher_work *w, const struct cm_yaml *map, const char *const *looked_at)
 {
@@ -94,7 +102,7 @@ static int check_fields(struct cm_launcher_work *w, const struct cm_yaml *map, c
             return refuse(w, key, "a merge key (<<)");
         if (cm_edit_safe(w->doc, key, w->err) != 0)
             return -1;
-        if ((one_of(key->text, looked_at) ? cm_edit_safe(w->doc, value, w->err) : check_movable(w, value)) != 0)
+        if ((one_of(key->text, looked_at) ? check_looked_at(w, value) : check_movable(w, value)) != 0)
             return -1;
     }
     return 0;
@@ -133,9 +141,11 @@ static int check_launcher(struct cm_launcher_work *w, const struct cm_yaml *laun
     for (size_t i = 0; i < launcher->count; i++) {
         const char *key = launcher->keys[i]->text;
         const struct cm_yaml *value = launcher->items[i];
+        bool is_read = strcmp(key, "customRuntimeYaml") == 0 && value->type == CM_YAML_SCALAR; /* and what it says is written anew */
         int rc = strcmp(key, "templateValues") == 0 ? check_template_values(w, value)
                  : one_of(key, moved)               ? check_fields(w, value, none)
-                                                    : cm_edit_safe(w->doc, value, w->err);
+                 : is_read                          ? cm_edit_safe(w->doc, value, w->err)
+                                                    : check_looked_at(w, value);
         if (rc != 0 || cm_edit_safe(w->doc, launcher->keys[i], w->err) != 0)
             return -1;
     }
@@ -164,7 +174,7 @@ int cm_launcher_safe(struct cm_launcher_work *w, const struct cm_yaml *launcher,
         return -1;
     if (cm_edit_keys(w->doc, w->root, w->err) != 0 || (settings && cm_edit_keys(w->doc, settings->parent, w->err) != 0))
         return -1;
-    if ((launcher && check_launcher(w, launcher) != 0) || (settings && cm_edit_safe(w->doc, settings, w->err) != 0))
+    if ((launcher && check_launcher(w, launcher) != 0) || (settings && check_looked_at(w, settings) != 0))
         return -1;
     if (backends && cm_edit_safe(w->doc, backends, w->err) != 0)
         return -1;

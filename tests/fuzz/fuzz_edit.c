@@ -1,14 +1,19 @@
-/* Any bytes as a user's values file: every scalar set to itself changes no byte; a conversion is refused or proved (the proof is part of
- * it), keeps what it does not convert, and changes nothing the second time; a merge is refused or proved. */
+/* Any bytes as a user's values file: every scalar set to itself changes no byte; a pair, an item or a value that may be edited is taken
+ * out, put in or set with proof; a merge is refused with its place or proved, and the second one changes nothing. */
 #include <config.h>
+
+#include <ctype.h>
 
 #include "base/yaml.h"
 #include "replay.h"
+#include "refusal.h"
 #include "values/config.h"
 #include "values/edit.h"
-#include "values/launcher.h"
 
-#define must(good) ((good) ? (void)0 : abort())
+static const char *const lines[] = { "config:", "Server:", "Address: https://c.example.com", "Foo:", "A: 1", "SMTP:", "Host: 'h'", "Kubernetes: {}",
+    "RPackageRepository:", "CRAN:", "URL: u", "pod:", "env:", "- name: A", "value: \"b\"", "- {name: A, value: b}", "valueFrom:", "env: []", "config: {}",
+    "config: {Server: {Address: a}}", "labels: {a: b}", "# a comment", "", "---", "...", "text: |", "text: >-", "a line of text", "replicas: 1",
+    "- a", "- - b", "- # c", "? a", ": b", "\"two words\": x", "<<: *a", "base: &a {b: c}", "list: [a, b]", "a: \"b", " c\"", "%YAML 1.1", NULL };
 
 static void set_all(struct cm_edits *e, const struct cm_yaml *n)
 {
@@ -21,77 +26,134 @@ static void set_all(struct cm_edits *e, const struct cm_yaml *n)
     }
 }
 
-static void set_to_itself(const char *data, size_t size)
+static void set_to_itself(const struct cm_yaml_doc *doc, const char *data, size_t size)
 {
-    struct cm_yaml_doc *doc = cm_yaml_parse(data, size, "f", NULL);
-    if (!doc)
-        return;
-    if (cm_yaml_root(doc) && !memchr(data, '\0', size)) {
-        struct cm_edits *e = cm_edits_new(doc);
-        char *text = NULL;
-        size_t bytes = 0;
-        set_all(e, cm_yaml_root(doc));
-        must(cm_edits_apply(e, NULL, &text, &bytes, NULL) == 0);
-        must(bytes == size && memcmp(text, data, size) == 0);
-        free(text);
-        cm_edits_free(e);
-    }
-    cm_yaml_free(doc);
+    struct cm_edits *e = cm_edits_new(doc);
+    char *text = NULL;
+    size_t bytes = 0;
+    set_all(e, cm_yaml_root(doc));
+    must(cm_edits_apply(e, NULL, &text, &bytes, NULL) == 0);
+    must(bytes == size && memcmp(text, data, size) == 0);
+    free(text);
+    cm_edits_free(e);
 }
 
-/* With its place, before anything was edited: an edit that overlaps or does not read as it should is a fault of ours. An alias that came
- * before its anchor is found by the proof only. */
-static void must_be_a_refusal(const struct cm_err *err)
+static void apply(struct cm_edits *e, const json_t *changed)
 {
-    bool unproved = strncmp(cm_err_message(err), "f cannot be edited safely", 25) == 0; /* all others begin with their place */
-    must(cm_err_code(err) == CM_E_USAGE && (!unproved || strstr(cm_err_message(err), "comes before its anchor")));
-}
-
-static void convert(const char *data, size_t size)
-{
-    struct cm_launcher_result r, again;
-    struct cm_launcher_wish w = {.text = data, .bytes = size, .name = "f"};
+    char *text = NULL;
+    size_t bytes = 0;
     cm_autoerr err = NULL;
-    if (cm_launcher_convert(&w, &r, &err) != 0) {
+    if (cm_edits_apply(e, changed, &text, &bytes, &err) != 0)
         must_be_a_refusal(err);
-        return;
-    }
-    must(r.changed || (r.bytes == size && memcmp(r.text, data, size) == 0));
-    struct cm_launcher_wish second = {.text = r.text, .bytes = r.bytes, .name = "f"};
-    must(cm_launcher_convert(&second, &again, NULL) == 0);
-    must(again.bytes == r.bytes && memcmp(again.text, r.text, r.bytes) == 0);
-    cm_launcher_result_fini(&r);
-    cm_launcher_result_fini(&again);
+    free(text);
 }
 
-static void merge(const char *data, size_t size)
+/* One edit of one node somewhere in the file, chosen by its bytes: what `edit.h` gives a place for can be edited there. */
+static void edit_one(const struct cm_yaml_doc *doc)
 {
-    static const char setting[] = "[Server]\nSenderEmail = a@b\n[Foo]\nA = \"x; y\"\n[SMTP]\nPassword = p\n";
+    struct cm_yaml *map = cm_yaml_root(doc);
+    struct cm_edits *e = cm_edits_new(doc);
+    cm_autojson changed = json_object();
+    json_t *in = changed;
+    struct cm_extent at;
+    while (map->type == CM_YAML_MAP && map->count && !map->flow) {
+        size_t i = mutate_chance((uint32_t)map->count);
+        struct cm_yaml *value = map->items[i], *key = map->keys[i];
+        bool down = value->type == CM_YAML_MAP && value->count && !value->flow && !value->anchor && !value->tag && mutate_chance(3);
+        if (cm_edit_pair(doc, map, i, &at, NULL) != 0 || cm_edit_safe(doc, key, NULL) != 0)
+            break;
+        if (down) {
+            in = cm_edit_open_key(in, key->text, value);
+            map = value;
+            continue;
+        }
+        if (cm_edit_safe(doc, value, NULL) != 0)
+            break;
+        if (mutate_chance(2) && map->count > 1) {
+            cm_edit_replace(e, at.begin, at.end, "");
+            if (in == changed)
+                json_object_set_new(in, key->text, json_null());
+            else
+                json_object_del(in, key->text);
+            apply(e, changed);
+        } else if (value->type == CM_YAML_SCALAR && value->end > value->begin) {
+            cm_edit_set(e, value, "another: 'value' # of text");
+            json_object_set_new(in, key->text, json_string("another: 'value' # of text"));
+            apply(e, changed);
+        } else if (cm_edit_keys(doc, map, NULL) == 0 && cm_edit_end(doc, map, &at.end, NULL) == 0 && !cm_yaml_get(map, "a-new-key")) {
+            size_t indent = map->keys[0]->begin - cm_edit_line_begin(doc, map->keys[0]->begin);
+            cm_autofree char *line = cm_fmt("%*sa-new-key: 1\n", (int)indent, "");
+            cm_edit_insert_lines(e, at.end, (long)indent * 2, line);
+            json_object_set_new(in, "a-new-key", json_integer(1));
+            apply(e, changed);
+        }
+        break;
+    }
+    cm_edits_free(e);
+}
+
+/* Settings that meet what the file has: a new one in each of its sections. */
+static char *settings_for(const struct cm_yaml_doc *doc)
+{
+    struct cm_str s = CM_STR(CM_STR_BIG);
+    const struct cm_yaml *config = cm_yaml_get(cm_yaml_root(doc), "config");
+    cm_str_add(&s, "[Server]\nSenderEmail = a@b\n[Foo]\n; why\nA = \"x; y\"\n[SMTP]\nPassword = p\n[RPackageRepository \"CRAN\"]\nURL = u\n");
+    for (size_t i = 0; config && config->type == CM_YAML_MAP && i < config->count; i++) {
+        const char *title = config->keys[i]->text;
+        size_t n = strspn(title, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+        if (n && !title[n] && isalpha((unsigned char)*title))
+            cm_str_addf(&s, "[%s]\nAdded = a\nAdded = b\n", title);
+    }
+    return cm_str_take(&s);
+}
+
+/* false: refused. */
+static bool merge_once(const char *setting, const char *data, size_t size, char **merged, size_t *bytes)
+{
     struct cm_gcfg *g = cm_gcfg_new();
-    struct cm_yaml_doc *doc = cm_yaml_parse(data, size, "f", NULL);
-    if (doc && cm_gcfg_add(g, setting, strlen(setting), "g", NULL) == 0) {
-        const struct cm_yaml_doc *const bases[] = {doc, NULL};
-        struct cm_config_wish w = {.gcfg = g, .base = bases, .release = "r"};
-        struct cm_config_result r;
-        char *merged = NULL;
-        size_t bytes = 0;
-        cm_autoerr err = NULL;
-        must(cm_config_convert(&w, &r, NULL) == 0);
-        if (cm_config_merge(&r, data, size, "f", &merged, &bytes, &err) != 0)
-            must_be_a_refusal(err);
-        free(merged);
-        cm_config_result_fini(&r);
-    }
-    cm_yaml_free(doc);
+    cm_autoyaml doc = cm_yaml_parse(data, size, "f", NULL);
+    must(doc && cm_gcfg_add(g, setting, strlen(setting), "g", NULL) == 0);
+    const struct cm_yaml_doc *const bases[] = {doc, NULL};
+    struct cm_config_wish w = {.gcfg = g, .base = bases, .release = "r"};
+    struct cm_config_result r;
+    cm_autoerr err = NULL;
+    must(cm_config_convert(&w, &r, NULL) == 0);
+    bool good = cm_config_merge(&r, data, size, "f", merged, bytes, &err) == 0;
+    if (!good)
+        must_be_a_refusal(err);
+    cm_config_result_fini(&r);
     cm_gcfg_free(g);
+    return good;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void merge(const struct cm_yaml_doc *doc, const char *data, size_t size)
 {
-    set_to_itself((const char *)data, size);
-    convert((const char *)data, size);
-    merge((const char *)data, size);
+    cm_autofree char *setting = settings_for(doc), *merged = NULL, *again = NULL;
+    size_t bytes = 0, more = 0;
+    if (!merge_once(setting, data, size, &merged, &bytes))
+        return;
+    must(merge_once(setting, merged, bytes, &again, &more));
+    must(more == bytes && memcmp(again, merged, more) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    const char *data = (const char *)bytes;
+    cm_autoyaml doc = cm_yaml_parse(data, size, "f", NULL);
+    if (!doc || memchr(data, '\0', size))
+        return 0;
+    uint32_t seed = mutate_seed; /* the edit depends on the input alone */
+    mutate_seed = (uint32_t)size;
+    for (size_t i = 0; i < size; i++)
+        mutate_seed = mutate_seed * 31 + bytes[i];
+    if (cm_yaml_root(doc)) {
+        set_to_itself(doc, data, size);
+        for (int i = 0; i < 4; i++)
+            edit_one(doc);
+    }
+    mutate_seed = seed;
+    merge(doc, data, size);
     return 0;
 }
 
-CM_FUZZ_MAIN("edit")
+CM_FUZZ_MAIN("edit", lines)

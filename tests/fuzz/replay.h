@@ -1,5 +1,6 @@
 /* A fuzz target's other life: run over a folder of inputs (the corpus), as a test. With a count, each input is also changed at random
- * places that many times, the same each run. With -DCM_FUZZ_LIBFUZZER (and clang -fsanitize=fuzzer) it is a target of libFuzzer. */
+ * places that many times, the same each run. With -DCM_FUZZ_LIBFUZZER (and clang -fsanitize=fuzzer) it is a target of libFuzzer, which
+ * then makes the same kinds of changes (mutate.h) besides its own. `lines` is what the target's files may hold, NULL-ended. */
 #ifndef CM_TESTS_FUZZ_REPLAY_H
 #define CM_TESTS_FUZZ_REPLAY_H
 
@@ -12,27 +13,20 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "mutate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #ifndef CM_FUZZ_LIBFUZZER
 
-static uint32_t replay_seed = 1;
-
-static uint32_t replay_chance(uint32_t n)
-{
-    replay_seed = replay_seed * 1664525u + 1013904223u;
-    return (replay_seed >> 8) % n;
-}
-
-/* One change: a byte set, some taken out, some put in, or a piece of it doubled. */
+/* One change of bytes: some taken out, some put in, a piece of it doubled. */
 static char *replay_change(const char *from, size_t n, size_t *changed)
 {
     static const char *const bits[] = { "\"", "'", "\n", "\r\n", ":", "- ", "#", ";", "[", "]", "{", "}", "\\", "  ", "\t", "&a ", "*a", "|\n", ">-\n",
                                         "=", "\xc3\xa9", "\xff", "? ", "!t ", "---\n", "null", "\xe2\x80\xa8" };
-    size_t at = n ? replay_chance((uint32_t)n + 1) : 0, cut = n - at ? replay_chance((uint32_t)(n - at < 9 ? n - at + 1 : 9)) : 0;
-    const char *bit = bits[replay_chance(sizeof bits / sizeof *bits)];
-    size_t add = strlen(bit), piece = replay_chance(4) ? 0 : (n - at < 40 ? n - at : 40);
+    size_t at = n ? mutate_chance((uint32_t)n + 1) : 0, cut = n - at ? mutate_chance((uint32_t)(n - at < 9 ? n - at + 1 : 9)) : 0;
+    const char *bit = bits[mutate_chance(sizeof bits / sizeof *bits)];
+    size_t add = strlen(bit), piece = mutate_chance(4) ? 0 : (n - at < 40 ? n - at : 40);
     char *to = cm_alloc(n - cut + add + piece + 1);
     memcpy(to, from, at);
     memcpy(to + at, bit, add);
@@ -42,7 +36,20 @@ static char *replay_change(const char *from, size_t n, size_t *changed)
     return to;
 }
 
-static void replay_one(const char *path, long times)
+/* One change, of bytes or of lines. */
+static char *replay_one_change(const char *from, size_t n, size_t *changed, const char *const *lines)
+{
+    enum { ROOM = 600 };
+    if (mutate_chance(2))
+        return replay_change(from, n, changed);
+    struct mutate m = {.text = cm_alloc(n + ROOM), .n = n, .max = n + ROOM};
+    memcpy(m.text, from, n);
+    mutate_text(&m, lines);
+    *changed = m.n;
+    return m.text;
+}
+
+static void replay_one(const char *path, long times, const char *const *lines)
 {
     char *data = NULL;
     size_t n = 0;
@@ -52,8 +59,8 @@ static void replay_one(const char *path, long times)
     for (long i = 0; i < times; i++) {
         size_t m = n;
         char *text = memcpy(cm_alloc(n + 1), data, n);
-        for (uint32_t k = replay_chance(4) + 1; k > 0; k--) {
-            char *next = replay_change(text, m, &m);
+        for (uint32_t k = mutate_chance(4) + 1; k > 0; k--) {
+            char *next = replay_one_change(text, m, &m, lines);
             free(text);
             text = next;
         }
@@ -63,7 +70,7 @@ static void replay_one(const char *path, long times)
     free(data);
 }
 
-static int replay(const char *name, int argc, char **argv)
+static int replay(const char *name, const char *const *lines, int argc, char **argv)
 {
     const char *src = getenv("CM_SRC");
     char *folder = argc > 1 ? cm_strdup(argv[1]) : cm_fmt("%s/tests/fuzz/corpus/%s", src ? src : ".", name);
@@ -78,7 +85,7 @@ static int replay(const char *name, int argc, char **argv)
         if (e->d_name[0] == '.')
             continue;
         char *path = cm_path_join(folder, e->d_name);
-        replay_one(path, times);
+        replay_one(path, times, lines);
         free(path);
         count++;
     }
@@ -87,9 +94,27 @@ static int replay(const char *name, int argc, char **argv)
     free(folder);
     return count ? 0 : 1;
 }
-#define CM_FUZZ_MAIN(name) int main(int argc, char **argv) { return replay(name, argc, argv); }
+#define CM_FUZZ_MAIN(name, lines) int main(int argc, char **argv) { return replay(name, lines, argc, argv); }
 #else
-#define CM_FUZZ_MAIN(name)
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
+
+/* Changes of lines mostly; libFuzzer's own now and then, which also cross two inputs. */
+static size_t replay_mutate(uint8_t *data, size_t size, size_t max, unsigned seed, const char *const *lines)
+{
+    struct mutate m = {.text = (char *)data, .n = size, .max = max};
+    mutate_seed = seed;
+    if (mutate_chance(4) == 0)
+        return LLVMFuzzerMutate(data, size, max);
+    for (uint32_t k = mutate_chance(4) + 1; k > 0; k--)
+        mutate_text(&m, lines);
+    return m.n;
+}
+#define CM_FUZZ_MAIN(name, lines)                                                                   \
+    size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)           \
+    {                                                                                               \
+        return replay_mutate(data, size, max, seed, lines);                                         \
+    }
 #endif
 
 #endif

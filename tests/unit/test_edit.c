@@ -194,7 +194,7 @@ static void refuses_what_does_not_read_as_it_should(void **state)
         cm_autoerr err = NULL;
         cm_edit_replace(w.edits, 3, 4, bad[i]);
         assert_int_equal(cm_edits_apply(w.edits, w.data, &out, &bytes, &err), -1);
-        assert_non_null(strstr(cm_err_message(err), "values.yaml cannot be edited safely"));
+        assert_non_null(strstr(cm_err_message(err), "values.yaml:1:4: cannot be edited safely"));
         assert_non_null(strstr(cm_err_hint(err), "Nothing was written"));
         assert_null(out);
         cm_edits_free(w.edits);
