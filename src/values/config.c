@@ -286,6 +286,25 @@ static void tell_cut_off(struct cm_config_work *w, struct cm_config_group *g)
     }
 }
 
+/* "{{ x }}", "<%= x %>": perhaps a template that nobody rendered. Connect would have read it as it stands. */
+static void tell_placeholder(struct cm_config_work *w, struct cm_config_group *g)
+{
+    static const char *const marks[][2] = {{"{{", "}}"}, {"{%", "%}"}, {"<%", "%>"}};
+    for (cm_config_at i = g->live; i != CM_NO_SETTING; i = w->m->next[i]) {
+        const struct cm_gcfg_setting *s = &w->wish->gcfg->list[i];
+        bool found = false;
+        for (size_t m = 0; s->value && m < sizeof marks / sizeof *marks; m++) {
+            const char *open = strstr(s->value, marks[m][0]);
+            found |= open && strstr(open + 2, marks[m][1]);
+        }
+        if (found)
+            cm_config_finding(w, "warning", cm_config_id(w, "placeholder", g),
+                              "If it is one, convert the file that is made of the template, as it stands on the server.",
+                              "%s (%s) holds what looks like a placeholder of a template",
+                              cm_config_label(w->m, g), source_place(w, s));
+    }
+}
+
 static void decide_group(struct cm_config_work *w, struct cm_config_group *g)
 {
     find_live(w, g);
@@ -301,6 +320,8 @@ static void decide_group(struct cm_config_work *w, struct cm_config_group *g)
     if (g->where == CM_TO_CONFIG)
         route_unprintable(w, g);
     tell_cut_off(w, g);
+    if (g->where != CM_TO_NOWHERE)
+        tell_placeholder(w, g);
 }
 
 static void take_comments(struct cm_config_work *w)

@@ -5,8 +5,11 @@
  * of them, only before a quote or a line end. Does not: judge settings (values/settings.c), write files. */
 #include <config.h>
 
+#include <locale.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
+#include <wctype.h>
 
 #include "base/mem.h"
 #include "base/secret.h"
@@ -17,6 +20,7 @@ struct cm_gcfg_more {
     struct cm_arena *arena; /* every text of every setting */
     size_t cap;
     char *tail;
+    locale_t letters; /* knows what a letter is beyond ASCII; 0: nobody does, and then none is */
 };
 
 /* Where the reader stands. Names of the current section are shared by its settings. */
@@ -36,6 +40,7 @@ struct cm_gcfg *cm_gcfg_new(void)
     struct cm_gcfg *g = cm_alloc(sizeof *g);
     g->more = cm_alloc(sizeof *g->more);
     g->more->arena = cm_arena_new();
+    g->more->letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     return g;
 }
 
@@ -47,6 +52,8 @@ void cm_gcfg_free(struct cm_gcfg *g)
         if (g->list[i].value)
             explicit_bzero(g->list[i].value, g->list[i].value_bytes); /* may be a password */
     cm_arena_free(g->more->arena);
+    if (g->more->letters)
+        freelocale(g->more->letters);
     free(g->more);
     free(g->list);
     free(g->names);
@@ -57,6 +64,17 @@ const char *cm_gcfg_tail(const struct cm_gcfg *g) { return g->more->tail; }
 
 bool cm_gcfg_same_name(const char *a, const char *b) { return strcasecmp(a, b) == 0; }
 
+/* The code point here, which is beyond ASCII, and its bytes; the text is valid UTF-8. */
+static uint32_t point_at(const char *at, size_t *n)
+{
+    const unsigned char *s = (const unsigned char *)at;
+    *n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+    uint32_t c = s[0] & (0xffu >> (*n + 1));
+    for (size_t i = 1; i < *n; i++)
+        c = c << 6 | (s[i] & 0x3fu);
+    return c;
+}
+
 static size_t column_of(const struct reader *r, const char *at)
 {
     size_t column = 1;
@@ -66,22 +84,46 @@ static size_t column_of(const struct reader *r, const char *at)
     return column;
 }
 
+/* What is on the line here, or in it: a template that nobody rendered; a character that looks like a blank or a quote and is none. */
+static void hint_at(struct reader *r, const char *at)
+{
+    static const char *const marks[] = {"{{", "{%", "{#", "<%", NULL};
+    const char *nl = memchr(r->line_start, '\n', (size_t)(r->end - r->line_start));
+    size_t line_bytes = (size_t)((nl ? nl : r->end) - r->line_start), n;
+    for (const char *const *m = marks; *m; m++)
+        if (memmem(r->line_start, line_bytes, *m, 2))
+            cm_hint(r->err, "This is a template (Jinja, ERB): convert the file that is made of it, as it stands on the server.");
+    uint32_t c = at < r->end && (unsigned char)*at >= 0x80 ? point_at(at, &n) : 0;
+    if (c)
+        cm_hint(r->err, "The character there is U+%04X. If it came along from a web page, type it anew.", (unsigned)c);
+}
+
 static int fault(struct reader *r, const char *at, const char *what)
 {
-    return cm_fail(r->err, CM_E_USAGE, "%s:%zu:%zu: %s", r->name, r->line, column_of(r, at), what);
+    cm_fail(r->err, CM_E_USAGE, "%s:%zu:%zu: %s", r->name, r->line, column_of(r, at), what);
+    hint_at(r, at);
+    return -1;
 }
 
-static bool at_letter(const struct reader *r)
+/* How many bytes the letter here has; 0: there is none. A no-break space or a curly quote, as pasted from a web page, is none. */
+static size_t letter_bytes(const struct reader *r)
 {
     if (r->p >= r->end)
-        return false;
-    unsigned char c = (unsigned char)*r->p;
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80;
+        return 0;
+    const unsigned char *s = (const unsigned char *)r->p;
+    if (s[0] < 0x80)
+        return (s[0] >= 'a' && s[0] <= 'z') || (s[0] >= 'A' && s[0] <= 'Z');
+    size_t n;
+    uint32_t c = point_at(r->p, &n);
+    return r->g->more->letters && iswalpha_l((wint_t)c, r->g->more->letters) ? n : 0;
 }
 
-static bool at_name(const struct reader *r)
+static bool at_letter(const struct reader *r) { return letter_bytes(r) > 0; }
+
+static size_t name_bytes(const struct reader *r)
 {
-    return at_letter(r) || (r->p < r->end && ((*r->p >= '0' && *r->p <= '9') || *r->p == '-'));
+    bool other = r->p < r->end && ((*r->p >= '0' && *r->p <= '9') || *r->p == '-');
+    return other ? 1 : letter_bytes(r);
 }
 
 static void skip_blanks(struct reader *r)
@@ -125,8 +167,8 @@ static char *given_comment(struct reader *r, char *otherwise)
 static char *read_name(struct reader *r)
 {
     const char *from = r->p;
-    while (at_name(r))
-        r->p++;
+    for (size_t n; (n = name_bytes(r)) > 0;)
+        r->p += n;
     cm_autofree char *name = cm_strndup(from, (size_t)(r->p - from));
     return cm_arena_strdup(r->g->more->arena, name);
 }
@@ -358,7 +400,7 @@ static int check_text(struct reader *r)
         if (zero)
             return fault(r, zero, "a NUL byte; this is no text");
         if (!cm_utf8_valid(r->p, n)) {
-            fault(r, r->p, "this line is not valid UTF-8");
+            cm_fail(r->err, CM_E_USAGE, "%s:%zu:1: this line is not valid UTF-8", r->name, r->line);
             cm_hint(r->err, "Convert the file, for instance with iconv -f latin1 -t utf-8.");
             return -1;
         }

@@ -34,6 +34,13 @@ static const struct rule *rule_for(const struct rule *rules, const char *key)
     return NULL;
 }
 
+/* The Launcher's template asked whether it is true (files/job.tpl): 0 said nothing there, and would end each Job at once here. */
+static bool said_nothing(const struct cm_yaml *key, const struct cm_yaml *value)
+{
+    return strcmp(key->text, "ttlSecondsAfterFinished") == 0 && value->type == CM_YAML_SCALAR && value->plain &&
+           strspn(value->text, "0") == value->text_bytes;
+}
+
 static void map_fields(struct cm_launcher_work *w, const char *name, struct cm_yaml *fields, const struct rule *rules)
 {
     for (size_t i = 0; i < fields->count; i++) {
@@ -49,6 +56,10 @@ static void map_fields(struct cm_launcher_work *w, const char *name, struct cm_y
         cm_take_out(w, fields, i);
         if (empty) {
             cm_launcher_row(w, key, setting, NULL, CM_DROP, "empty");
+            continue;
+        }
+        if (said_nothing(key, value)) {
+            cm_launcher_row(w, key, setting, NULL, CM_DROP, "0 said nothing to the Launcher; here it would remove each Job at once");
             continue;
         }
         struct cm_piece *base = r->service ? cm_launcher_service(w) : cm_launcher_job(w);
@@ -102,8 +113,23 @@ static void map_part(struct cm_launcher_work *w, struct cm_yaml *values, size_t 
     w->pending = NULL;
 }
 
+/* The chart put these values into a template that the Launcher rendered for each job; the direct runner takes them as they stand. */
+static void tell_expressions(struct cm_launcher_work *w, const struct cm_yaml *n)
+{
+    if (n->type == CM_YAML_SCALAR && strstr(n->text, "{{"))
+        cm_launcher_finding(w, n, "warning", "values.expression",
+                            "\"{{\" begins an expression that the Launcher evaluated; the direct runner takes it as it stands",
+                            "Write in its place what it gave.");
+    for (size_t i = 0; n->type != CM_YAML_ALIAS && i < n->count; i++) {
+        if (n->keys)
+            tell_expressions(w, n->keys[i]);
+        tell_expressions(w, n->items[i]);
+    }
+}
+
 int cm_launcher_template_values(struct cm_launcher_work *w, struct cm_yaml *values)
 {
+    tell_expressions(w, values);
     if (is_default(values, "")) {
         for (size_t i = 0; i < values->count; i++) {
             cm_take_out(w, values, i);

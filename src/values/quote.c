@@ -154,14 +154,13 @@ void cm_yaml_add_comment(struct cm_str *out, const char *comment, int indent)
     }
 }
 
-/* The fewest digits that read as this number again: 0.2 and not 0.20000000000000001. */
+/* The fewest digits that read as this number again: 0.2 and not 0.20000000000000001; 5.0 and not 5, which would be another type. */
 static char *shortest(double number)
 {
     for (int digits = 15;; digits++) {
-        char *text = cm_fmt("%.*g", digits, number);
+        cm_autofree char *text = cm_fmt("%.*g", digits, number);
         if (digits >= 17 || strtod(text, NULL) == number)
-            return text;
-        free(text);
+            return cm_fmt("%s%s", text, strpbrk(text, ".e") ? "" : ".0");
     }
 }
 

@@ -18,6 +18,8 @@ class Setting:
 
 class Reader:
     def __init__(self, text):
+        if "\0" in text:
+            raise Unreadable("a NUL byte")
         self.text = text[1:] if text.startswith("\ufeff") else text
         self.at, self.line = 0, 1
 
@@ -36,7 +38,7 @@ class Reader:
 
     def name(self):
         begin = self.at
-        while self.here().isascii() and (self.here().isalnum() or self.here() == "-") and (self.at > begin or self.here().isalpha()):
+        while self.here().isalpha() or (self.at > begin and (self.here().isdecimal() or self.here() == "-")):
             self.take()
         if self.at == begin:
             raise Unreadable(f"line {self.line}: no name")
@@ -54,11 +56,11 @@ class Reader:
     def escape(self, quoted):
         self.take()
         c = self.take()
-        if c == "\r" and self.here() == "\n":
+        if not quoted and c == "\r" and self.here() in ('"', "\n"):
             c = self.take()
-        if quoted and c in 'nt"\\':
+        if quoted and c and c in 'nt"\\':
             return {"n": "\n", "t": "\t"}.get(c, c)
-        if not quoted and c in '"\n':
+        if not quoted and c and c in '"\n':
             return c if c == '"' else ""
         raise Unreadable(f"line {self.line}: a backslash before {c!r}")
 
@@ -98,10 +100,14 @@ class Reader:
                     raise Unreadable(f"line {self.line}: a header that does not close")
                 if self.here() == "\\":
                     self.take()
+                    if self.here() not in ('"', "\\"):
+                        raise Unreadable(f"line {self.line}: a backslash before {self.here()!r}")
                 letters.append(self.take())
             self.take()
             self.blanks()
             sub = "".join(letters)
+            if not sub:
+                raise Unreadable(f"line {self.line}: a sub-section without a name")
         if self.take() != "]":
             raise Unreadable(f"line {self.line}: a header that does not close")
         return section, sub

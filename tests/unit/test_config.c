@@ -391,6 +391,23 @@ static void a_variable_replaces_a_list_of_the_file(void **state)
     finish(&c);
 }
 
+static void what_looks_like_a_placeholder_is_told(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert_full(&c,
+                 "[Server]\nAddress = https://{{ host }}\nServerName = <%= @name %>\nSenderEmail = \"{% a %}\"\n"
+                 "RootRedirect = /{{x\n[HTTP]\nListen = {{ port }}\n[Foo]\nBar = a\nBar = {{ b }}\n",
+                 NULL, NULL);
+    helper_assert_finding(c.r.findings, "config.placeholder.Server.Address", "warning", "(a.gcfg:2)");
+    helper_assert_finding(c.r.findings, "config.placeholder.Server.ServerName", "warning", "(a.gcfg:3)");
+    helper_assert_finding(c.r.findings, "config.placeholder.Server.SenderEmail", "warning", "(a.gcfg:4)");
+    helper_assert_finding(c.r.findings, "config.placeholder.Foo.Bar", "warning", "(a.gcfg:10)");
+    assert_null(helper_finding(c.r.findings, "config.placeholder.Server.RootRedirect"));
+    assert_null(helper_finding(c.r.findings, "config.placeholder.HTTP.Listen")); /* it is dropped anyway */
+    finish(&c);
+}
+
 static void what_a_comment_sign_cuts_off_is_told(void **state)
 {
     struct conversion c;
@@ -656,6 +673,7 @@ int main(void)
         cmocka_unit_test(a_secret_in_the_bases_config_is_told),
         cmocka_unit_test(variables_of_the_unit_move_and_no_proxy_grows),
         cmocka_unit_test(a_variable_replaces_a_list_of_the_file),
+        cmocka_unit_test(what_looks_like_a_placeholder_is_told),
         cmocka_unit_test(what_a_comment_sign_cuts_off_is_told),
         cmocka_unit_test(a_proxy_without_no_proxy_gets_one),
         cmocka_unit_test(every_setting_has_exactly_one_row),

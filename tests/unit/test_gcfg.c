@@ -82,10 +82,44 @@ static void refuses_faults_with_their_place(void **state)
         {"[]", NULL, "f:2:2: ", "name of a section"},
         {"\xc3\xa9 \xc3\xa9", NULL, "f:2:3: ", "expected '='"}, /* columns count characters */
         {"K = \xff", NULL, "f:2:1: ", "UTF-8"},
+        {"\xc2\xa0K = 1", NULL, "f:2:1: ", "expected a section header"},      /* a no-break space is no letter */
+        {"K\xe2\x80\x8b = 1", NULL, "f:2:2: ", "expected '='"},               /* nor is a space of no width */
+        {"\xe2\x80\x9cK\xe2\x80\x9d = 1", NULL, "f:2:1: ", "expected a section header"},
+        {"[S\xc2\xa0\"x\"]", NULL, "f:2:3: ", "expected ']'"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_reads(&cases[i]);
+}
+
+static void assert_hint(const char *text, const char *hint)
+{
+    struct cm_gcfg *g = cm_gcfg_new();
+    cm_autoerr err = NULL;
+    assert_int_equal(cm_gcfg_add(g, text, strlen(text), "f", &err), -1);
+    assert_non_null(cm_err_hint(err));
+    if (!strstr(cm_err_hint(err), hint))
+        fail_msg("'%s' is no hint for '%s'", cm_err_hint(err), text);
+    cm_gcfg_free(g);
+}
+
+static void tells_a_template_and_what_cannot_be_seen(void **state)
+{
+    (void)state;
+    assert_hint("{{ ansible_managed | comment }}\n[S]\n", "This is a template");
+    assert_hint("[S]\n{% if x %}\nK = 1\n{% endif %}\n", "This is a template");
+    assert_hint("[S]\n<% if x -%>\nK = 1\n<% end -%>\n", "This is a template");
+    assert_hint("[S]\n\xc2\xa0\xc2\xa0K = 1\n", "U+00A0");
+    assert_hint("[S]\nK = 1\n\xef\xbb\xbf[T]\n", "U+FEFF");
+}
+
+static void names_are_of_letters_of_any_alphabet(void **state)
+{
+    struct cm_gcfg *g = helper_gcfg("[\xd0\xa0\xd0\xb0\xd0\xb7 \"x\"]\n\xe5\x90\x8d-2 = v\n");
+    (void)state;
+    assert_string_equal(g->list[0].section, "\xd0\xa0\xd0\xb0\xd0\xb7");
+    assert_string_equal(g->list[0].key, "\xe5\x90\x8d-2");
+    cm_gcfg_free(g);
 }
 
 static void refuses_a_setting_before_any_section(void **state)
@@ -201,6 +235,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_values_as_measured),
         cmocka_unit_test(refuses_faults_with_their_place),
+        cmocka_unit_test(tells_a_template_and_what_cannot_be_seen),
+        cmocka_unit_test(names_are_of_letters_of_any_alphabet),
         cmocka_unit_test(refuses_a_setting_before_any_section),
         cmocka_unit_test(refuses_a_nul_byte),
         cmocka_unit_test(skips_a_byte_order_mark),

@@ -228,6 +228,42 @@ static void an_empty_list_of_images_leaves_nothing(void **state)
              "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n");
 }
 
+/* ---- what the Launcher's template made of a value ---- */
+
+static void a_number_keeps_its_kind_where_security_contexts_are_merged(void **state)
+{
+    (void)state;
+    converts("launcher:\n  enabled: true\n  templateValues:\n    pod:\n      defaultSecurityContext:\n        windowsOptions: {a: 1}\n"
+             "      securityContext:\n        windowsOptions: {b: 1e6, c: 5.0, d: 0.2}\n",
+             "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n    defaultResourceJobBase:\n      spec:\n"
+             "        template:\n          spec:\n            securityContext:\n              windowsOptions:\n                a: 1\n"
+             "                b: 1000000.0\n                c: 5.0\n                d: 0.2\n");
+}
+
+static void a_time_to_live_of_nought_said_nothing(void **state)
+{
+    struct cm_launcher_result r;
+    (void)state;
+    assert_converts("launcher:\n  enabled: true\n  templateValues:\n    job:\n      ttlSecondsAfterFinished: 0\n      labels: {a: b}\n",
+                    "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n    defaultResourceJobBase:\n"
+                    "      metadata:\n        labels: {a: b}\n",
+                    &r);
+    assert_row(&r, "launcher.templateValues.job.ttlSecondsAfterFinished", "drop", 5);
+    cm_launcher_result_fini(&r);
+}
+
+static void an_expression_that_the_launcher_evaluated_is_told(void **state)
+{
+    struct cm_launcher_result r;
+    (void)state;
+    assert_converts("launcher:\n  enabled: true\n  templateValues:\n    pod:\n      annotations:\n        at: \"{{ now }}\"\n",
+                    "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n    defaultResourceJobBase:\n"
+                    "      spec:\n        template:\n          metadata:\n            annotations:\n              at: \"{{ now }}\"\n",
+                    &r);
+    helper_assert_finding(r.findings, "values.expression", "warning", "values.yaml:6:13: ");
+    cm_launcher_result_fini(&r);
+}
+
 /* ---- what was off ---- */
 
 static void content_that_ran_in_the_servers_pod_is_told(void **state)
@@ -257,6 +293,9 @@ int main(void)
         cmocka_unit_test(another_products_launcher_is_not_connects),
         cmocka_unit_test(versions_in_a_text_stay_text),
         cmocka_unit_test(an_empty_list_of_images_leaves_nothing),
+        cmocka_unit_test(a_number_keeps_its_kind_where_security_contexts_are_merged),
+        cmocka_unit_test(a_time_to_live_of_nought_said_nothing),
+        cmocka_unit_test(an_expression_that_the_launcher_evaluated_is_told),
         cmocka_unit_test(content_that_ran_in_the_servers_pod_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
