@@ -38,6 +38,7 @@ static int add_file(struct cm_gcfg *g, const char *path, struct cm_err **err)
 /* The user's values file, when the result is to be put into it. */
 struct merge {
     const char *name;
+    const char *key; /* its values of Connect's chart stand below this one; NULL: they are the whole file */
     char *text;
     size_t bytes;
     struct cm_yaml_doc *doc;
@@ -51,7 +52,11 @@ static int merge_read(struct merge *m, const char *name, struct cm_err **err)
     if (cm_convert_read(name, &m->text, &m->bytes, err) < 0)
         return -1;
     m->doc = cm_yaml_parse(m->text, m->bytes, name, err);
-    return m->doc ? 0 : -1;
+    if (!m->doc || cm_config_merge_at(m->doc, &m->key, err) != 0)
+        return -1;
+    if (m->key)
+        fprintf(stderr, "the values of Connect's chart stand below %s in %s\n", m->key, name);
+    return 0;
 }
 
 static void merge_fini(struct merge *m)
@@ -146,7 +151,7 @@ static int read_sources(const struct cm_invocation *in, struct cm_gcfg *g, struc
 int cm_cmd_convert_config(const struct cm_invocation *in, struct cm_err **err)
 {
     CM_CLEANUP(cm_variables_fini) struct cm_variables variables = {0};
-    CM_CLEANUP(merge_fini) struct merge m = {NULL, NULL, 0, NULL};
+    CM_CLEANUP(merge_fini) struct merge m = {0};
     struct cm_gcfg *g = cm_gcfg_new();
     struct cm_config_result r = {0};
     int rc = -1;

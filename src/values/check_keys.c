@@ -62,13 +62,13 @@ static bool is_known(const struct shape *s, const char *key)
     return false;
 }
 
+static bool is_own(const char *key) { return strncmp(key, "x-", 2) == 0 || key[0] == '.'; } /* anchors people keep for themselves */
+
 static void check_map(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *map, const struct shape *s)
 {
     for (size_t i = 0; map->type == CM_YAML_MAP && i < map->count; i++) {
         const char *key = map->keys[i]->text;
-        bool merge = strcmp(key, "<<") == 0,
-             own = strncmp(key, "x-", 2) == 0 || key[0] == '.'; /* anchors people keep for themselves */
-        if (is_known(s, key) || merge || own)
+        if (is_known(s, key) || strcmp(key, "<<") == 0 || is_own(key))
             continue;
         const char *near = cm_nearest(key, s->keys), *dot = *s->path ? "." : "";
         cm_autofree char *id = cm_fmt("values.unknown-key.%s%s%s", s->path, dot, key);
@@ -101,6 +101,19 @@ size_t cm_values_below(const struct cm_yaml *root, const struct cm_yaml **severa
             found = i;
     }
     return found;
+}
+
+bool cm_values_foreign(const struct cm_yaml *root)
+{
+    bool others = false;
+    for (size_t i = 0; root->type == CM_YAML_MAP && i < root->count; i++) {
+        const char *key = root->keys[i]->text;
+        bool global = strcmp(key, "global") == 0; /* every chart has it */
+        if ((is_known(&shapes[0], key) && !global) || strcmp(key, "<<") == 0)
+            return false;
+        others |= !is_own(key);
+    }
+    return others;
 }
 
 const struct cm_yaml *cm_values_root(const struct cm_yaml_doc *doc)

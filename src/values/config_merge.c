@@ -1,9 +1,11 @@
 /* values/config_merge.c: the result of a conversion put into the user's own values file: new settings below their sections, new
- * sections below `config`, new variables below pod.env; every other byte stays (values/edit.h proves it). Does not: change what is there. */
+ * sections below `config`, new variables below pod.env; every other byte stays (values/edit.h proves it). Where the file is of a chart that
+ * has Connect's as a dependency, all of that below its key. Does not: change what is there. */
 #include <config.h>
 
 #include <string.h>
 
+#include "values/check_work.h"
 #include "values/config_work.h"
 #include "values/edit.h"
 #include "values/quote.h"
@@ -11,9 +13,9 @@
 struct merge {
     const struct cm_config_more *m;
     struct cm_yaml_doc *doc;
-    struct cm_yaml *root;
+    struct cm_yaml *root;       /* the map with Connect's values; NULL: an empty file */
     struct cm_edits *edits;
-    json_t *expected;
+    json_t *expected;           /* of that map */
     struct cm_err **err;
 };
 
@@ -67,6 +69,8 @@ static int expect(struct merge *g, json_t *into, const char *lines)
     cm_autoyaml doc = cm_yaml_parse(lines, strlen(lines), "converted settings", g->err);
     if (!doc)
         return -1;
+    if (!cm_yaml_root(doc)) /* comments alone */
+        return 0;
     cm_autojson value = cm_yaml_json(doc, cm_yaml_root(doc));
     return json_is_array(into) ? json_array_extend(into, value) : json_object_update_recursive(into, value);
 }
@@ -151,6 +155,8 @@ static int merge_config(struct merge *g)
         config = NULL;
     for (size_t i = 0; rc == 0 && i < g->m->section_count; i++)
         rc = add_section(g, &g->m->sections[i], config, &sections);
+    if (g->m->tail && (sections.len || !cm_edits_none(g->edits))) /* not by themselves: a second time nothing is added */
+        cm_yaml_add_comment(&sections, g->m->tail, 0);
     if (rc == 0 && sections.len)
         rc = add_below_root(g, "config", cm_str_text(&sections));
     cm_str_fini(&sections);
@@ -184,30 +190,82 @@ static int merge_env(struct merge *g)
     return rc;
 }
 
+/* The map with Connect's values, and the key it stands below. */
+static int find_root(const struct cm_yaml_doc *doc, struct cm_yaml **root, const char **key, struct cm_err **err)
+{
+    const struct cm_yaml *several = NULL;
+    *key = NULL;
+    *root = cm_yaml_root(doc);
+    if (!*root || (*root)->type != CM_YAML_MAP || !(*root)->count)
+        return 0;
+    size_t at = cm_values_below(*root, &several);
+    if (several) {
+        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: %s is the second key here with values of Connect's chart", cm_yaml_name(doc),
+                several->line, several->column, several->text);
+        cm_hint(err, "Put what is below the key that is meant into a file of its own, then start again. Nothing was changed.");
+        return -1;
+    }
+    if (at == (*root)->count && cm_values_foreign(*root)) {
+        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: no key here is one of Connect's chart", cm_yaml_name(doc), (*root)->line,
+                (*root)->column);
+        cm_hint(err, "Where Connect's chart is a dependency, write its key (rstudio-connect:, or its alias) with \"config: {}\" below "
+                     "it, then start again; or leave out --merge and put the result below that key. Nothing was changed.");
+        return -1;
+    }
+    if (at < (*root)->count) {
+        *key = (*root)->keys[at]->text;
+        *root = (*root)->items[at];
+    }
+    return 0;
+}
+
+int cm_config_merge_at(struct cm_yaml_doc *doc, const char **key, struct cm_err **err)
+{
+    struct cm_yaml *root;
+    if (find_root(doc, &root, key, err) != 0)
+        return -1;
+    if (*key)
+        cm_yaml_begin_at(doc, *key);
+    return 0;
+}
+
+/* Lines of ours can be put into it. */
+static int check_root(struct merge *g, const char *name)
+{
+    if (!g->root)
+        return 0;
+    if (g->root->type != CM_YAML_MAP || g->root->flow || g->root->anchor || g->root->tag) {
+        cm_fail(g->err, CM_E_USAGE, "%s:%zu:%zu: expected a map in block style%s", name, g->root->line, g->root->column,
+                g->root->anchor || g->root->tag ? ", without an anchor or a tag" : "");
+        cm_hint(g->err, "Write the values file in block style, or convert without --merge. Nothing was changed.");
+        return -1;
+    }
+    return cm_edit_keys(g->doc, g->root, g->err);
+}
+
 int cm_config_merge(const struct cm_config_result *r, const char *text, size_t bytes, const char *name, char **merged,
                     size_t *merged_bytes, struct cm_err **err)
 {
     cm_autoyaml doc = cm_yaml_parse(text, bytes, name, err);
     if (!doc)
         return -1;
-    struct merge g = {.m = r->more, .doc = doc, .root = cm_yaml_root(doc), .err = err};
+    struct merge g = {.m = r->more, .doc = doc, .err = err};
+    const char *key;
+    if (find_root(doc, &g.root, &key, err) != 0)
+        return -1;
     if (g.root && g.root->type == CM_YAML_SCALAR && g.root->begin == g.root->end)
         g.root = NULL;
-    if (g.root && (g.root->type != CM_YAML_MAP || g.root->flow)) {
-        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: expected a map in block style", name, g.root->line, g.root->column);
-        cm_hint(err, "Write the values file in block style, or convert without --merge. Nothing was changed.");
-        return -1;
-    }
-    if (g.root && cm_edit_keys(doc, g.root, err) != 0)
+    if (check_root(&g, name) != 0)
         return -1;
     g.edits = cm_edits_new(doc);
-    g.expected = json_object();
+    json_t *whole = json_object();
+    g.expected = key ? cm_edit_open_key(whole, key, g.root) : whole;
     int rc = merge_config(&g);
     if (rc == 0)
         rc = merge_env(&g);
     if (rc == 0)
-        rc = cm_edits_apply(g.edits, g.expected, merged, merged_bytes, err);
+        rc = cm_edits_apply(g.edits, whole, merged, merged_bytes, err);
     cm_edits_free(g.edits);
-    json_decref(g.expected);
+    json_decref(whole);
     return rc;
 }

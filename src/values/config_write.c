@@ -49,7 +49,7 @@ void cm_config_write_group(const struct cm_config_more *m, const struct cm_confi
 void cm_config_write_section(const struct cm_config_more *m, const struct cm_config_section *s, struct cm_str *out, int indent,
                              bool with_title)
 {
-    bool titled = !with_title;
+    bool titled = !with_title, said = false;
     for (cm_config_at j = s->first; j != CM_NO_SETTING; j = m->groups[j].next_in_section) {
         if (m->groups[j].where != CM_TO_CONFIG)
             continue;
@@ -60,7 +60,10 @@ void cm_config_write_section(const struct cm_config_more *m, const struct cm_con
             cm_yaml_add_key(out, s->title);
             cm_str_add(out, ":\n");
             titled = true;
+        } else if (!with_title && !said && s->comment) {
+            cm_yaml_add_comment(out, s->comment, indent + 2);
         }
+        said = true;
         cm_config_write_group(m, &m->groups[j], out, indent + 2);
     }
 }

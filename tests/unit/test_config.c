@@ -1,4 +1,4 @@
-/* values/config.h: the conversion of gcfg to values: each rule once, the base, secrets, comments, merging into a user's file. */
+/* values/config.h: the conversion of gcfg to values: each rule once, the base, secrets, comments. */
 #include <config.h>
 
 #include "values/quote.h"
@@ -493,84 +493,6 @@ static void comments_come_along_above_their_settings(void **state)
     finish(&c);
 }
 
-/* ---- merging ---- */
-
-static char *merge(struct conversion *c, const char *base)
-{
-    char *merged = NULL;
-    size_t bytes = 0;
-    struct cm_err *err = NULL;
-    if (cm_config_merge(&c->r, base, strlen(base), "values.yaml", &merged, &bytes, &err) != 0)
-        fail_msg("%s", cm_err_message(err));
-    assert_int_equal(strlen(merged), bytes);
-    return merged;
-}
-
-static void merges_into_a_users_file_and_keeps_the_rest(void **state)
-{
-    static const char base[] =
-        "# mine\nreplicas:   2 # two\n\nconfig: # here\n  Server:\n    Address: https://c # public\n\n  # database\n"
-        "  Database: {Provider: Postgres}\n\npod:\n  env:\n  - name: A\n    value: b\n# the end\n";
-    struct conversion c;
-    (void)state;
-    convert_full(&c, "[Server]\nAddress = https://c\n; who writes\nSenderEmail = x@y\n[Foo]\nA = 1\n[SMTP]\nPassword = p\n", base,
-                 NULL);
-    cm_autofree char *merged = merge(&c, base);
-    assert_string_equal(merged,
-                        "# mine\nreplicas:   2 # two\n\nconfig: # here\n  Server:\n    Address: https://c # public\n"
-                        "    # who writes\n    SenderEmail: 'x@y'\n\n  # database\n  Database: {Provider: Postgres}\n  Foo:\n"
-                        "    A: '1'\n\npod:\n  env:\n  - name: A\n    value: b\n  - name: CONNECT_SMTP_PASSWORD\n    valueFrom:\n"
-                        "      secretKeyRef:\n        name: rel-config\n        key: smtp-password\n# the end\n");
-    finish(&c);
-}
-
-static void merges_into_files_that_lack_the_place(void **state)
-{
-    static const struct {
-        const char *base, *merged;
-    } cases[] = {
-        {"", "config:\n  Foo:\n    A: '1'\n"},
-        {"# only this\n", "# only this\nconfig:\n  Foo:\n    A: '1'\n"},
-        {"replicas: 1", "replicas: 1\n\nconfig:\n  Foo:\n    A: '1'\n"},
-        {"config:\nreplicas: 1\n", "config:\n  Foo:\n    A: '1'\nreplicas: 1\n"},
-        {"config: {} # none\n", "config: # none\n  Foo:\n    A: '1'\n"},
-        {"config:\n  Foo: {}\n", "config:\n  Foo:\n    A: '1'\n"},
-        {"config:\n    Foo:\n        B: 2\n", "config:\n    Foo:\n        B: 2\n        A: '1'\n"},
-        {"a: 1\r\nconfig:\r\n  Bar: {x: y}\r\n", "a: 1\r\nconfig:\r\n  Bar: {x: y}\r\n  Foo:\r\n    A: '1'\r\n"},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct conversion c;
-        convert_full(&c, "[Foo]\nA = 1\n", cases[i].base, NULL);
-        cm_autofree char *merged = merge(&c, cases[i].base);
-        assert_string_equal(merged, cases[i].merged);
-        finish(&c);
-    }
-}
-
-static void refuses_to_merge_where_it_is_not_safe(void **state)
-{
-    static const char *const bases[] = {"config: {Foo: {B: 1}}\n",
-                                        "{config: {}}\n",
-                                        "config:\n  Foo: &a\n    B: 1\n",
-                                        "config: *x\n",
-                                        "config:\n- 0\n",
-                                        "config: 1\n",
-                                        "config:\n  Foo: 1\n"};
-    (void)state;
-    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
-        struct conversion c;
-        char *merged = NULL;
-        size_t bytes;
-        cm_autoerr err = NULL;
-        convert(&c, "[Foo]\nA = 1\n");
-        assert_int_equal(cm_config_merge(&c.r, bases[i], strlen(bases[i]), "v.yaml", &merged, &bytes, &err), -1);
-        assert_int_equal(strncmp(cm_err_message(err), "v.yaml:", 7), 0);
-        assert_null(merged);
-        finish(&c);
-    }
-}
-
 /* ---- the small parts ---- */
 
 static void prints_numbers_as_go_does(void **state)
@@ -680,9 +602,6 @@ int main(void)
         cmocka_unit_test(the_charts_own_values_are_said),
         cmocka_unit_test(without_a_database_provider_there_is_a_blocker),
         cmocka_unit_test(comments_come_along_above_their_settings),
-        cmocka_unit_test(merges_into_a_users_file_and_keeps_the_rest),
-        cmocka_unit_test(merges_into_files_that_lack_the_place),
-        cmocka_unit_test(refuses_to_merge_where_it_is_not_safe),
         cmocka_unit_test(prints_numbers_as_go_does),
         cmocka_unit_test(the_table_is_in_order_and_names_its_sources),
         cmocka_unit_test(quotes_so_that_yaml_gives_the_text_back),
