@@ -334,6 +334,19 @@ static int end_collection(struct parse *p, const yaml_event_t *e)
 
 /* ---- reading ---- */
 
+/* Does a line up to this byte's begin as one of a template does? */
+static bool has_template_line(const char *source, size_t bytes, size_t at)
+{
+    for (size_t line = 0; line <= at && line < bytes;) {
+        size_t from = line + strspn(source + line, " -");
+        if (strncmp(source + from, "{{", 2) == 0 || strncmp(source + from, "{%", 2) == 0 || strncmp(source + from, "<%", 2) == 0)
+            return true;
+        const char *nl = memchr(source + line, '\n', bytes - line);
+        line = nl == NULL ? bytes : (size_t)(nl - source) + 1;
+    }
+    return false;
+}
+
 static int libyaml_fault(struct parse *p)
 {
     const yaml_parser_t *y = &p->parser;
@@ -348,6 +361,8 @@ static int libyaml_fault(struct parse *p)
     size_t at = byte_of(p, &y->problem_mark);
     if (at < p->doc->bytes && p->doc->source[at] == '\t')
         cm_hint(p->err, "There is a tab here; YAML wants spaces for indentation.");
+    if (has_template_line(p->doc->source, p->doc->bytes, at))
+        cm_hint(p->err, "This seems to be a template: give the file that is made of it.");
     return -1;
 }
 

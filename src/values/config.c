@@ -198,6 +198,7 @@ static void settle_with_base(struct cm_config_work *w, struct cm_config_group *g
 {
     const char *place = cm_config_place(w, v);
     g->where = CM_TO_NOWHERE;
+    g->based = true;
     g->target = cm_arena_fmt(w->m->arena, "config.%s (%s)", cm_config_label(w->m, g), place);
     if (is_secret(g)) {
         g->fate = CM_CHANGE;
@@ -324,23 +325,62 @@ static void decide_group(struct cm_config_work *w, struct cm_config_group *g)
         tell_placeholder(w, g);
 }
 
+/* Comments of what is not written stand above what is written next, below the name of what they were about. */
+struct comments {
+    struct cm_config_work *w;
+    struct cm_config_scrubber *scrub;
+    char *waiting;
+};
+
+/* Behind a secret that a comment sign cuts off, the comment is the rest of it. */
+static bool may_show(const struct cm_config_group *g, const struct cm_gcfg_setting *s)
+{
+    bool url = g->exact && g->known->type == CM_V_URL;
+    return g->where == CM_TO_CONFIG ? !(s->cut_at && url) : g->fate != CM_TO_SECRET && g->fate != CM_ASK && !is_secret(g);
+}
+
+static void take_group_comments(struct comments *c, struct cm_config_group *g)
+{
+    const struct cm_config_more *m = c->w->m;
+    const struct cm_gcfg_setting *list = c->w->wish->gcfg->list;
+    char *own = NULL;
+    for (cm_config_at i = g->first; !g->based && i != CM_NO_SETTING; i = m->next[i])
+        if (may_show(g, &list[i]))
+            own = cm_config_comment_add(c->w, c->scrub, own, list[i].comment);
+    if (g->where == CM_TO_CONFIG) {
+        g->comment = c->waiting && own ? cm_arena_fmt(m->arena, "%s\n%s", c->waiting, own) : c->waiting ? c->waiting : own;
+        c->waiting = NULL;
+    } else if (own) {
+        c->waiting = cm_arena_fmt(m->arena, "%s%s# %s (not in config): %s", c->waiting ? c->waiting : "", c->waiting ? "\n" : "",
+                                  cm_config_label(m, g), own + strspn(own, ";# \t"));
+    }
+}
+
+/* The lines above a section's header stand above its key; where nothing of it is written, above the next one's. */
+static void take_section_comments(struct comments *c, struct cm_config_section *s)
+{
+    struct cm_config_more *m = c->w->m;
+    bool written = false;
+    char *header = c->waiting;
+    for (cm_config_at j = s->first; j != CM_NO_SETTING; j = m->groups[j].next_in_section) {
+        const struct cm_config_group *g = &m->groups[j];
+        written |= g->where == CM_TO_CONFIG;
+        for (cm_config_at i = g->first; i != CM_NO_SETTING; i = m->next[i])
+            header = cm_config_comment_add(c->w, c->scrub, header, c->w->wish->gcfg->list[i].header_comment);
+    }
+    s->comment = written ? header : NULL;
+    c->waiting = written ? NULL : header;
+    for (cm_config_at j = s->first; j != CM_NO_SETTING; j = m->groups[j].next_in_section)
+        take_group_comments(c, &m->groups[j]);
+}
+
 static void take_comments(struct cm_config_work *w)
 {
-    const struct cm_gcfg *gcfg = w->wish->gcfg;
     struct cm_config_more *m = w->m;
-    struct cm_config_scrubber *scrub = cm_config_scrubber_new(w);
-    for (size_t at = 0; at < m->section_count; at++) {
-        struct cm_config_section *s = &m->sections[at];
-        for (cm_config_at j = s->first; j != CM_NO_SETTING; j = m->groups[j].next_in_section) {
-            struct cm_config_group *g = &m->groups[j];
-            for (cm_config_at i = g->first; i != CM_NO_SETTING; i = m->next[i]) {
-                s->comment = cm_config_comment_add(w, scrub, s->comment, gcfg->list[i].header_comment);
-                if (g->where == CM_TO_CONFIG)
-                    g->comment = cm_config_comment_add(w, scrub, g->comment, gcfg->list[i].comment);
-            }
-        }
-    }
-    m->tail = cm_config_comment_add(w, scrub, NULL, cm_gcfg_tail(gcfg));
+    struct comments c = {.w = w, .scrub = cm_config_scrubber_new(w)};
+    for (size_t at = 0; at < m->section_count; at++)
+        take_section_comments(&c, &m->sections[at]);
+    m->tail = cm_config_comment_add(w, c.scrub, c.waiting, cm_gcfg_tail(w->wish->gcfg));
 }
 
 static void look_for_database(struct cm_config_work *w)

@@ -34,6 +34,7 @@ struct cm_config_group {
     unsigned exact : 1;
     unsigned as_list : 1;
     unsigned empty_list : 1;             /* a bare key at the end: a list without members */
+    unsigned based : 1;                  /* the base gives it: its comments are the base's */
     unsigned fate : 4, where : 4;        /* enum cm_fate, enum cm_config_where */
 };
 

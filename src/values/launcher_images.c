@@ -7,14 +7,15 @@
 
 #include "values/launcher_work.h"
 
-static bool take_items(struct cm_launcher_work *w, const struct cm_yaml *images)
+/* How many images they are; -1: no list. */
+static long take_items(struct cm_launcher_work *w, const struct cm_yaml *images)
 {
     if (!images || images->type != CM_YAML_LIST)
-        return false;
+        return -1;
     struct cm_piece *list = images->count ? cm_piece_list(w, w->top, "executionEnvironments") : NULL;
     for (size_t i = 0; i < images->count; i++)
         cm_piece_item(w, list, images, i);
-    return true;
+    return (long)images->count;
 }
 
 /* Numbers as the text they were: the version 1.10 is not 1.1. All fields of an image are text. */
@@ -35,17 +36,17 @@ static json_t *texts_of(const struct cm_yaml_doc *doc, const struct cm_yaml *n)
 }
 
 /* YAML in a string: its values are written anew. */
-static bool take_text(struct cm_launcher_work *w, const struct cm_yaml *scalar)
+static long take_text(struct cm_launcher_work *w, const struct cm_yaml *scalar)
 {
     cm_autoyaml doc = cm_yaml_parse(scalar->text, scalar->text_bytes, "", NULL);
     const struct cm_yaml *root = doc ? cm_yaml_root(doc) : NULL,
                          *images = root && root->type == CM_YAML_MAP ? cm_yaml_get(root, "images") : root;
     if (!images || images->type != CM_YAML_LIST)
-        return false;
-    struct cm_piece *list = cm_piece_list(w, w->top, "executionEnvironments");
+        return -1;
+    struct cm_piece *list = images->count ? cm_piece_list(w, w->top, "executionEnvironments") : NULL;
     for (size_t i = 0; i < images->count; i++)
         cm_piece_value(w, list, NULL, texts_of(doc, images->items[i]));
-    return true;
+    return (long)images->count;
 }
 
 static bool is_preset(const struct cm_yaml *value)
@@ -73,17 +74,20 @@ int cm_launcher_images(struct cm_launcher_work *w, struct cm_yaml *launcher, siz
         return 0;
     }
     w->pending = cm_comments_above(w, launcher, i);
-    bool taken = value->type == CM_YAML_MAP    ? take_items(w, cm_yaml_get(value, "images"))
+    long taken = value->type == CM_YAML_MAP    ? take_items(w, cm_yaml_get(value, "images"))
                  : value->type == CM_YAML_LIST ? take_items(w, value)
                                                : take_text(w, value);
     w->pending = NULL;
-    if (!taken) {
+    if (taken < 0) {
         cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: %s: expected a list of images", w->wish->name, key->line, key->column, setting);
         cm_hint(w->err, "Move its images to executionEnvironments by hand, then start again. Nothing was changed.");
         return -1;
     }
     cm_take_out(w, launcher, i);
-    cm_launcher_row(w, key, setting, "executionEnvironments", CM_CHANGE,
-                    "moved; they are applied at every deployment now, not only to an empty database");
+    if (taken > 0)
+        cm_launcher_row(w, key, setting, "executionEnvironments", CM_CHANGE,
+                        "moved; they are applied at every deployment now, not only to an empty database");
+    else
+        cm_launcher_row(w, key, setting, NULL, CM_DROP, "it lists no images");
     return 0;
 }

@@ -488,8 +488,27 @@ static void comments_come_along_above_their_settings(void **state)
     convert(
         &c,
         "; head\n\n[Server]\n;; the sender\nSenderEmail = a@b ; behind\n; of what goes\nDataDir = /x\n[HTTP]\n; gone with it\nListen = :80\n; end\n");
-    assert_non_null(strstr(c.r.values, "  # head\n  Server:\n    # the sender\n    # behind\n    SenderEmail: 'a@b'\n  # end\n"));
-    assert_null(strstr(c.r.values, "gone with it"));
+    assert_non_null(strstr(c.r.values,
+                           "  # head\n  Server:\n    # the sender\n    # behind\n    SenderEmail: 'a@b'\n"
+                           "  # Server.DataDir (not in config): of what goes\n  # HTTP.Listen (not in config): gone with it\n  # end\n"));
+    finish(&c);
+}
+
+static void comments_of_what_is_not_written_stand_above_what_is_written_next(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert(&c,
+            "; whose server it is\n\n; behind a proxy\n[HTTP]\n; see ticket 5\nListen = :80\n[Server]\n; the disks\nDataDir = /data\n"
+            "; where it is\nAddress = https://x\n; mail\n[SMTP]\n; turned yearly\nPassword = hunter22\n[Metrics]\n; graphs\n; of Bob\n"
+            "Enabled = true\n; the end\n");
+    assert_non_null(strstr(c.r.values,
+                           "config:\n  # whose server it is\n  # behind a proxy\n  # HTTP.Listen (not in config): see ticket 5\n"
+                           "  Server:\n    # Server.DataDir (not in config): the disks\n    # where it is\n    Address: 'https://x'\n"
+                           "  # mail\n  # Metrics.Enabled (not in config): graphs\n  # of Bob\n  # the end\n"));
+    finish(&c);
+    convert(&c, "[Postgres]\nURL = postgres://u@h/d?password=pa;ss77\n");
+    assert_null(strstr(c.r.values, "ss77")); /* Connect's comment, but the password's end */
     finish(&c);
 }
 
@@ -602,6 +621,7 @@ int main(void)
         cmocka_unit_test(the_charts_own_values_are_said),
         cmocka_unit_test(without_a_database_provider_there_is_a_blocker),
         cmocka_unit_test(comments_come_along_above_their_settings),
+        cmocka_unit_test(comments_of_what_is_not_written_stand_above_what_is_written_next),
         cmocka_unit_test(prints_numbers_as_go_does),
         cmocka_unit_test(the_table_is_in_order_and_names_its_sources),
         cmocka_unit_test(quotes_so_that_yaml_gives_the_text_back),

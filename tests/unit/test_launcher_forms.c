@@ -221,7 +221,12 @@ static void versions_in_a_text_stay_text(void **state)
 
 static void an_empty_list_of_images_leaves_nothing(void **state)
 {
+    struct cm_launcher_result r;
     (void)state;
+    assert_converts("launcher:\n  customRuntimeYaml: |\n    images: []\n",
+                    "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n", &r);
+    assert_row(&r, "launcher.customRuntimeYaml", "drop", 2);
+    cm_launcher_result_fini(&r);
     converts("launcher:\n  customRuntimeYaml: |\n    name: Kubernetes\n    images: []\nexecutionEnvironments:\n  - name: a\n",
              "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\nexecutionEnvironments:\n  - name: a\n");
     converts("launcher:\n  enabled: true\n  customRuntimeYaml: {name: Kubernetes, images: []}\n",

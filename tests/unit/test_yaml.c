@@ -207,6 +207,19 @@ static void names_a_tab_as_the_cause(void **state)
     assert_non_null(strstr(cm_err_hint(err), "tab"));
 }
 
+static void names_a_template_as_the_cause(void **state)
+{
+    static const char *const texts[] = {"a:\n{{- range .x }}\n  - b\n{{- end }}\n", "a: b\n{% if c %}\nd: e\n{% endif %}\n",
+                                        "a:\n  - {{ b }}\n  - c\n d\n", "<% if a -%>\nb: c\n<% end %>\nd\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        cm_autoerr err = NULL;
+        assert_null(cm_yaml_parse(texts[i], strlen(texts[i]), "f.yaml", &err));
+        if (!strstr(cm_err_message(err), "template") && (!cm_err_hint(err) || !strstr(cm_err_hint(err), "template")))
+            fail_msg("%s: %s", texts[i], cm_err_message(err));
+    }
+}
+
 static char *nested(size_t levels)
 {
     char *text = cm_alloc(levels * 2 + 1);
@@ -349,6 +362,7 @@ int main(void)
         cmocka_unit_test(an_empty_document_has_no_root),
         cmocka_unit_test(refuses_what_is_ambiguous_with_its_place),
         cmocka_unit_test(names_a_tab_as_the_cause),
+        cmocka_unit_test(names_a_template_as_the_cause),
         cmocka_unit_test(takes_64_levels_and_no_more),
         cmocka_unit_test(refuses_aliases_that_grow_without_end),
         cmocka_unit_test(types_plain_scalars_as_helms_reader_does),
