@@ -98,34 +98,13 @@ static void show(struct waiting *w, const json_t *deployment, const json_t *pods
 
 /* ---- what does not pass by itself ---- */
 
-static bool names_one_of(const json_t *pods, const char *name)
-{
-    size_t i;
-    json_t *pod;
-    json_array_foreach(cm_json_loose(pods), i, pod)
-    {
-        if (strcmp(cm_json_text(pod, "metadata.name", ""), name) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Connect answers 402 to everything, its readiness probe too, while it has no license that it accepts: waiting does not mend that. */
 static bool without_license(struct cm_step *step, const json_t *pods)
 {
     cm_autojson events = NULL;
     enum cm_seen seen;
-    size_t i;
-    json_t *e;
-    if (cm_kube_get(step, "events", NULL, NULL, &events, &seen, NULL) < 0)
-        return false;
-    json_array_foreach(json_object_get(events, "items"), i, e)
-    {
-        if (strstr(cm_json_text(e, "message", ""), "statuscode: 402") &&
-            names_one_of(pods, cm_json_text(e, "involvedObject.name", "")))
-            return true;
-    }
-    return false;
+    return cm_kube_get(step, "events", NULL, NULL, &events, &seen, NULL) == 0 &&
+           cm_target_unlicensed(pods, json_object_get(events, "items"));
 }
 
 /* Events are many: they are asked for no oftener than the patience says. */

@@ -55,6 +55,9 @@ int cm_target_gcfg(struct cm_step *step, char **text, struct cm_err **err);
 /* Is there a container that waits for something that will not come (image, Secret, crash loop)? Says what, or NULL; caller frees.
  * Only what has been so for `lasting_ms` counts: `since` is kept by the caller, 0 at first. */
 char *cm_target_stuck(const json_t *pods, int64_t now_wall_ms, int64_t lasting_ms, int64_t *since);
+/* Does a probe of one of the pods say, in its newest event, that Connect has no license (402)? What it said before is of the past. */
+bool cm_target_unlicensed(const json_t *pods, const json_t *events);
+int64_t cm_target_event_ms(const json_t *event); /* when it was seen last; wall; 0: not known */
 /* The boot time until which pods may be waited for, so that the rest of the step's limit is enough to look why they are not ready. */
 int64_t cm_target_waits_until(struct cm_step *step);
 /* What keeps pods from becoming ready: events, container states, last log lines (masked), matched against what is known. Text,

@@ -1,15 +1,13 @@
-/* actions/target_causes.c: the table of what keeps a Connect in a cluster from working, and how a line is matched with it.
+/* actions/target_causes.c: the table of what keeps a Connect in a cluster from working.
  *
  * Rows that say more stand before those that say less: what the program itself logs, then what Kubernetes says of its pods. Two signs
- * in a row keep a common word ("permission denied", "i/o timeout") from being taken for a cause that it is not. */
+ * in a row keep a common word ("permission denied", "i/o timeout") from being taken for a cause that it is not; words that only one
+ * program says (PostgreSQL's refusals) are enough alone. How a line is matched: target_match.c. */
 #include <config.h>
 
 #include "actions/target_causes.h"
 
-#include <stdbool.h>
-#include <string.h>
-
-enum { LINES_BEHIND = 4 }; /* prestart.bash announces a check and curl's words follow; Connect wraps its errors */
+enum { LINES_BEHIND = 4, CURL_BEHIND = 3 }; /* Connect wraps its errors; prestart.bash announces a check and curl's words follow */
 
 #define LOG CM_SIGHT_LOG
 #define STATE CM_SIGHT_STATE
@@ -17,6 +15,13 @@ enum { LINES_BEHIND = 4 }; /* prestart.bash announces a check and curl's words f
 #define SHAPE CM_SIGHT_SHAPE
 #define HELM CM_SIGHT_HELM
 
+/* Ways in which something is not reached, in the words of Go, curl and libc. */
+#define UNREACHED                                                                                                                  \
+    "i/o timeout", "connection refused", "no route to host", "timed out", "network is unreachable", "deadline exceeded",           \
+        "connection reset", "handshake timeout", "proxyconnect", "unexpected EOF"
+#define UNRESOLVED                                                                                                                 \
+    "no such host", "server misbehaving", "name resolution", "could not translate host name", "Name or service not known",         \
+        "Could not resolve host", "Failed to resolve server", "dial tcp: lookup"
 #define NO_CHOWN                                                                                                                   \
     "the storage forbids changing owners (root_squash), or the container is not root",                                             \
         .remedy =                                                                                                                  \
@@ -32,6 +37,52 @@ enum { LINES_BEHIND = 4 }; /* prestart.bash announces a check and curl's words f
         .remedy =                                                                                                                  \
             "Correct image.tag or image.imagePullSecrets in the values; `{kubectl} describe pods` shows the registry's answer."
 
+#define DATABASE_NAME                                                                                                              \
+    "the database's host name cannot be resolved in the pod",                                                                      \
+        .remedy =                                                                                                                  \
+            "Write a name into Postgres.URL that the cluster's DNS knows; try it with `nslookup HOST` in a pod of namespace "      \
+            "{namespace}.",                                                                                                        \
+        .behind = LINES_BEHIND
+#define DATABASE_NETWORK                                                                                                           \
+    "the database is not reached from the pod",                                                                                    \
+        .remedy = "Try `nc -vz HOST 5432` in a pod of namespace {namespace}; look at network policies and at firewalls between "   \
+                  "cluster and database.",                                                                                         \
+        .behind = LINES_BEHIND
+#define NO_TOKEN                                                                                                                   \
+    "the pod has no token of its service account, so that Connect cannot ask the cluster's API",                                   \
+        .remedy =                                                                                                                  \
+            "Let the service account mount its token: automountServiceAccountToken must not be false, neither in the values "      \
+            "nor at the service account (`{kubectl} get serviceaccount {deployment} -o yaml`)."
+#define NO_ROOT                                                                                                                    \
+    "the container may not be root (runAsNonRoot), and its image is",                                                              \
+        .part = CM_PART_CONTENT,                                                                                                   \
+        .remedy = "Take runAsNonRoot out of pod.securityContext and securityContext in the values, or name a user (runAsUser) "    \
+                  "that may start Connect."
+#define NODES                                                                                                                      \
+    "no node can take the pod: resources, selectors, or taints",                                                                   \
+        .part = CM_PART_NODE,                                                                                                      \
+        .remedy = "Compare resources, nodeSelector and tolerations of the values with `{kubectl} get nodes`; `{kubectl} describe " \
+                  "nodes` shows what is free and which taints there are."
+#define QUOTA                                                                                                                      \
+    "the namespace's quota is used up, or asks for requests and limits that the values do not give",                               \
+        .remedy = "Raise it, or lower (or give) the requests and limits of the values; see `{kubectl} get resourcequota`."
+#define POD_SECURITY                                                                                                               \
+    "the namespace's pod security level refuses the pod",                                                                          \
+        .remedy = "Set pod.securityContext and securityContext in the values as that level asks, or let the namespace have "       \
+                  "another level."
+#define WEBHOOK                                                                                                                    \
+    "an admission rule of the cluster refuses the pod",                                                                            \
+        .remedy = "Change the values as the line says, or ask who owns that rule for an exception for namespace {namespace}."
+#define NOT_MADE_YET                                                                                                               \
+    "a service account that a pod names is not there (not made, or in another namespace)",                                         \
+        .remedy = "Create the service account that the line names, or correct its name in the values; `{kubectl} get "             \
+                  "serviceaccounts` shows what is there."
+
+#define UNLABELLED                                                                                                                  \
+    "the service account that content runs under does not carry the label connect.posit.co/service-account=true, or is in another " \
+    "namespace",                                                                                                                    \
+        .remedy = "Type `{kubectl} label serviceaccount NAME connect.posit.co/service-account=true` in the namespace of content."
+
 const struct cm_cause cm_causes[] = {
     /* what Connect, its license manager and its start script say */
     {"secret-key",
@@ -45,42 +96,69 @@ const struct cm_cause cm_causes[] = {
          "run reset-secret-key: it makes every stored secret unreadable."},
     {"database-password",
      LOG,
-     "Unable to initialize the database",
-     {"password authentication failed", NULL},
+     "password authentication failed for user",
+     {NULL},
      "the database refuses the password that the pod has",
      .remedy =
-         "Put the right password into the Secret behind CONNECT_POSTGRES_PASSWORD; `{kubectl} get deployment {deployment} -o yaml` names it.",
-     .behind = LINES_BEHIND},
-    {"database-hba",
+         "Put the right password into the Secret behind CONNECT_POSTGRES_PASSWORD; `{kubectl} get deployment {deployment} -o yaml` names it."},
+    {"database-password",
      LOG,
      "Unable to initialize the database",
-     {"no pg_hba.conf entry", NULL},
+     {"password authentication failed", "no password supplied", "empty password", "28P01", NULL},
+     "the database refuses the password that the pod has",
+     .behind = LINES_BEHIND,
+     .remedy =
+         "Put the right password into the Secret behind CONNECT_POSTGRES_PASSWORD; `{kubectl} get deployment {deployment} -o yaml` names it."},
+    {"database-hba",
+     LOG,
+     "no pg_hba.conf entry",
+     {NULL},
      "the database does not let the pod's address in",
-     .remedy = "Ask who runs the database for a pg_hba.conf entry for the addresses of the cluster's nodes.",
-     .behind = LINES_BEHIND},
+     .remedy = "Ask who runs the database for a pg_hba.conf entry for the addresses of the cluster's nodes."},
+    {"database-hba",
+     LOG,
+     "pg_hba.conf rejects connection",
+     {NULL},
+     "the database does not let the pod's address in",
+     .remedy = "Ask who runs the database for a pg_hba.conf entry for the addresses of the cluster's nodes."},
+    {"database-certificate",
+     LOG,
+     "Unable to initialize the database",
+     {"x509:", "certificate verify failed", "root certificate file", "root.crt", NULL},
+     "the pod does not trust the database's certificate",
+     .behind = LINES_BEHIND,
+     .remedy =
+         "Mount the authority that signed it and name it in Postgres.URL (sslrootcert=), or use the sslmode that the old server used."},
+    {"database-tls",
+     LOG,
+     "SSL is not enabled on the server",
+     {NULL},
+     "the database speaks no TLS, and the pod's Connect asks for it",
+     .remedy = "Let the database speak TLS, or add ?sslmode=disable to Postgres.URL if that is what the old server used."},
     {"database-tls",
      LOG,
      "Unable to initialize the database",
-     {"SSL is not enabled", NULL},
+     {"SSL is not enabled", "does not support SSL", "refused TLS connection", NULL},
      "the database speaks no TLS, and the pod's Connect asks for it",
-     .remedy = "Let the database speak TLS, or add ?sslmode=disable to Postgres.URL if that is what the old server used.",
-     .behind = LINES_BEHIND},
-    {"database-network",
+     .behind = LINES_BEHIND,
+     .remedy = "Let the database speak TLS, or add ?sslmode=disable to Postgres.URL if that is what the old server used."},
+    {"database-full",
      LOG,
      "Unable to initialize the database",
-     {"i/o timeout", "connection refused", "no route to host", NULL},
-     "the database is not reached from the pod",
-     .remedy =
-         "Try `nc -vz HOST 5432` in a pod of namespace {namespace}; look at network policies and at firewalls between cluster and database.",
-     .behind = LINES_BEHIND},
-    {"database-name",
+     {"too many connections", "remaining connection slots", "too many clients", NULL},
+     "the database takes no more connections",
+     .behind = LINES_BEHIND,
+     .remedy = "Ask who runs the database to raise its limit for the role, or to end what is left of others."},
+    {"database-missing",
      LOG,
      "Unable to initialize the database",
-     {"no such host", NULL},
-     "the database's host name cannot be resolved in the pod",
-     .remedy =
-         "Write a name into Postgres.URL that the cluster's DNS knows; try it with `nslookup HOST` in a pod of namespace {namespace}.",
-     .behind = LINES_BEHIND},
+     {"does not exist", NULL},
+     "the database that Postgres.URL names, or its role, is not there",
+     .behind = LINES_BEHIND,
+     .remedy = "Compare host, name and role of Postgres.URL with those of the old server: another database must never be begun."},
+    {"database-name", LOG, "Unable to initialize the database", {UNRESOLVED, NULL}, DATABASE_NAME},
+    {"database-network", LOG, "Unable to initialize the database", {UNREACHED, NULL}, DATABASE_NETWORK},
+    {"database-network", LOG, ":5432", {UNREACHED, NULL}, DATABASE_NETWORK},
     {"executable",
      LOG,
      "Unable to configure execution environments",
@@ -99,6 +177,12 @@ const struct cm_cause cm_causes[] = {
      {NULL},
      "a section or key of the values' config is misspelt, or this version of Connect does not know it",
      .remedy = "Take the section or key that the line names out of the values' config section, or correct it."},
+    {"setting",
+     LOG,
+     "cannot store data",
+     {"section", "variable", NULL},
+     "a section or key of the values' config is misspelt, or this version of Connect does not know it",
+     .remedy = "Take the section or key that the line names out of the values' config section, or correct it."},
     {"setting-unknown",
      LOG,
      "unknown setting",
@@ -113,12 +197,26 @@ const struct cm_cause cm_causes[] = {
      .remedy =
          "Allow the way from namespace {namespace} to the API server, put the cluster's addresses into NO_PROXY (pod.env), and let the service "
          "account mount its token (automountServiceAccountToken).",
-     .behind = LINES_BEHIND},
-    {"chown", LOG, "chown", {"Operation not permitted", "operation not permitted", NULL}, NO_CHOWN},
+     .behind = CURL_BEHIND},
+    {"token", LOG, "serviceaccount/token", {"no such file", NULL}, NO_TOKEN},
+    {"chown", LOG, "chown", {"operation not permitted", "permission denied", NULL}, NO_CHOWN},
+    {"read-only",
+     LOG,
+     "{data}",
+     {"read-only file system", NULL},
+     "the data folder is mounted for reading only",
+     .remedy =
+         "Let the volume and its mount be writable (`{kubectl} get pv -o yaml`: readOnly, mountOptions; the export's rules)."},
+    {"full",
+     LOG,
+     "{data}",
+     {"no space left on device", "disk quota exceeded", NULL},
+     "the volume of the data folder is full",
+     .remedy = "Make room on the file server, or let the volume be larger."},
     {"owners",
      LOG,
      "{data}",
-     {"permission denied", "Permission denied", NULL},
+     {"permission denied", "operation not permitted", NULL},
      "Connect in the pod may not read or write its data folder: owners or ids differ from the old server's, or root is squashed",
      .remedy =
          "Compare `ls -ln` of the folder on the old server with the ids in the pod (`{kubectl} exec deploy/{deployment} -- id rstudio-connect`); "
@@ -126,15 +224,15 @@ const struct cm_cause cm_causes[] = {
     {"license-activation",
      LOG,
      "activating product key",
-     {"\"result\":", NULL},
+     {"\"result\":", "error", "fail", NULL},
      "the license key cannot be activated from the pod: no way out, a proxy, TLS, or no activation left",
      .remedy =
          "Use a license file (license.file in the values), or open the way to the license server; free an activation on the old server.",
-     .unless = "\"result\":0"},
+     .unless = {"\"result\":0", "\"result\": 0"}},
     {"license-manager",
-     LOG,
-     "license-manager: No such file",
-     {NULL},
+     LOG | STATE | EVENT,
+     "license-manager",
+     {"no such file", "command not found", NULL},
      "a volume of the values hides /opt/rstudio-connect in the pod",
      .remedy = "Take the mount at /opt/rstudio-connect out of the values (pod.volumeMounts)."},
     {"role",
@@ -145,43 +243,246 @@ const struct cm_cause cm_causes[] = {
      .remedy =
          "Let the chart make the Role (rbac.create: true), or add the right that the line names; ask with `{kubectl} auth can-i --list "
          "--as=system:serviceaccount:{namespace}:{deployment}`."},
+    {"service-account-missing", EVENT, "error looking up service account", {NULL}, NOT_MADE_YET},
+    {"service-account-missing", EVENT, "serviceaccounts \"", {"not found", NULL}, NOT_MADE_YET},
+    {"service-account", LOG, "serviceaccounts \"", {"not found", NULL}, UNLABELLED},
+    {"service-account",
+     LOG | EVENT,
+     "connect.posit.co/service-account",
+     {"lack", "missing", "without", "does not", "not label", "not found", "must", "require", NULL},
+     UNLABELLED},
     {"service-account",
      LOG | EVENT,
      "service account",
-     {"connect.posit.co/service-account", "not labeled", "not labelled", "not permitted", "not allowed", NULL},
-     "the service account that content runs under does not carry the label connect.posit.co/service-account=true, or is in another "
-     "namespace",
-     .remedy = "Type `{kubectl} label serviceaccount NAME connect.posit.co/service-account=true` in the namespace of content."},
+     {"not labeled", "not labelled", "lacks", "missing", "not found", "not permitted", "not allowed", NULL},
+     UNLABELLED},
     {"chronicle",
      LOG,
-     "hronicle",
-     {"socket", "timeout", "timed out", NULL},
+     "chronicle",
+     {"socket timeout", "i/o timeout", "timed out", "timeout waiting", "timeout while", "timeout connecting", "timeout on",
+      "connection refused", "no such file", "deadline exceeded", NULL},
      "Connect waits for a Chronicle agent that is not there",
      .remedy = "Set config.Chronicle.Enabled to false, or add the agent as a sidecar."},
 
     /* what Kubernetes says of the pods */
-    {"content-init", LOG | STATE | EVENT, "exec: \"", {"no such file", NULL}, MISSING_PROGRAM},
+    {"non-root", STATE | EVENT, "runAsNonRoot", {"will run as root", "non-numeric user", NULL}, NO_ROOT},
+    {"architecture",
+     LOG | STATE | EVENT,
+     "exec format error",
+     {NULL},
+     "the image is made for another processor than the node's",
+     .remedy = "Take an image for the nodes' processor, or send the pod to nodes that fit it (nodeSelector: kubernetes.io/arch)."},
+    {"content-init", LOG | STATE | EVENT, "exec: \"", {"no such file", "not found in $PATH", NULL}, MISSING_PROGRAM},
     {"content-init", LOG | STATE | EVENT, "exec /", {"no such file", NULL}, MISSING_PROGRAM},
+    {"content-init", STATE | EVENT, "executable file", {"not found", NULL}, MISSING_PROGRAM},
+    {"secret",
+     EVENT | STATE,
+     "secret \"",
+     {"not found", NULL},
+     "a Secret that the pod names is not there (license, database password, TLS)",
+     .part = CM_PART_CONTENT,
+     .remedy = "Create the Secret that the line names in namespace {namespace}, with the key that the values name."},
+    {"secret",
+     EVENT | STATE,
+     "configmap \"",
+     {"not found", NULL},
+     "a ConfigMap that the pod names is not there",
+     .part = CM_PART_CONTENT,
+     .remedy = "Create the ConfigMap that the line names in namespace {namespace}, or correct the values."},
+    {"secret",
+     EVENT | STATE,
+     "couldn't find key",
+     {NULL},
+     "a Secret or ConfigMap lacks the key that the pod names",
+     .part = CM_PART_CONTENT,
+     .remedy = "Let it have an entry with the key that the line names, or correct the key's name in the values."},
+    {"secret",
+     EVENT | STATE,
+     "references non-existent",
+     {"key", NULL},
+     "a Secret or ConfigMap lacks the key that the pod names",
+     .part = CM_PART_CONTENT,
+     .remedy = "Let it have an entry with the key that the line names, or correct the key's name in the values."},
+    {"sub-path",
+     EVENT | STATE,
+     "subPath",
+     {"failed to prepare", "failed to create", NULL},
+     "the sub-path of the volume cannot be made or entered",
+     .part = CM_PART_CONTENT,
+     .remedy =
+         "Compare sharedStorage.subPath with what is in the volume; export it with no_root_squash, or make the folder on the file server."},
+    {"secret",
+     EVENT | STATE,
+     "CreateContainerConfigError",
+     {NULL},
+     "a Secret or ConfigMap that the pod names is missing, or lacks the key",
+     .part = CM_PART_CONTENT,
+     .vague = 1,
+     .remedy = "Create it in namespace {namespace}, with the key that the values name; the line says which."},
+    {"mount-kind",
+     EVENT,
+     "FailedMount",
+     {"unknown filesystem type", "helper program", "bad option; for several filesystems", "registered CSI drivers", NULL},
+     "a volume cannot be mounted: the node lacks the programs or the driver for its kind",
+     .part = CM_PART_CONTENT,
+     .remedy = "Install them on the nodes (for NFS: nfs-common or nfs-utils), or the CSI driver that the line names."},
+    {"chown", EVENT, "FailedMount", {"chown", "applyFSGroup", NULL}, NO_CHOWN, .part = CM_PART_CONTENT},
+    {"mount-export",
+     EVENT,
+     "FailedMount",
+     {"access denied by server", "permission denied", "operation not permitted", NULL},
+     "a volume cannot be mounted: the file server's export does not let the node in",
+     .part = CM_PART_CONTENT,
+     .remedy =
+         "Let the export name the addresses of the cluster's nodes, beside the old server's; try `nc -vz FILESERVER 2049` in a pod."},
+    {"mount-options",
+     EVENT,
+     "FailedMount",
+     {"protocol not supported", "protocol is not supported", "incorrect mount option", "invalid argument", NULL},
+     "a volume cannot be mounted: the file server does not speak the version or the options that are asked for",
+     .part = CM_PART_CONTENT,
+     .remedy = "Compare mountOptions (nfsvers) of the volume (`{kubectl} get pv -o yaml`) with those that the old server used."},
+    {"mount-path",
+     EVENT,
+     "FailedMount",
+     {"no such file", "does not exist", NULL},
+     "a volume cannot be mounted: its path is not there on the file server",
+     .part = CM_PART_CONTENT,
+     .remedy =
+         "Compare the export's rules and path with the volume's (`{kubectl} get pv -o yaml`); the line names both. Try `nc -vz FILESERVER 2049` in a pod."},
+    {"mount-network",
+     EVENT,
+     "FailedMount",
+     {UNRESOLVED, NULL},
+     "a volume cannot be mounted: the file server's name cannot be resolved on the node",
+     .part = CM_PART_CONTENT,
+     .remedy = "Name the file server by an address, or by a name that the nodes' DNS knows."},
+    {"mount-network",
+     EVENT,
+     "FailedMount",
+     {UNREACHED, NULL},
+     "a volume cannot be mounted: the file server is not reached",
+     .unless = {"waiting for the condition"},
+     .part = CM_PART_CONTENT,
+     .remedy = "Try `nc -vz FILESERVER 2049` in a pod; look at firewalls and security groups between nodes and file server."},
+    {"mount-attached",
+     EVENT,
+     "Multi-Attach error",
+     {NULL},
+     "a volume is attached to another node: it is for one at a time (ReadWriteOnce)",
+     .part = CM_PART_CONTENT,
+     .remedy = "End the pod that holds it, or take a volume for many writers (ReadWriteMany)."},
+    {"mount",
+     EVENT,
+     "FailedMount",
+     {NULL},
+     "a volume cannot be mounted: the file server is not reached, its export does not let the node in, or the path is not there",
+     .part = CM_PART_CONTENT,
+     .vague = 1,
+     .remedy =
+         "Try `nc -vz FILESERVER 2049` in a pod; compare the export's rules and path with the volume's (`{kubectl} get pv -o yaml`)."},
+    {"mount",
+     EVENT,
+     "FailedAttachVolume",
+     {NULL},
+     "a volume cannot be mounted: the file server is not reached, its export does not let the node in, or the path is not there",
+     .part = CM_PART_CONTENT,
+     .vague = 1,
+     .remedy =
+         "Try `nc -vz FILESERVER 2049` in a pod; compare the export's rules and path with the volume's (`{kubectl} get pv -o yaml`)."},
     {"image-name",
      STATE | EVENT,
      "InvalidImageName",
      {NULL},
      "the name of an image is not valid",
+     .part = CM_PART_IMAGE,
      .remedy = "Correct image.repository, image.tag and the image of the line in the values."},
-    {"image", STATE | EVENT, "ImagePullBackOff", {NULL}, NO_IMAGE},
-    {"image", STATE | EVENT, "ErrImagePull", {NULL}, NO_IMAGE},
-    {"image", EVENT, "Failed to pull image", {NULL}, NO_IMAGE},
-    {"claim",
-     EVENT,
-     "unbound immediate PersistentVolumeClaims",
+    {"image-limit",
+     STATE | EVENT,
+     "pull",
+     {"toomanyrequests", "too many requests", "pull rate limit", NULL},
+     "an image cannot be pulled: the registry has had too many requests from here",
+     .part = CM_PART_IMAGE,
+     .remedy =
+         "Wait, give a pull secret of an account with a higher limit (image.imagePullSecrets), or take a mirror (image.repository)."},
+    {"image-certificate",
+     STATE | EVENT,
+     "pull",
+     {"x509:", "server gave HTTP response", "certificate signed by", "tls: failed to verify", NULL},
+     "an image cannot be pulled: the nodes do not trust the registry's certificate, or it speaks no TLS",
+     .part = CM_PART_IMAGE,
+     .remedy =
+         "Give the nodes the registry's authority (in the container runtime's settings), or take a registry that they trust."},
+    {"image-platform",
+     STATE | EVENT,
+     "pull",
+     {"no match for platform", "no image found in manifest list", "no matching manifest", NULL},
+     "an image cannot be pulled: it is not made for the node's processor",
+     .part = CM_PART_IMAGE,
+     .remedy = "Take an image for the nodes' processor, or send the pod to nodes that fit it (nodeSelector: kubernetes.io/arch)."},
+    {"image-login",
+     STATE | EVENT,
+     "pull",
+     {"unauthorized", "authentication required", "403 Forbidden", "requested access to the resource is denied", "access denied",
+      "pull access denied", "no basic auth credentials", "insufficient_scope", "incorrect username", "authorization failed",
+      "invalid username", NULL},
+     "an image cannot be pulled: the registry does not let the node in (no pull secret, or a wrong one), or there is no such image",
+     .part = CM_PART_IMAGE,
+     .remedy =
+         "Correct image.imagePullSecrets and the Secret behind it, then image.repository; `{kubectl} describe pods` shows the registry's answer."},
+    {"image-unknown",
+     STATE | EVENT,
+     "pull",
+     {"manifest unknown", "manifest for", "name unknown", "not found", "no such manifest", "unexpected status: 404", NULL},
+     "an image cannot be pulled: the registry has none of this name and tag",
+     .part = CM_PART_IMAGE,
+     .remedy = "Correct image.tag or image.repository in the values; `{kubectl} describe pods` shows the registry's answer."},
+    {"image-network",
+     STATE | EVENT,
+     "pull",
+     {UNRESOLVED, NULL},
+     "an image cannot be pulled: the registry's name cannot be resolved on the node",
+     .part = CM_PART_IMAGE,
+     .remedy = "Correct image.repository, or let the nodes' DNS know the registry."},
+    {"image-network",
+     STATE | EVENT,
+     "pull",
+     {UNREACHED, NULL},
+     "an image cannot be pulled: the registry is not reached from the node",
+     .part = CM_PART_IMAGE,
+     .remedy = "Open the way from the nodes to the registry (proxy, firewall), or take a mirror (image.repository)."},
+    {"image-room",
+     STATE | EVENT,
+     "pull",
+     {"no space left on device", NULL},
+     "an image cannot be pulled: the node's disk is full",
+     .part = CM_PART_IMAGE,
+     .remedy = "Make room on the node, or send the pod to another one (nodeSelector)."},
+    {"image-never",
+     STATE | EVENT,
+     "ErrImageNeverPull",
      {NULL},
-     "a claim is not bound: no volume fits it (size, selector, access mode), or no class makes one for many writers (RWX)",
-     .remedy = "Look at `{kubectl} get pvc,pv`; create a volume for claim {claim} with reclaim policy Retain."},
+     "an image may not be pulled (pull policy Never) and is not on the node",
+     .part = CM_PART_IMAGE,
+     .remedy = "Set image.imagePullPolicy to IfNotPresent in the values, or bring the image onto the node."},
+    {"image-secret",
+     EVENT,
+     "FailedToRetrieveImagePullSecret",
+     {NULL},
+     "an image cannot be pulled: a pull secret that the pod names is not there",
+     .part = CM_PART_IMAGE,
+     .vague = 1,
+     .remedy =
+         "Create the Secret that the line names in namespace {namespace} (type kubernetes.io/dockerconfigjson), or correct image.imagePullSecrets."},
+    {"image", STATE | EVENT, "ImagePullBackOff", {NULL}, NO_IMAGE, .part = CM_PART_IMAGE, .vague = 2},
+    {"image", STATE | EVENT, "ErrImagePull", {NULL}, NO_IMAGE, .part = CM_PART_IMAGE, .vague = 2},
+    {"image", EVENT, "Failed to pull image", {NULL}, NO_IMAGE, .part = CM_PART_IMAGE, .vague = 2},
     {"claim",
      EVENT,
      "persistentvolumeclaim \"",
-     {"not found", NULL},
+     {"not found", "being deleted", "non-existent", NULL},
      "the pod names a claim that is not there",
+     .part = CM_PART_NODE,
      .remedy =
          "Create the claim that the line names, or correct sharedStorage.name in the values; `{kubectl} get pvc,pv` shows what is there."},
     {"claim",
@@ -189,44 +490,60 @@ const struct cm_cause cm_causes[] = {
      "no persistent volumes available for this claim",
      {NULL},
      "no volume fits the claim (size, selector, access mode, class)",
+     .part = CM_PART_NODE,
+     .remedy = "Look at `{kubectl} get pvc,pv`; create a volume for claim {claim} with reclaim policy Retain."},
+    {"claim",
+     EVENT,
+     "find available persistent volumes to bind",
+     {NULL},
+     "no volume fits the claim (size, selector, access mode, class)",
+     .part = CM_PART_NODE,
+     .remedy = "Look at `{kubectl} get pvc,pv`; create a volume for claim {claim} with reclaim policy Retain."},
+    {"claim",
+     EVENT,
+     "VolumeMismatch",
+     {NULL},
+     "no volume fits the claim (size, selector, access mode, class)",
+     .part = CM_PART_NODE,
+     .remedy = "Look at `{kubectl} get pvc,pv`; create a volume for claim {claim} with reclaim policy Retain."},
+    {"claim",
+     EVENT,
+     "storageclass",
+     {"not found", NULL},
+     "the claim names a storage class that is not there",
+     .part = CM_PART_NODE,
+     .remedy =
+         "Correct the class of claim {claim} (sharedStorage.storageClassName in the values); `{kubectl} get storageclass` shows what is there."},
+    {"claim",
+     EVENT,
+     "ProvisioningFailed",
+     {NULL},
+     "the storage class cannot make a volume for the claim",
+     .part = CM_PART_NODE,
+     .remedy = "Read the line; `{kubectl} describe pvc {claim}` shows all of it."},
+    {"volume-place",
+     EVENT,
+     "volume node affinity conflict",
+     {NULL},
+     "the volume lies where no node is that can take the pod (another zone, or one node's local disk)",
+     .part = CM_PART_NODE,
+     .remedy =
+         "Compare the volume's nodeAffinity (`{kubectl} get pv -o yaml`) with the nodes; a volume for Connect must be reachable from all."},
+    {"claim",
+     EVENT,
+     "unbound immediate PersistentVolumeClaims",
+     {NULL},
+     "a claim is not bound: no volume fits it (size, selector, access mode), or no class makes one for many writers (RWX)",
+     .part = CM_PART_NODE,
+     .vague = 1,
      .remedy = "Look at `{kubectl} get pvc,pv`; create a volume for claim {claim} with reclaim policy Retain."},
     {"scheduling",
      EVENT,
      "nodes are available",
-     {"Insufficient", "didn't match", "untolerated taint", "were unschedulable", NULL},
-     "no node can take the pod: resources, selectors, or taints",
-     .remedy = "Compare resources, nodeSelector and tolerations of the values with `{kubectl} get nodes`."},
-    {"secret",
-     EVENT | STATE,
-     "secret \"",
-     {"not found", NULL},
-     "a Secret that the pod names is not there (license, database password, TLS)",
-     .remedy = "Create the Secret that the line names in namespace {namespace}, with the key that the values name."},
-    {"secret",
-     EVENT | STATE,
-     "configmap \"",
-     {"not found", NULL},
-     "a ConfigMap that the pod names is not there",
-     .remedy = "Create the ConfigMap that the line names in namespace {namespace}, or correct the values."},
-    {"secret",
-     EVENT | STATE,
-     "CreateContainerConfigError",
-     {NULL},
-     "a Secret or ConfigMap that the pod names is missing, or lacks the key",
-     .remedy = "Create it in namespace {namespace}, with the key that the values name; the line says which."},
-    {"secret",
-     EVENT | STATE,
-     "couldn't find key",
-     {NULL},
-     "a Secret or ConfigMap of the pod lacks a key",
-     .remedy = "Add the key that the line names, or correct the key's name in the values."},
-    {"mount",
-     EVENT,
-     "FailedMount",
-     {"timed out", "access denied by server", "No such file", "Connection refused", "No route to host", NULL},
-     "a volume cannot be mounted: the file server is not reached, its export does not let the node in, or the path is not there",
-     .remedy =
-         "Try `nc -vz FILESERVER 2049` in a pod; compare the export's rules and path with the volume's (`{kubectl} get pv -o yaml`)."},
+     {"Insufficient", "didn't match", "taint", "unschedulable", "didn't have free ports", "Too many pods", "didn't satisfy",
+      "anti-affinity", NULL},
+     NODES},
+    {"scheduling", EVENT, "no nodes available to schedule", {NULL}, NODES},
     {"license",
      EVENT,
      "statuscode: 402",
@@ -234,19 +551,36 @@ const struct cm_cause cm_causes[] = {
      "Connect has no license that it accepts: none, an expired one, or a file that it cannot read (CRLF)",
      .remedy =
          "Look at `{kubectl} exec deploy/{deployment} -- /opt/rstudio-connect/bin/license-manager status`, then correct the license of the values."},
-    {"quota",
-     EVENT | LOG,
-     "exceeded quota",
+    {"memory",
+     STATE,
+     "OOMKilled",
      {NULL},
-     "the namespace's quota is used up",
-     .remedy = "Raise it, or lower the requests of the values; see `{kubectl} get resourcequota`."},
-    {"pod-security",
+     "the container was ended because it used more memory than its limit",
+     .remedy = "Raise resources.limits.memory in the values."},
+    {"evicted",
+     STATE,
+     "Evicted",
+     {"low on resource", "exceed", "limit", "DiskPressure", "MemoryPressure", NULL},
+     "the node ended the pod because it ran short of what the line names",
+     .remedy = "Give the pod requests that fit its use (resources in the values), or make room on the node."},
+    {"quota", EVENT | LOG, "exceeded quota", {NULL}, QUOTA},
+    {"quota", EVENT, "failed quota", {NULL}, QUOTA},
+    {"limits",
      EVENT,
-     "violates PodSecurity",
+     "is forbidden",
+     {"usage per Container is", "usage per Pod is", "request ratio per", NULL},
+     "the namespace's limit range refuses the pod's requests or limits",
+     .remedy = "Change resources of the values as the line says; see `{kubectl} get limitrange -o yaml`."},
+    {"pod-security", EVENT, "violates PodSecurity", {NULL}, POD_SECURITY},
+    {"pod-security", EVENT, "unable to validate against any security context constraint", {NULL}, POD_SECURITY},
+    {"webhook", EVENT, "admission webhook", {"denied", NULL}, WEBHOOK},
+    {"webhook", EVENT, "ValidatingAdmissionPolicy", {"denied", NULL}, WEBHOOK},
+    {"webhook-silent",
+     EVENT,
+     "failed calling webhook",
      {NULL},
-     "the namespace's pod security level refuses the pod",
-     .remedy =
-         "Set pod.securityContext and securityContext in the values as that level asks, or let the namespace have another level."},
+     "an admission webhook of the cluster does not answer, so that no pod is made",
+     .remedy = "Ask who owns the webhook that the line names; pods are made again when it answers."},
 
     /* how the pods stand */
     {"slow-start",
@@ -284,55 +618,14 @@ const struct cm_cause cm_causes[] = {
      {NULL},
      "a value is given as text or list where the chart has a section",
      .remedy = "Correct that key in the values."},
+    {"values",
+     HELM,
+     "values don't meet the specifications of the schema",
+     {NULL},
+     "the chart's schema refuses the values",
+     .remedy = "Change the values as the lines say, then run the same command again."},
+    {"webhook", HELM, "admission webhook", {"denied", NULL}, WEBHOOK},
+    {"webhook", HELM, "ValidatingAdmissionPolicy", {"denied", NULL}, WEBHOOK},
+    {"quota", HELM, "exceeded quota", {NULL}, QUOTA},
     {.id = NULL},
 };
-
-/* ---- matching ---- */
-
-static const char *end_of(const char *line) { return line + strcspn(line, "\n"); }
-
-/* `sign` in the bytes at..end; a sign of "{data}" is that folder. */
-static bool stands(const char *at, const char *end, const char *sign, const char *data_dir)
-{
-    if (strcmp(sign, "{data}") == 0)
-        sign = data_dir;
-    size_t n = strlen(sign);
-    for (; n > 0 && at + n <= end; at++)
-        if (memcmp(at, sign, n) == 0)
-            return true;
-    return false;
-}
-
-static bool one_of(const struct cm_cause *c, const char *at, const char *end)
-{
-    for (size_t i = 0; c->also[i] != NULL; i++)
-        if (stands(at, end, c->also[i], ""))
-            return true;
-    return false;
-}
-
-static bool fits(const struct cm_cause *c, enum cm_sight of, const char *line, const char *data_dir, const char **evidence,
-                 size_t *bytes)
-{
-    const char *end = end_of(line);
-    if ((c->seen_in & of) == 0 || !stands(line, end, c->sign, data_dir) ||
-        (c->unless != NULL && stands(line, end, c->unless, data_dir)))
-        return false;
-    for (int n = 0; c->also[0] != NULL && !one_of(c, line, end); n++) {
-        if (n == c->behind || *end == '\0')
-            return false;
-        line = end + 1;
-        end = end_of(line);
-    }
-    *evidence = line;
-    *bytes = (size_t)(end - line);
-    return true;
-}
-
-const struct cm_cause *cm_cause_of(enum cm_sight of, const char *line, const char *data_dir, const char **evidence, size_t *bytes)
-{
-    for (const struct cm_cause *c = cm_causes; c->id != NULL; c++)
-        if (fits(c, of, line, data_dir, evidence, bytes))
-            return c;
-    return NULL;
-}

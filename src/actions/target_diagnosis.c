@@ -1,8 +1,10 @@
 /* actions/target_diagnosis.c: why pods do not become ready, in words: container states, events, last log lines, each matched against
- * the table of what is known (target_causes.c), then shown as they are. Events of pods that are gone, and those from before our last
- * upgrade, count for nothing: they would name the cause of another evening. Does not: mend anything, guess. */
+ * the table of what is known (target_causes.c), then shown as they are. What is past counts for nothing, since it would name the cause of
+ * another hour: events of pods that are gone, those from before our last upgrade, those about a part of a pod that has come up since; and
+ * pods that end, or are of an older revision, are shown only. Does not: mend anything, guess. */
 #include <config.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <cm/str.h>
@@ -17,9 +19,12 @@
 #include "base/time.h"
 #include "plan/plan.h"
 
-enum { EVENTS_SHOWN = 12, LOG_LINES = 40, LOG_SHOWN = 15, FOUND_MOST = 8, CONTENT_PODS = 3 };
+enum { EVENTS_SHOWN = 12, LOG_LINES = 200, LOG_SHOWN = 15, FOUND_MOST = 8, EVIDENCE_MOST = 600, CONTENT_PODS = 3 };
 enum { SLACK_MS = 10 * 60 * 1000 }; /* between our clock and the cluster's */
 enum { SILENT_MS = 60 * 1000 };
+
+/* What of a pod has not come up: an event about anything else is of the past. Bits, in a pod's entry of `names`. */
+enum { LACKS_NODE = 1, LACKS_CONTENT = 2, LACKS_IMAGE = 4, LACKS_VOLUMES = 8, SHOWN_ONLY = 16 };
 
 struct found {
     const struct cm_cause *cause;
@@ -34,7 +39,8 @@ struct diagnosis {
     size_t count;
     const char *data_dir;
     json_t *said;      /* {"event of NAME REASON": true}; the same is not shown over and over */
-    json_t *names;     /* living pods and what else events may be about: {NAME: true} */
+    json_t *names;     /* living pods, and what else events may be about: {NAME: of enum LACKS_*} */
+    bool shown_only;   /* what is looked at now is not what is waited for */
     int64_t since_ms;  /* events of objects that outlive an upgrade count from here on; 0: all */
     bool lacks_pods;   /* events of the ReplicaSet are of now, and not of a fault that was mended */
     const char *quiet; /* a pod that runs and says nothing; NULL: none */
@@ -42,28 +48,44 @@ struct diagnosis {
 
 /* ---- causes ---- */
 
+/* Masked before it is cut: half of a secret is known to nobody. */
+static const char *kept(struct diagnosis *d, const char *line, size_t bytes)
+{
+    while (bytes > 0 && (*line == ' ' || *line == '\t')) {
+        line++;
+        bytes--;
+    }
+    cm_autofree char *plain = cm_strndup(line, bytes);
+    cm_autofree char *masked = cm_mask(plain);
+    size_t n = strlen(masked);
+    if (n > EVIDENCE_MOST)
+        n = cm_utf8_span(masked, EVIDENCE_MOST);
+    return cm_arena_fmt(d->arena, "%.*s%s", (int)n, masked, masked[n] != '\0' ? " ..." : "");
+}
+
 static void remember(struct diagnosis *d, const struct cm_cause *c, const char *where, const char *line, size_t bytes)
 {
     for (size_t i = 0; i < d->count; i++)
         if (strcmp(d->found[i].cause->cause, c->cause) == 0)
             return;
-    if (d->count == FOUND_MOST)
-        return;
-    while (bytes > 0 && (*line == ' ' || *line == '\t')) {
-        line++;
-        bytes--;
-    }
-    const char *kept = cm_arena_fmt(d->arena, "%.*s", (int)(bytes > 600 ? 600 : bytes), line);
-    d->found[d->count++] = (struct found){c, cm_arena_strdup(d->arena, where), kept};
+    if (d->count < FOUND_MOST && !d->shown_only)
+        d->found[d->count++] = (struct found){c, cm_arena_strdup(d->arena, where), kept(d, line, bytes)};
 }
 
-static void judge(struct diagnosis *d, enum cm_sight of, const char *where, const char *text)
+/* A row about a part of a pod that has come up since is of the past. */
+static bool is_past(const struct cm_cause *c, int lacks)
+{
+    return (c->part == CM_PART_NODE && (lacks & LACKS_NODE) == 0) || (c->part == CM_PART_CONTENT && (lacks & LACKS_CONTENT) == 0) ||
+           (c->part == CM_PART_IMAGE && (lacks & LACKS_IMAGE) == 0);
+}
+
+static void judge(struct diagnosis *d, enum cm_sight of, const char *where, const char *text, int lacks)
 {
     for (const char *line = text; *line != '\0';) {
         const char *evidence;
         size_t bytes, n = strcspn(line, "\n");
         const struct cm_cause *c = cm_cause_of(of, line, d->data_dir, &evidence, &bytes);
-        if (c != NULL)
+        if (c != NULL && !is_past(c, lacks))
             remember(d, c, where, evidence, bytes);
         line += n + (line[n] == '\n');
     }
@@ -73,7 +95,7 @@ static void judge(struct diagnosis *d, enum cm_sight of, const char *where, cons
 static void sight(struct diagnosis *d, enum cm_sight of, const char *where, const char *text)
 {
     cm_str_addf(&d->seen, "  %s: %s\n", where, text);
-    judge(d, of, where, text);
+    judge(d, of, where, text, LACKS_NODE | LACKS_CONTENT | LACKS_IMAGE);
 }
 
 static const char *placeholder(struct diagnosis *d, const char *name, size_t n)
@@ -102,12 +124,21 @@ static void add_remedy(struct diagnosis *d, struct cm_str *out, const char *reme
     cm_str_addf(out, "%s\n", remedy);
 }
 
+/* "FailedMount: timed out" says less than the Secret that is missing, and is of the same fault. */
+static bool says_less(const struct diagnosis *d, const struct cm_cause *c)
+{
+    for (size_t i = 0; c->vague > 0 && i < d->count; i++)
+        if (d->found[i].cause->part == c->part && d->found[i].cause->vague < c->vague)
+            return true;
+    return false;
+}
+
 /* In the table's order: what the program says of itself before what Kubernetes says of its pods. */
 static void add_causes(struct diagnosis *d, struct cm_str *out)
 {
     for (const struct cm_cause *c = cm_causes; c->id != NULL; c++)
         for (size_t i = 0; i < d->count; i++) {
-            if (d->found[i].cause != c)
+            if (d->found[i].cause != c || says_less(d, c))
                 continue;
             cm_str_addf(out, "likely cause: %s\n  seen in %s: %s\n  what to do: ", c->cause, d->found[i].where, d->found[i].line);
             add_remedy(d, out, c->remedy);
@@ -137,34 +168,87 @@ static char *without_times(const char *log, int64_t *last_ms)
     return cm_str_take(&out);
 }
 
-static void show_log(struct diagnosis *d, const char *pod, const char *container, bool before, const char *log)
+struct told {
+    struct diagnosis *d;
+    const char *where;
+};
+
+static void tell(void *ctx, const struct cm_cause *c, const char *line, size_t bytes)
+{
+    struct told *t = ctx;
+    remember(t->d, c, t->where, line, bytes);
+}
+
+/* True: the log says why, or ends with words that are in no row. */
+static bool show_log(struct diagnosis *d, const char *pod, const char *container, bool before, bool ended, const char *log)
 {
     cm_autofree char *where = cm_fmt("the log of %s, container %s%s", pod, container, before ? ", before its restart" : "");
     cm_autofree char *last = cm_last_lines(log, LOG_SHOWN);
-    judge(d, CM_SIGHT_LOG, where, log);
+    struct told t = {d, where};
+    size_t had = d->count;
+    bool over = cm_log_causes(log, d->data_dir, ended, tell, &t);
     cm_str_addf(&d->seen, "  last lines of the log of container %s%s:\n", container, before ? " before its restart" : "");
     for (const char *line = last; *line != '\0';) {
         size_t n = strcspn(line, "\n");
         cm_str_addf(&d->seen, "    %.*s\n", (int)n, line);
         line += n + (line[n] == '\n');
     }
+    return d->count > had || over;
 }
 
-/* A container that was started again says little yet: what its last instance said is what ended it. */
-static void add_log(struct diagnosis *d, const char *ns, const char *pod, const char *container, bool restarted, bool up)
+struct box {
+    const char *pod, *name;
+    bool restarted, running, ended;
+    bool silence_counts; /* it is Connect, on its first start */
+};
+
+/* False: it has no log, or it may not be read (*err). */
+static bool one_log(struct diagnosis *d, const char *ns, const struct box *b, bool before, bool *telling, struct cm_err **err)
 {
-    size_t had = d->count;
-    for (int before = 0; before <= (restarted ? 1 : 0) && d->count == had; before++) {
-        cm_autofree char *raw = NULL;
-        int64_t last_ms = 0;
-        if (cm_kube_logs_in(d->step, ns, pod, container, LOG_LINES, before == 1, &raw, NULL) < 0)
-            return;
-        cm_autofree char *log = without_times(raw == NULL ? "" : raw, &last_ms);
-        if (up && (*log == '\0' || (last_ms > 0 && cm_wall_now(d->step) - last_ms > SILENT_MS)))
-            d->quiet = cm_arena_strdup(d->arena, pod);
-        if (*log != '\0')
-            show_log(d, pod, container, before == 1, log);
-    }
+    cm_autofree char *raw = NULL;
+    int64_t last_ms = 0;
+    if (cm_kube_logs_in(d->step, ns, b->pod, b->name, LOG_LINES, before, &raw, err) < 0)
+        return false;
+    cm_autofree char *log = without_times(raw == NULL ? "" : raw, &last_ms);
+    if (b->silence_counts && (*log == '\0' || (last_ms > 0 && cm_wall_now(d->step) - last_ms > SILENT_MS)))
+        d->quiet = cm_arena_strdup(d->arena, b->pod);
+    *telling = *log != '\0' && show_log(d, b->pod, b->name, before, before || b->ended, log);
+    return *log != '\0';
+}
+
+/* A container that was started again says little yet: what its last instance said is what ended it. While it waits to be started again,
+ * its log is that of its last instance. */
+static void add_log(struct diagnosis *d, const char *ns, const struct box *b)
+{
+    bool telling = false, before = b->restarted && b->running;
+    cm_autoerr why = NULL;
+    cm_autoerr again = NULL;
+    bool read = one_log(d, ns, b, before, &telling, &why);
+    if (!telling && b->restarted)
+        read = one_log(d, ns, b, !before, &telling, &again) || read;
+    if (!read && why != NULL)
+        cm_str_addf(&d->seen, "  the log of container %s cannot be read: %s\n", b->name, cm_err_message(why));
+}
+
+/* It ran, and ended. */
+static bool was_over(const json_t *c)
+{
+    return cm_json_int(c, "restartCount", 0) > 0 || cm_json_at(c, "state.terminated") != NULL ||
+           cm_json_at(c, "lastState.terminated") != NULL;
+}
+
+/* It has been started, so that its image and what it mounts are there. */
+static bool was_started(const json_t *c) { return cm_json_at(c, "state.running") != NULL || was_over(c); }
+
+static void add_last_end(struct diagnosis *d, const char *where, const json_t *c)
+{
+    const char *last = cm_json_text(c, "lastState.terminated.reason", NULL),
+               *words = cm_json_text(c, "lastState.terminated.message", "");
+    if (last == NULL)
+        return;
+    cm_autofree char *text = cm_fmt("ended before: %s, exit code %d%s%s", last,
+                                    (int)cm_json_int(c, "lastState.terminated.exitCode", 0), *words ? ": " : "", words);
+    sight(d, CM_SIGHT_STATE, where, text);
 }
 
 static void add_container(struct diagnosis *d, const char *ns, const char *pod, const json_t *c, bool init)
@@ -181,18 +265,20 @@ static void add_container(struct diagnosis *d, const char *ns, const char *pod, 
         cm_autofree char *text = cm_fmt("%s%s%s", cm_json_text(state, "reason", states[i]), *message ? ": " : "", message);
         sight(d, CM_SIGHT_STATE, where, text);
     }
-    const char *last = cm_json_text(c, "lastState.terminated.reason", NULL),
-               *words = cm_json_text(c, "lastState.terminated.message", "");
-    if (last != NULL) {
-        cm_autofree char *text = cm_fmt("ended before: %s, exit code %d%s%s", last,
-                                        (int)cm_json_int(c, "lastState.terminated.exitCode", 0), *words ? ": " : "", words);
-        sight(d, CM_SIGHT_STATE, where, text);
-    }
+    bool running = cm_json_at(c, "state.running") != NULL, ready = cm_json_bool(c, "ready", false), over = was_over(c);
+    if (ready)
+        return;
+    add_last_end(d, where, c);
     if (restarts > 0)
         cm_str_addf(&d->seen, "  %s: restarted %d times\n", where, (int)restarts);
-    bool running = cm_json_at(c, "state.running") != NULL, ready = cm_json_bool(c, "ready", false);
-    if (!ready && (running || restarts > 0 || cm_json_at(c, "state.terminated") != NULL))
-        add_log(d, ns, pod, name, restarts > 0, running && restarts == 0 && !init);
+    struct box b = {.pod = pod,
+                    .name = name,
+                    .restarted = restarts > 0,
+                    .running = running,
+                    .ended = !running,
+                    .silence_counts = running && restarts == 0 && !init};
+    if (running || over)
+        add_log(d, ns, &b);
 }
 
 static void add_conditions(struct diagnosis *d, const char *of, const json_t *conditions, bool bad_when_true)
@@ -213,22 +299,70 @@ static void add_conditions(struct diagnosis *d, const char *of, const json_t *co
     }
 }
 
-static void add_pod(struct diagnosis *d, const char *ns, const json_t *pod)
+static const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses"};
+
+/* What of the pod has not come up. */
+static int lacking(const json_t *pod)
+{
+    size_t i;
+    const json_t *c;
+    int started = 0, waiting = 0;
+    for (size_t l = 0; l < 2; l++) {
+        json_array_foreach(cm_json_at(pod, lists[l]), i, c)
+        {
+            started += was_started(c);
+            waiting += !was_started(c);
+        }
+    }
+    bool placed = cm_json_text(pod, "spec.nodeName", NULL) != NULL || started + waiting > 0;
+    return (placed ? 0 : LACKS_NODE) | (started > 0 && waiting == 0 ? 0 : LACKS_CONTENT | LACKS_IMAGE) |
+           (started > 0 ? 0 : LACKS_VOLUMES);
+}
+
+static bool is_over(const json_t *pod)
+{
+    const char *phase = cm_json_text(pod, "status.phase", "");
+    return strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0;
+}
+
+/* Why a pod as a whole is no more: the node's words (eviction). */
+static void add_own_reason(struct diagnosis *d, const char *name, const json_t *pod)
+{
+    const char *reason = cm_json_text(pod, "status.reason", ""), *message = cm_json_text(pod, "status.message", "");
+    cm_autofree char *where = cm_fmt("pod %s", name);
+    cm_autofree char *text = cm_fmt("%s: %s", reason, message);
+    if (*reason != '\0' && *message != '\0')
+        sight(d, CM_SIGHT_STATE, where, text);
+}
+
+static void add_pod(struct diagnosis *d, const char *ns, const json_t *pod, bool shown_only)
 {
     const char *name = cm_json_text(pod, "metadata.name", "?"), *reason = cm_json_text(pod, "status.reason", "");
-    static const struct {
-        const char *path;
-        bool init;
-    } lists[] = {{"status.initContainerStatuses", true}, {"status.containerStatuses", false}};
+    bool ending = cm_json_at(pod, "metadata.deletionTimestamp") != NULL;
+    int64_t began = 0;
     size_t i;
     const json_t *c;
     cm_str_addf(&d->seen, "pod %s: %s%s%s%s\n", name, cm_json_text(pod, "status.phase", "unknown"), *reason ? ", " : "", reason,
-                cm_json_at(pod, "metadata.deletionTimestamp") != NULL ? ", is ending" : "");
-    json_object_set_new(d->names, name, json_true());
+                ending                        ? ", is ending"
+                : shown_only && !is_over(pod) ? ", of an older revision"
+                                              : "");
+    /* a pod that was ended since our upgrade says why, though another stands in its place */
+    d->shown_only =
+        shown_only && (!is_over(pod) || !cm_time_parse(cm_json_text(pod, "status.startTime", ""), &began) || began < d->since_ms);
+    add_own_reason(d, name, pod);
+    d->shown_only = shown_only;
+    json_object_set_new(d->names, name, json_integer(shown_only ? SHOWN_ONLY : lacking(pod)));
     add_conditions(d, name, cm_json_at(pod, "status.conditions"), false);
-    for (size_t l = 0; l < 2; l++) {
-        json_array_foreach(cm_json_at(pod, lists[l].path), i, c) { add_container(d, ns, name, c, lists[l].init); }
+    json_array_foreach(cm_json_at(pod, "spec.volumes"), i, c)
+    {
+        const char *claim = cm_json_text(c, "persistentVolumeClaim.claimName", NULL);
+        if (claim != NULL && json_object_get(d->names, claim) == NULL)
+            json_object_set_new(d->names, claim, json_integer(lacking(pod) & LACKS_NODE));
     }
+    for (size_t l = 0; l < 2 && !ending; l++) {
+        json_array_foreach(cm_json_at(pod, lists[l]), i, c) { add_container(d, ns, name, c, l == 0); }
+    }
+    d->shown_only = false;
 }
 
 /* ---- the release's objects ---- */
@@ -239,22 +373,34 @@ static const char *revision_of(const json_t *pod)
     return hash == NULL ? "" : hash;
 }
 
-static void add_pods(struct diagnosis *d)
+/* The pod that is waited for: the newest of those that live. */
+static const json_t *newest_of(const json_t *pods)
 {
-    cm_autojson pods = NULL;
-    cm_autoerr why = NULL;
+    const json_t *newest = NULL, *pod;
+    int64_t best = -1, at;
     size_t i;
-    const json_t *pod, *first = NULL, *other = NULL;
-    if (cm_target_pods(d->step, &pods, &why) < 0)
-        cm_str_addf(&d->seen, "the pods could not be looked at: %s\n", cm_err_message(why));
-    else if (json_array_size(pods) == 0)
-        cm_str_addf(&d->seen, "there is no pod of the release yet\n");
-    d->lacks_pods = d->lacks_pods || json_array_size(pods) == 0;
     json_array_foreach(pods, i, pod)
     {
-        const char *phase = cm_json_text(pod, "status.phase", "");
-        add_pod(d, NULL, pod);
-        if (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0)
+        if (is_over(pod) || cm_json_at(pod, "metadata.deletionTimestamp") != NULL)
+            continue;
+        if (!cm_time_parse(cm_json_text(pod, "metadata.creationTimestamp", ""), &at))
+            at = 0;
+        if (at > best) {
+            best = at;
+            newest = pod;
+        }
+    }
+    return newest;
+}
+
+/* Pods of two revisions that live side by side, without those that are over. */
+static void compare_revisions(struct diagnosis *d, const json_t *pods)
+{
+    size_t i;
+    const json_t *pod, *first = NULL, *other = NULL;
+    json_array_foreach(pods, i, pod)
+    {
+        if (is_over(pod))
             continue;
         if (first == NULL)
             first = pod;
@@ -266,6 +412,25 @@ static void add_pods(struct diagnosis *d)
                                         cm_json_text(other, "metadata.name", "?"));
         sight(d, CM_SIGHT_SHAPE, "the pods", text);
     }
+}
+
+static void add_pods(struct diagnosis *d)
+{
+    cm_autojson pods = NULL;
+    cm_autoerr why = NULL;
+    size_t i;
+    const json_t *pod;
+    if (cm_target_pods(d->step, &pods, &why) < 0)
+        cm_str_addf(&d->seen, "the pods could not be looked at: %s\n", cm_err_message(why));
+    else if (json_array_size(pods) == 0)
+        cm_str_addf(&d->seen, "there is no pod of the release yet\n");
+    d->lacks_pods = d->lacks_pods || (why == NULL && json_array_size(pods) == 0);
+    const json_t *newest = newest_of(pods);
+    json_array_foreach(pods, i, pod)
+    {
+        add_pod(d, NULL, pod, newest != NULL && (is_over(pod) || strcmp(revision_of(pod), revision_of(newest)) != 0));
+    }
+    compare_revisions(d, pods);
 }
 
 /* Connect is up and its content is not: the pods of its Jobs, those that are in trouble. */
@@ -282,13 +447,16 @@ static void add_content(struct diagnosis *d)
     {
         const char *phase = cm_json_text(pod, "status.phase", "");
         bool content = false;
+        int64_t at;
+        if (cm_time_parse(cm_json_text(pod, "metadata.creationTimestamp", ""), &at) && at < d->since_ms)
+            continue; /* of another evening */
         json_array_foreach(cm_json_at(pod, "spec.containers"), k, c)
         {
             content = content || strcmp(cm_json_text(c, "name", ""), "connect-content") == 0;
         }
         if (content && shown < CONTENT_PODS && (strcmp(phase, "Pending") == 0 || strcmp(phase, "Failed") == 0)) {
             shown++;
-            add_pod(d, ns, pod);
+            add_pod(d, ns, pod, false);
         }
     }
 }
@@ -300,34 +468,25 @@ static void add_deployment(struct diagnosis *d)
     cm_autojson pvc = NULL;
     enum cm_seen seen;
     struct cm_change c;
-    json_object_set_new(d->names, claim, json_true());
-    json_object_set_new(d->names, name, json_true());
+    json_object_set_new(d->names, name, json_integer(0));
     if (cm_ledger_next(d->step, "helm.upgrade", 0, &c) && c.at_ms > SLACK_MS)
         d->since_ms = c.at_ms - SLACK_MS;
     if (cm_kube_get(d->step, "deployments", name, NULL, &deployment, &seen, NULL) == 0 && deployment != NULL)
         add_conditions(d, name, cm_json_at(deployment, "status.conditions"), true);
-    if (cm_kube_get(d->step, "pvc", claim, NULL, &pvc, &seen, NULL) == 0 && pvc != NULL &&
-        strcmp(cm_json_text(pvc, "status.phase", "Bound"), "Bound") != 0)
+    bool known = cm_kube_get(d->step, "pvc", claim, NULL, &pvc, &seen, NULL) == 0 && pvc != NULL;
+    bool bound = known && strcmp(cm_json_text(pvc, "status.phase", "Bound"), "Bound") == 0;
+    json_object_set_new(d->names, claim, json_integer(bound ? 0 : LACKS_NODE));
+    if (known && !bound)
         cm_str_addf(&d->seen, "claim %s: %s\n", claim, cm_json_text(pvc, "status.phase", "?"));
 }
 
 /* ---- events ---- */
 
-static int64_t time_of(const json_t *event)
-{
-    static const char *const paths[] = {"series.lastObservedTime", "lastTimestamp", "eventTime", "metadata.creationTimestamp"};
-    int64_t at;
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        if (cm_time_parse(cm_json_text(event, paths[i], ""), &at))
-            return at;
-    return 0;
-}
-
 static bool of_ours(const struct diagnosis *d, const json_t *event)
 {
     const char *name = cm_json_text(event, "involvedObject.name", ""), *kind = cm_json_text(event, "involvedObject.kind", "Pod");
     cm_autofree char *prefix = cm_fmt("%s-", cm_target_fullname(d->step));
-    int64_t at = time_of(event);
+    int64_t at = cm_target_event_ms(event);
     if (strcmp(kind, "Pod") == 0)
         return json_object_get(d->names, name) != NULL;
     if (at > 0 && at < d->since_ms)
@@ -335,29 +494,82 @@ static bool of_ours(const struct diagnosis *d, const json_t *event)
     return json_object_get(d->names, name) != NULL || (d->lacks_pods && strcmp(kind, "ReplicaSet") == 0 && cm_starts(name, prefix));
 }
 
+struct event {
+    const json_t *e;
+    int64_t at;
+    const char *name, *reason;
+};
+
+static int newer_first(const void *a, const void *b)
+{
+    const struct event *x = a, *y = b;
+    return (x->at < y->at) - (x->at > y->at);
+}
+
+/* The API server lists them by name. A probe's newest answer is the one that counts, and of ReplicaSets the one that tries now. */
+static bool is_superseded(const struct event *all, size_t i)
+{
+    bool probe = strcmp(all[i].reason, "Unhealthy") == 0,
+         set = strcmp(cm_json_text(all[i].e, "involvedObject.kind", ""), "ReplicaSet") == 0;
+    for (size_t k = 0; k < i && (probe || set); k++) {
+        bool same = strcmp(all[k].name, all[i].name) == 0;
+        if (all[k].at > all[i].at &&
+            ((probe && same && strcmp(all[k].reason, all[i].reason) == 0) ||
+             (set && !same && strcmp(cm_json_text(all[k].e, "involvedObject.kind", ""), "ReplicaSet") == 0)))
+            return true;
+    }
+    return false;
+}
+
+static int lacks_of(const struct diagnosis *d, const struct event *e)
+{
+    const json_t *of = json_object_get(d->names, e->name);
+    int lacks = of == NULL ? LACKS_NODE | LACKS_CONTENT | LACKS_IMAGE | LACKS_VOLUMES : (int)json_integer_value(of);
+    bool volume = cm_starts(e->reason, "FailedMount") || cm_starts(e->reason, "FailedAttach") || cm_starts(e->reason, "FailedMap");
+    return volume && (lacks & LACKS_VOLUMES) == 0 ? lacks & ~LACKS_CONTENT : lacks;
+}
+
+static void add_event(struct diagnosis *d, const struct event *e, size_t *shown)
+{
+    const char *message = cm_json_text(e->e, "message", ""), *evidence;
+    size_t bytes;
+    cm_autofree char *where = cm_fmt("event of %s", e->name);
+    cm_autofree char *text = cm_fmt("%s: %s", e->reason, message);
+    cm_autofree char *again = cm_fmt("%s %s", where, text);
+    int lacks = lacks_of(d, e);
+    const struct cm_cause *c = cm_cause_of(CM_SIGHT_EVENT, text, d->data_dir, &evidence, &bytes);
+    if (json_object_get(d->said, again) != NULL || (lacks & SHOWN_ONLY) != 0 || (c != NULL && is_past(c, lacks)))
+        return;
+    json_object_set_new(d->said, again, json_true());
+    judge(d, CM_SIGHT_EVENT, where, text, lacks);
+    if (++*shown <= EVENTS_SHOWN)
+        cm_str_addf(&d->seen, "  %s: %s\n", where, text);
+}
+
 static void add_events(struct diagnosis *d, const char *ns)
 {
     cm_autojson list = NULL;
     enum cm_seen seen;
-    size_t shown = 0;
+    size_t count = 0, shown = 0, i;
+    json_t *item;
     if (cm_kube_get_in(d->step, ns, "events", NULL, NULL, &list, &seen, NULL) < 0)
         return;
     if (seen == CM_FORBIDDEN)
         cm_str_add(&d->seen, "  the events may not be read with these rights: what they would say is not known\n");
-    const json_t *items = json_object_get(list, "items");
-    for (size_t i = json_array_size(items); i-- > 0 && shown < EVENTS_SHOWN;) {
-        const json_t *e = json_array_get(items, i);
-        if (strcmp(cm_json_text(e, "type", ""), "Normal") == 0 || !of_ours(d, e))
-            continue;
-        cm_autofree char *where = cm_fmt("event of %s", cm_json_text(e, "involvedObject.name", "?"));
-        cm_autofree char *again = cm_fmt("%s %s", where, cm_json_text(e, "reason", "?"));
-        if (json_object_get(d->said, again) != NULL && shown > 2)
-            continue;
-        json_object_set_new(d->said, again, json_true());
-        cm_autofree char *text = cm_fmt("%s: %s", cm_json_text(e, "reason", "?"), cm_json_text(e, "message", ""));
-        sight(d, CM_SIGHT_EVENT, where, text);
-        shown++;
+    json_t *items = json_object_get(list, "items");
+    cm_autofree struct event *all = cm_alloc((json_array_size(items) + 1) * sizeof *all);
+    json_array_foreach(items, i, item)
+    {
+        bool fault = strcmp(cm_json_text(item, "type", ""), "Normal") != 0 ||
+                     strcmp(cm_json_text(item, "reason", ""), "FailedBinding") == 0; /* "Normal", says the volume controller */
+        if (fault && of_ours(d, item))
+            all[count++] = (struct event){item, cm_target_event_ms(item), cm_json_text(item, "involvedObject.name", "?"),
+                                          cm_json_text(item, "reason", "?")};
     }
+    qsort(all, count, sizeof *all, newer_first);
+    for (i = 0; i < count; i++)
+        if (!is_superseded(all, i))
+            add_event(d, &all[i], &shown);
 }
 
 /* ---- the whole ---- */
@@ -394,56 +606,8 @@ char *cm_target_helm_cause(struct cm_step *step, const char *words)
 {
     struct diagnosis d = {.step = step, .arena = cm_step_arena(step), .data_dir = cm_target_data_dir(step)};
     cm_autostr out = CM_STR(CM_STR_PAGE);
-    judge(&d, CM_SIGHT_HELM, "helm's words", words == NULL ? "" : words);
+    judge(&d, CM_SIGHT_HELM, "helm's words", words == NULL ? "" : words, 0);
     if (d.count > 0)
         add_causes(&d, &out);
     return cm_mask(cm_str_text(&out));
-}
-
-/* ---- what will not pass by itself ---- */
-
-static bool hopeless(const char *reason)
-{
-    static const char *const reasons[] = {
-        "ImagePullBackOff",           "ErrImagePull",         "InvalidImageName",  "CrashLoopBackOff",
-        "CreateContainerConfigError", "CreateContainerError", "RunContainerError", NULL};
-    for (size_t i = 0; reasons[i] != NULL; i++)
-        if (strcmp(reason, reasons[i]) == 0)
-            return true;
-    return false;
-}
-
-static const json_t *hopeless_container(const json_t *pods, const char **pod_name)
-{
-    static const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses", NULL};
-    size_t i, k;
-    const json_t *pod, *c;
-    json_array_foreach(pods, i, pod)
-    {
-        for (size_t l = 0; lists[l] != NULL; l++) {
-            json_array_foreach(cm_json_at(pod, lists[l]), k, c)
-            {
-                if (!hopeless(cm_json_text(c, "state.waiting.reason", "")))
-                    continue;
-                *pod_name = cm_json_text(pod, "metadata.name", "?");
-                return c;
-            }
-        }
-    }
-    return NULL;
-}
-
-char *cm_target_stuck(const json_t *pods, int64_t now_wall_ms, int64_t lasting_ms, int64_t *since)
-{
-    const char *pod = NULL;
-    const json_t *c = hopeless_container(pods, &pod);
-    if (c == NULL) {
-        *since = 0;
-        return NULL;
-    }
-    if (*since == 0)
-        *since = now_wall_ms;
-    if (now_wall_ms - *since < lasting_ms)
-        return NULL;
-    return cm_fmt("container %s of pod %s: %s", cm_json_text(c, "name", "?"), pod, cm_json_text(c, "state.waiting.reason", "?"));
 }

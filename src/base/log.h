@@ -1,6 +1,7 @@
 /* base/log.h: messages to people on stderr, and masking. Masking replaces registered secrets (base/secret.h registers them
- * by itself), product keys (XXXX-XXXX-… seven groups) and passwords in URLs by "***" in everything that goes through cm_mask. What
- * is no UTF-8 becomes U+FFFD there, so that whatever the outside says can be put on record. */
+ * by itself), product keys (XXXX-XXXX-… seven groups), passwords in URLs, and what is called a password or token (password=…,
+ * "token": "…", Bearer …) by "***" in everything that goes through cm_mask. What is no UTF-8 becomes U+FFFD there, so that whatever the
+ * outside says can be put on record. */
 #ifndef CM_BASE_LOG_H
 #define CM_BASE_LOG_H
 

@@ -135,15 +135,54 @@ static size_t product_key(const char *text, const char *p)
     return isalnum((unsigned char)p[LENGTH]) ? 0 : LENGTH;
 }
 
-/* The password of a URL, "scheme://user:password@host", registered or not: a pod's log may show one that we never read. */
+/* The password of a URL, "scheme://user:password@host", registered or not: a pod's log may show one that we never read. It may hold "@"
+ * and "/", which it should not; what stands between ":" and "/" as a number is a port. */
 static void cover_url_passwords(const char *text, unsigned char *covered)
 {
     for (const char *p = strstr(text, "://"); p != NULL; p = strstr(p + 3, "://")) {
-        size_t n = strcspn(p + 3, "/?# \t\r\n\"'<>@");
-        const char *user = p + 3, *colon = memchr(user, ':', n);
-        if (user[n] == '@' && colon != NULL && colon + 1 < user + n)
-            memset(covered + (colon + 1 - text), 1, (size_t)(user + n - colon - 1));
+        const char *user = p + 3, *colon = user + strcspn(user, ":/?# \t\r\n\"'`<>@");
+        if (*colon != ':')
+            continue;
+        size_t n = strcspn(colon + 1, " \t\r\n\"'`<>,;"), digits = strspn(colon + 1, "0123456789");
+        bool port = digits > 0 && (digits == n || strchr("/?#", colon[1 + digits]) != NULL);
+        const char *next = strstr(colon + 1, "://");
+        if (next != NULL && next < colon + 1 + n)
+            n = (size_t)(next - colon - 1);
+        while (n > 0 && colon[n] != '@')
+            n--;
+        if (n > 1 && !port)
+            memset(covered + (colon + 1 - text), 1, n - 1);
     }
+}
+
+static bool is_name(char c) { return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.'; }
+
+/* password=..., "token": "..." (JSON, also inside of a quoted text), Authorization: Key ... : by the name that stands before. A word behind
+ * a plain colon is of a sentence ("password: authentication failed"). */
+static void cover_named(const char *text, unsigned char *covered)
+{
+    static const char *const names[] = {"password", "passwd",  "client_secret", "token", "api_key",
+                                        "apikey",   "api-key", "access_key",    NULL};
+    for (size_t i = 0; names[i] != NULL; i++) {
+        size_t n = strlen(names[i]);
+        for (const char *p = text; (p = strcasestr(p, names[i])) != NULL; p += n) {
+            const char *at = p + n + strspn(p + n, "\\\"'");
+            bool quoted = at > p + n;
+            if (is_name(p[n]) || (*at != '=' && !(*at == ':' && quoted)))
+                continue;
+            at++;
+            at += strspn(at, *(at - 1) == ':' ? " \\\"'" : "\\\"'");
+            memset(covered + (at - text), 1, strcspn(at, " \t\r\n\"'\\,;&)}]"));
+        }
+    }
+    static const char *const schemes[] = {"Bearer ", "Authorization: Key ", "Authorization: Basic ", NULL};
+    for (size_t i = 0; schemes[i] != NULL; i++)
+        for (const char *p = text; (p = strcasestr(p, schemes[i])) != NULL;) {
+            p += strlen(schemes[i]);
+            size_t word = strcspn(p, " \t\r\n\"'\\,;");
+            if (word >= SHORTEST_LINE) /* shorter ones are words of a sentence */
+                memset(covered + (p - text), 1, word);
+        }
 }
 
 char *cm_mask(const char *text)
@@ -163,6 +202,7 @@ char *cm_mask(const char *text)
             memset(covered + (p - 4 - text), 1, len);
         }
     cover_url_passwords(text, covered);
+    cover_named(text, covered);
     /* What is masked goes on into the record and other JSON, which take UTF-8 only; a tool, a file or a path may hold anything. */
     struct cm_str s = CM_STR(SIZE_MAX / 4);
     for (size_t i = 0; i < n;) {

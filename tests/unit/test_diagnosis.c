@@ -2,7 +2,7 @@
  * diagnosis must name that cause, the line that shows it, and what to do. What is in no row is shown as it is. */
 #include <config.h>
 
-#include "fake_step.h"
+#include "diagnosis_stage.h"
 
 #include "actions/target.h"
 #include "actions/target_causes.h"
@@ -10,34 +10,6 @@
 #include "base/log.h"
 #include "base/time.h"
 
-/* Each kind of object from a file of its own; logs by pod, and of the instance before. */
-static const char kubectl[] =
-    "empty='{\"items\":[]}'\n"
-    "show() { if [ -f $DIR/$1 ]; then cat $DIR/$1; else echo \"$empty\"; fi; }\n"
-    "case \"$*\" in\n"
-    "*' logs '*--previous*) cat $DIR/log.before 2>/dev/null; exit 0;;\n"
-    "*' logs '*) cat $DIR/log 2>/dev/null; exit 0;;\n"
-    "*'get pods -l'*) show pods;; *'get pods'*) show content;; *'get events'*) [ -f $DIR/forbidden ] && { echo 'Error from server "
-    "(Forbidden): events is forbidden: User \"ann\" cannot list resource \"events\"' >&2; exit 1; }; show events;;\n"
-    "*'get deployments'*) show deployment;; *'get pvc'*) show pvc;; *) echo \"$empty\";; esac\n";
-
-static int begin(void **state)
-{
-    struct cm_step *st = scene_new();
-    scene_put(st, "values.yaml", "sharedStorage: {name: data-claim, mount: true}\n", 0600);
-    scene_tool(st, "kubectl", kubectl);
-    scene_plan(st, "{hosts: [a]}", "");
-    *state = st;
-    return 0;
-}
-
-static int end(void **state)
-{
-    scene_free(*state);
-    return 0;
-}
-
-#define POD "connect-rstudio-connect-abc-1"
 #define WAITS(reason, message)                                                                                                     \
     "{\"items\":[{\"metadata\":{\"name\":\"" POD                                                                                   \
     "\",\"labels\":{\"pod-template-hash\":\"abc\"}},\"status\":{\"phase\":\"Pending\","                                            \
@@ -149,14 +121,6 @@ static char *stage(struct cm_step *st, const struct row *r)
     return cm_target_diagnosis(st);
 }
 
-static size_t causes_in(const char *text)
-{
-    size_t n = 0;
-    for (const char *at = text; (at = strstr(at, "likely cause: ")) != NULL; at++)
-        n++;
-    return n;
-}
-
 static const char *staged_cause(const char *text, const struct row *r)
 {
     const char *end = strstr(text, "\npod "), *cause = strstr(text, r->cause), *remedy = strstr(text, "what to do: ");
@@ -181,30 +145,6 @@ static void each_symptom_is_told_with_its_cause_evidence_and_remedy(void **state
         if (wrong != NULL)
             fail_msg("%s (row %zu): %s\n%s", rows[i].id, i, wrong, text);
         end(&own);
-    }
-}
-
-/* Rows that are staged by tests of their own below. */
-static bool staged_elsewhere(const char *id)
-{
-    static const char *const others[] = {"content-init",   "slow-start", "two-pods", "values",
-                                         "executable-one", "image-name", "quota",    "pod-security"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strcmp(others[i], id) == 0)
-            return true;
-    return false;
-}
-
-static void no_row_of_the_table_is_without_a_stage(void **state)
-{
-    (void)state;
-    for (const struct cm_cause *c = cm_causes; c->id != NULL; c++) {
-        bool staged = staged_elsewhere(c->id);
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-            staged = staged || strcmp(rows[i].id, c->id) == 0;
-        if (!staged)
-            fail_msg("no test stages %s", c->id);
-        assert_non_null(c->remedy);
     }
 }
 
@@ -412,7 +352,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_symptom_is_told_with_its_cause_evidence_and_remedy),
-        cmocka_unit_test(no_row_of_the_table_is_without_a_stage),
         cmocka_unit_test(kubernetes_own_reasons_are_told_too),
         cmocka_unit_test(what_is_in_no_row_is_shown_as_it_is_and_nothing_is_invented),
         T(a_key_that_was_activated_is_no_cause),

@@ -256,6 +256,29 @@ static void masks_product_keys(void **state)
     assert_string_equal(same, guid);
 }
 
+static void masks_what_is_called_a_password_or_a_token(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"host=db password=hunter2 dbname=rsc", "host=db password=*** dbname=rsc"},
+        {"{\"user\":\"u\",\"password\": \"hunter2\"}", "{\"user\":\"u\",\"password\": \"***\"}"},
+        {"msg=\"{\\\"api_key\\\":\\\"hunter2\\\"}\"", "msg=\"{\\\"api_key\\\":\\\"***\\\"}\""},
+        {"GET /x?token=abc&n=1", "GET /x?token=***&n=1"},
+        {"Authorization: Bearer eyJhbGciOiJIUzI1.e30.x", "Authorization: Bearer ***"},
+        {"Authorization: Key 0123456789abcdef", "Authorization: Key ***"},
+        {"postgres://rsc:p@ss/w:rd@db.corp:5432/rsc", "postgres://rsc:***@db.corp:5432/rsc"},
+        {"https://reg.corp:5000/v2/x@sha256:ab", "https://reg.corp:5000/v2/x@sha256:ab"},
+        {"http://h/a:b@c and ftp://u:pw@h", "http://h/a:b@c and ftp://u:***@h"},
+        {"pq: password authentication failed, password: wrong", "pq: password authentication failed, password: wrong"},
+        {"couldn't find key password in Secret posit/pg", "couldn't find key password in Secret posit/pg"},
+        {"passwordFile=/etc/x bearer token", "passwordFile=/etc/x bearer token"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        cm_autofree char *masked = cm_mask(pairs[i][0]);
+        assert_string_equal(masked, pairs[i][1]);
+    }
+}
+
 static void masks_the_lines_of_a_longer_secret(void **state)
 {
     (void)state;
@@ -280,6 +303,7 @@ int main(void)
         cmocka_unit_test(masks_secrets_in_every_spelling),
         cmocka_unit_test(masks_overlapping_secrets_without_a_rest),
         cmocka_unit_test(masks_product_keys),
+        cmocka_unit_test(masks_what_is_called_a_password_or_a_token),
         cmocka_unit_test(masks_the_lines_of_a_longer_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
