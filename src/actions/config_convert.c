@@ -10,6 +10,7 @@
 
 #include "actions/source.h"
 #include "actions/target.h"
+#include "actions/values_fit.h"
 #include "adapters/kubectl.h"
 #include "base/digest.h"
 #include "base/json.h"
@@ -168,10 +169,14 @@ static int write_all(struct cm_step *step, const struct cm_config_result *r, str
     if (keep(step, "values.config.yaml", r->values, err) < 0 || keep(step, "config.account.json", account, err) < 0 ||
         keep(step, "secrets.template.yaml", r->secrets, err) < 0)
         return -1;
+    json_t *base = cm_values_fit_base(step, r->values, err);
+    if (!base)
+        return -1;
     return cm_fact_set(step, "config.values",
-                       json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "file", "values.config.yaml", "kept", (json_int_t)r->kept,
-                                 "dropped", (json_int_t)r->dropped, "changed", (json_int_t)r->changed, "secret",
-                                 (json_int_t)r->secret, "asked", (json_int_t)r->asked, "blocked", (json_int_t)r->blocked),
+                       json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "step", cm_step_id(step), "file",
+                                 "values.config.yaml", "base", base, "kept", (json_int_t)r->kept, "dropped", (json_int_t)r->dropped,
+                                 "changed", (json_int_t)r->changed, "secret", (json_int_t)r->secret, "asked", (json_int_t)r->asked,
+                                 "blocked", (json_int_t)r->blocked),
                        err);
 }
 

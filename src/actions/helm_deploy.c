@@ -12,6 +12,7 @@
 #include "actions/release_hand.h"
 #include "actions/target.h"
 #include "actions/temporary.h"
+#include "actions/values_fit.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
 #include "base/json.h"
@@ -67,7 +68,7 @@ static int temporary_in_force(struct cm_step *step, struct cm_err **err)
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
-    if (temporary_on_record(step, err) < 0 || cm_release_send(step, &w, err) < 0)
+    if (cm_values_fit(step, err) < 0 || temporary_on_record(step, err) < 0 || cm_release_send(step, &w, err) < 0)
         return -1;
     return temporary_in_force(step, err);
 }
@@ -79,7 +80,7 @@ static int hand(struct cm_step *step, struct cm_str *shown, struct cm_err **err)
                          shown);
     if (cm_reading(step))
         return 0;
-    return cm_interlock_forward(step, err) < 0 ? -1 : temporary_on_record(step, err);
+    return cm_values_fit(step, err) < 0 || cm_interlock_forward(step, err) < 0 ? -1 : temporary_on_record(step, err);
 }
 
 /* What was deployed by others is seen to be in force; *revision: helm's, 0 where they keep none. */

@@ -91,8 +91,7 @@ int cm_look_failed(struct cm_step *step, const char *id, const char *what, const
     return 0;
 }
 
-/* A member whatever its case; the last one in sorted order wins, as in the rendered file. NULL: none. */
-static const json_t *member(const json_t *object, const char *name)
+const json_t *cm_look_member(const json_t *object, const char *name)
 {
     const char *best = NULL, *key;
     const json_t *found = NULL;
@@ -111,7 +110,7 @@ static const json_t *member(const json_t *object, const char *name)
 
 const json_t *cm_look_config(const json_t *values, const char *section, const char *key)
 {
-    return member(member(json_object_get(values, "config"), section), key);
+    return cm_look_member(cm_look_member(json_object_get(values, "config"), section), key);
 }
 
 const json_t *cm_look_values(struct cm_step *step)

@@ -35,6 +35,8 @@ bool cm_look_ends(struct cm_err **seen, struct cm_err **err);
 /* One line of an error for people: the message and the last line of its evidence; caller frees. */
 char *cm_look_words(const struct cm_err *seen);
 
+/* A member whatever its case; the last one in sorted order wins, as in the rendered file. NULL: none. */
+const json_t *cm_look_member(const json_t *object, const char *name);
 /* config.SECTION.KEY of merged values, whatever its case; NULL: not given. */
 const json_t *cm_look_config(const json_t *values, const char *section, const char *key);
 /* The new server's base values merged; NULL when they cannot be read (values.check says so). Borrowed. */

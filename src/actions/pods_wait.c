@@ -11,6 +11,7 @@
 #include "actions/release.h"
 #include "actions/release_heal.h"
 #include "actions/target.h"
+#include "actions/values_fit.h"
 #include "adapters/kubectl.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -166,6 +167,19 @@ static int was_healed(struct cm_step *step, struct cm_heal *h, bool *healed, str
     return 0;
 }
 
+/* Somebody mended the values behind our last upgrade, whether they reach helm as they are or not (deploy_again says so). */
+static int was_mended(struct cm_step *step, bool *mended, struct cm_err **err)
+{
+    struct cm_change ours;
+    if (!cm_ledger_next(step, "helm.upgrade", 0, &ours))
+        return 0; /* somebody else deploys */
+    cm_autofree char *misfit = cm_values_misfit(step, err);
+    if (misfit == NULL || cm_release_values_changed(step, cm_target_values(step, true), mended, err) < 0)
+        return -1;
+    *mended = *mended || *misfit != '\0';
+    return 0;
+}
+
 /* The pods did not come up, and somebody mended the values meanwhile: they are deployed, no flag needed. Where somebody brought his own
  * version back, ours is deployed once more, not again and again. */
 static int deploy_again(struct cm_step *step, struct cm_heal *h, struct cm_err **err)
@@ -177,7 +191,7 @@ static int deploy_again(struct cm_step *step, struct cm_heal *h, struct cm_err *
         return -1;
     if (!cm_ledger_next(step, "helm.upgrade", 0, &c) && !cm_effect_open(step, "helm.upgrade"))
         return 0; /* somebody else deploys */
-    if (cm_release_values_changed(step, w.more, &changed, err) < 0)
+    if (cm_values_fit(step, err) < 0 || cm_release_values_changed(step, w.more, &changed, err) < 0)
         return -1;
     if (!changed && !healed && !cm_effect_open(step, "helm.upgrade"))
         return 0;
@@ -242,11 +256,11 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
     if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
         return -1;
     struct cm_heal h;
-    bool healed = false;
+    bool healed = false, mended = false;
     *answer = seen == CM_SEEN && rolled_out(d) && !cm_effect_open(step, "helm.upgrade") ? CM_DONE : CM_UNDER_WAY;
-    if (*answer == CM_DONE && was_healed(step, &h, &healed, err) < 0)
+    if (*answer == CM_DONE && (was_healed(step, &h, &healed, err) < 0 || was_mended(step, &mended, err) < 0))
         return -1;
-    *answer = healed ? CM_NEEDED : *answer;
+    *answer = healed || mended ? CM_NEEDED : *answer;
     return 0;
 }
 

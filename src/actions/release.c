@@ -27,35 +27,41 @@ enum { MOST_TURNS = 6 };   /* unlock, resend, look again; more means somebody wo
 
 /* ---- values ---- */
 
+/* By the file's name; two of one name by their paths. */
 static int add_digest(json_t *to, const char *path, struct cm_err **err)
 {
     unsigned char sum[32];
     char hex[65];
+    const char *name = cm_path_base(path);
     if (cm_sha256_file(path, sum, err) < 0)
         return -1;
     cm_hex(sum, 32, hex);
-    json_object_set_new(to, cm_path_base(path), json_string(hex));
+    json_object_set_new(to, json_object_get(to, name) == NULL ? name : path, json_string(hex));
     return 0;
 }
 
 int cm_release_digests(struct cm_step *step, const char *const *more, json_t **digests, struct cm_err **err)
 {
-    const json_t *files = cm_fact(step, "values.files"), *file;
+    const char *const *lists[] = {cm_helm_files(step), more};
     cm_autojson all = json_object();
-    size_t i;
     *digests = NULL;
-    if (json_array_size(files) == 0)
-        files = cm_plan_get(cm_step_plan(step), "target.values");
-    json_array_foreach(files, i, file)
-    {
-        if (add_digest(all, json_string_value(file), err) < 0)
-            return -1;
-    }
-    for (i = 0; more != NULL && more[i] != NULL; i++)
-        if (add_digest(all, more[i], err) < 0)
-            return -1;
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; lists[k] != NULL && lists[k][i] != NULL; i++)
+            if (add_digest(all, lists[k][i], err) < 0)
+                return -1;
     *digests = json_incref(all);
     return 0;
+}
+
+/* The order counts: of two files that say the same key, helm takes the later one's word. */
+static bool same_values(const json_t *a, const json_t *b)
+{
+    void *x = json_object_iter(cm_json_loose(a)), *y = json_object_iter(cm_json_loose(b));
+    for (; x != NULL && y != NULL; x = json_object_iter_next(cm_json_loose(a), x), y = json_object_iter_next(cm_json_loose(b), y))
+        if (strcmp(json_object_iter_key(x), json_object_iter_key(y)) != 0 ||
+            !json_equal(json_object_iter_value(x), json_object_iter_value(y)))
+            return false;
+    return x == NULL && y == NULL;
 }
 
 /* The newest upgrade that happened, of any step: its values. */
@@ -77,7 +83,7 @@ int cm_release_values_changed(struct cm_step *step, const char *const *more, boo
         return 0;
     if (cm_release_digests(step, more, &now, err) < 0)
         return -1;
-    *changed = !json_equal(now, used);
+    *changed = !same_values(now, used);
     return 0;
 }
 
@@ -86,7 +92,7 @@ static bool own_values_stand(struct cm_step *step, const struct cm_intent *own, 
     cm_autojson now = NULL;
     if (cm_release_digests(step, more, &now, NULL) < 0)
         return true;
-    return json_equal(now, cm_json_at(cm_intent_detail(own), "values")) != 0;
+    return same_values(now, cm_json_at(cm_intent_detail(own), "values"));
 }
 
 /* ---- freeing a release that helm died in ---- */

@@ -23,7 +23,7 @@ int cm_release_probe(struct cm_step *step, const struct cm_release_wish *w, enum
 int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struct cm_err **err);
 /* For verify: look again at what cm_release_send left. *revision may be NULL. */
 int cm_release_verify(struct cm_step *step, const struct cm_release_wish *w, int *revision, struct cm_err **err);
-/* {"values.yaml": sha256, …} of the files that helm would be given now; new reference. */
+/* {"values.yaml": sha256, …} of the files that helm would be given now, in their order; new reference. */
 int cm_release_digests(struct cm_step *step, const char *const *more, json_t **digests, struct cm_err **err);
 /* Did the newest upgrade of this run (any step) use other values than helm would be given now? */
 int cm_release_values_changed(struct cm_step *step, const char *const *more, bool *changed, struct cm_err **err);

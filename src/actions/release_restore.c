@@ -36,10 +36,9 @@ static int preview(struct cm_step *step, struct cm_err **err)
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    const json_t *own = cm_plan_get(cm_step_plan(step), "target.values");
     if (cm_intent_newest(step, "helm.upgrade") == NULL && cm_interlock_reverse_pods(step, err) < 0)
         return -1;
-    if (cm_fact_set(step, "values.files", json_deep_copy(own), err) < 0)
+    if (cm_fact_set(step, "values.files", json_object(), err) < 0)
         return -1;
     return cm_release_send(step, &wish, err);
 }

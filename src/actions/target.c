@@ -26,6 +26,7 @@ enum { NAME_MAX_CHARS = 63 }; /* of a DNS label; the chart's trunc 63 */
 struct slot {
     struct cm_yaml_doc **docs; /* NULL-ended */
     const char **names;
+    char **paths; /* which files they are, as helm is given them */
     size_t count;
     json_t *merged;
     struct cm_forward *forward;
@@ -43,15 +44,28 @@ static void drop_client(struct slot *s)
     s->forward = NULL;
 }
 
+static void forget_bases(struct slot *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        cm_yaml_free(s->docs[i]);
+        free(s->paths[i]);
+    }
+    free(s->docs);
+    free(s->names);
+    free(s->paths);
+    json_decref(s->merged);
+    s->docs = NULL;
+    s->names = NULL;
+    s->paths = NULL;
+    s->merged = NULL;
+    s->count = 0;
+}
+
 static void slot_free(void *p)
 {
     struct slot *s = p;
     drop_client(s);
-    for (size_t i = 0; i < s->count; i++)
-        cm_yaml_free(s->docs[i]);
-    free(s->docs);
-    free(s->names);
-    json_decref(s->merged);
+    forget_bases(s);
     free(s);
 }
 
@@ -69,52 +83,60 @@ static struct slot *slot_of(struct cm_step *step)
 
 /* ---- values ---- */
 
-/* Converted Launcher values take the place of the plan's files: a step that made them says so in the fact values.files. */
-static const json_t *value_files(struct cm_step *step)
+/* The files that were parsed, and their text: read again once helm would be given others. */
+static bool still_read(const struct slot *s, const char *const *files)
 {
-    const json_t *converted = cm_fact(step, "values.files");
-    return json_array_size(converted) > 0 ? converted : cm_plan_get(cm_step_plan(step), "target.values");
+    size_t n = 0;
+    while (files[n] != NULL)
+        n++;
+    if (s->docs == NULL || n != s->count)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(files[i], s->paths[i]) != 0)
+            return false;
+    return true;
 }
 
-static void rest_on(struct cm_step *step, const json_t *files)
+static struct cm_yaml_doc *load(struct cm_step *step, const char *path, struct cm_err **err)
 {
-    const json_t *file;
+    const char *below = cm_plan_values_key(cm_step_plan(step));
+    struct cm_yaml_doc *doc = cm_yaml_load(path, err);
+    if (doc != NULL && below != NULL)
+        cm_yaml_begin_at(doc, below);
+    return doc;
+}
+
+static void rest_on(struct cm_step *step, const char *const *files)
+{
     unsigned char sum[32];
-    size_t i;
-    json_array_foreach(files, i, file)
-    {
-        if (cm_sha256_file(json_string_value(file), sum, NULL) == 0)
-            cm_rests_on(step, json_string_value(file), sum);
-    }
+    for (size_t i = 0; files[i] != NULL; i++)
+        if (cm_sha256_file(files[i], sum, NULL) == 0)
+            cm_rests_on(step, files[i], sum);
 }
 
 static int read_bases(struct cm_step *step, struct slot *s, struct cm_err **err)
 {
-    const json_t *files = value_files(step), *file;
-    size_t i, n = json_array_size(files);
+    const char *const *files = cm_helm_files(step);
+    size_t n = 0;
     rest_on(step, files);
-    if (s->docs != NULL)
+    if (still_read(s, files))
         return 0;
-    const char *below = cm_plan_values_key(cm_step_plan(step));
-    struct cm_yaml_doc **docs = cm_alloc((n + 1) * sizeof(struct cm_yaml_doc *));
-    const char **names = cm_alloc((n + 1) * sizeof(char *));
-    json_array_foreach(files, i, file)
-    {
-        docs[i] = cm_yaml_load(json_string_value(file), err);
-        if (docs[i] == NULL) {
-            while (i-- > 0)
-                cm_yaml_free(docs[i]);
-            free(docs);
-            free(names);
+    forget_bases(s);
+    while (files[n] != NULL)
+        n++;
+    s->docs = cm_alloc((n + 1) * sizeof(struct cm_yaml_doc *));
+    s->names = cm_alloc((n + 1) * sizeof(char *));
+    s->paths = cm_alloc((n + 1) * sizeof(char *));
+    for (; s->count < n; s->count++) {
+        struct cm_yaml_doc *doc = load(step, files[s->count], err);
+        if (doc == NULL) {
+            forget_bases(s);
             return cm_wrap(err, "values");
         }
-        if (below != NULL)
-            cm_yaml_begin_at(docs[i], below);
-        names[i] = cm_yaml_name(docs[i]);
+        s->docs[s->count] = doc;
+        s->names[s->count] = cm_yaml_name(doc);
+        s->paths[s->count] = cm_strdup(files[s->count]);
     }
-    s->docs = docs;
-    s->names = names;
-    s->count = n;
     return 0;
 }
 
@@ -143,6 +165,23 @@ int cm_target_bases(struct cm_step *step, const struct cm_yaml_doc *const **docs
     return 0;
 }
 
+static void add_doc(json_t *merged, const struct cm_yaml_doc *doc)
+{
+    const struct cm_yaml *root = cm_yaml_root(doc);
+    cm_autojson j = root == NULL ? NULL : cm_yaml_json(doc, root);
+    if (json_is_object(j))
+        cm_target_merge(merged, j);
+}
+
+int cm_target_file_json(struct cm_step *step, const char *path, json_t *into, struct cm_err **err)
+{
+    cm_autoyaml doc = load(step, path, err);
+    if (doc == NULL)
+        return -1;
+    add_doc(into, doc);
+    return 0;
+}
+
 int cm_target_base_json(struct cm_step *step, const json_t **merged, struct cm_err **err)
 {
     struct slot *s = slot_of(step);
@@ -151,12 +190,8 @@ int cm_target_base_json(struct cm_step *step, const json_t **merged, struct cm_e
         return -1;
     if (s->merged == NULL) {
         s->merged = json_object();
-        for (size_t i = 0; i < s->count; i++) {
-            const struct cm_yaml *root = cm_yaml_root(s->docs[i]);
-            cm_autojson j = root == NULL ? NULL : cm_yaml_json(s->docs[i], root);
-            if (json_is_object(j))
-                cm_target_merge(s->merged, j);
-        }
+        for (size_t i = 0; i < s->count; i++)
+            add_doc(s->merged, s->docs[i]);
     }
     *merged = s->merged;
     return 0;

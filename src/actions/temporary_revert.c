@@ -13,6 +13,7 @@
 #include "actions/release_hand.h"
 #include "actions/target.h"
 #include "actions/temporary.h"
+#include "actions/values_fit.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
 #include "base/json.h"
@@ -168,9 +169,18 @@ static int wait_for_pod(struct cm_step *step, struct cm_err **err)
     return rc == 1 ? not_replaced(step, err) : rc;
 }
 
+/* Taking the settings back is not held up by it. */
+static void say_what_does_not_reach_helm(struct cm_step *step)
+{
+    cm_autofree char *words = cm_values_misfit(step, NULL);
+    if (words && *words)
+        cm_say(step, "this stays as it was deployed: %s", words);
+}
+
 static int nothing_else_changes(struct cm_step *step, struct cm_err **err)
 {
     const char *const *with = cm_target_values(step, true), *const *without = cm_target_values(step, false);
+    say_what_does_not_reach_helm(step);
     if (cm_release_only_settings(step, with, without, originals(step), err) < 0)
         return -1;
     /* once the upgrade was sent, what is deployed is without the overlay already */
@@ -199,12 +209,11 @@ static int hand(struct cm_step *step, struct cm_str *shown, struct cm_err **err)
 
 static int final_values(struct cm_step *step, struct cm_err **err)
 {
-    const json_t *converted = cm_fact(step, "values.files");
-    json_t *files = json_deep_copy(json_array_size(converted) ? converted : cm_plan_get(cm_step_plan(step), "target.values"));
-    const char *const *more = cm_target_values(step, false);
-    files = files ? files : json_array();
-    for (size_t i = 0; more && more[i]; i++)
-        json_array_append_new(files, json_string(more[i]));
+    const char *const *lists[] = {cm_helm_files(step), cm_target_values(step, false)};
+    json_t *files = json_array();
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; lists[k] && lists[k][i]; i++)
+            json_array_append_new(files, json_string(lists[k][i]));
     return cm_fact_set(step, "values.final", files, err);
 }
 

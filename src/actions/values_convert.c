@@ -24,15 +24,40 @@ struct conversion {
     enum cm_launcher_was was;
 };
 
-/* What the files say together, else what Connect in the cluster was started with. */
+/* What the plan's own files say together; NULL: nothing. */
+static int says(struct cm_step *step, bool *on, bool *said, struct cm_err **err)
+{
+    cm_autojson merged = json_object();
+    size_t i;
+    json_t *path;
+    json_array_foreach(cm_json_loose(cm_plan_get(cm_step_plan(step), "target.values")), i, path)
+    {
+        if (cm_target_file_json(step, json_string_value(path), merged, err) < 0)
+            return -1;
+    }
+    const json_t *enabled = cm_json_at(merged, "launcher.enabled");
+    *said = enabled != NULL;
+    *on = json_is_true(enabled);
+    return 0;
+}
+
+/* What the files say together, else what Connect in the cluster was started with. Once this run has deployed, that is our own doing, and
+ * what was seen before counts. */
 static int find_was(struct conversion *c, struct cm_err **err)
 {
-    const json_t *merged = NULL;
-    if (cm_target_base_json(c->step, &merged, err) < 0)
+    bool on = false, said = false;
+    struct cm_change ours;
+    const char *before = cm_json_text(cm_fact(c->step, "config.values"), "launcher", NULL);
+    if (says(c->step, &on, &said, err) < 0)
         return -1;
-    const json_t *enabled = cm_json_at(merged, "launcher.enabled");
-    if (enabled) {
-        c->was = json_is_true(enabled) ? CM_LAUNCHER_WAS_ON : CM_LAUNCHER_WAS_OFF;
+    if (said) {
+        c->was = on ? CM_LAUNCHER_WAS_ON : CM_LAUNCHER_WAS_OFF;
+        return 0;
+    }
+    if (before && cm_ledger_next(c->step, "helm.upgrade", 0, &ours)) {
+        c->was = strcmp(before, "on") == 0    ? CM_LAUNCHER_WAS_ON
+                 : strcmp(before, "off") == 0 ? CM_LAUNCHER_WAS_OFF
+                                              : CM_LAUNCHER_NOT_KNOWN;
         return 0;
     }
     cm_autofree char *text = NULL;
@@ -41,6 +66,11 @@ static int find_was(struct conversion *c, struct cm_err **err)
         c->was = cm_gcfg_bool(g, "Launcher", "Enabled", false) ? CM_LAUNCHER_WAS_ON : CM_LAUNCHER_WAS_OFF;
     cm_gcfg_free(g);
     return 0;
+}
+
+static const char *was_word(const struct conversion *c)
+{
+    return c->was == CM_LAUNCHER_WAS_ON ? "on" : c->was == CM_LAUNCHER_WAS_OFF ? "off" : "not known";
 }
 
 static int write_copy(struct cm_step *step, const char *name, const struct cm_launcher_result *r, struct cm_err **err)
@@ -62,6 +92,7 @@ static int convert_one(struct conversion *c, const char *path, size_t n, bool wr
     size_t bytes = 0;
     struct cm_launcher_result r = {0};
     unsigned char sum[32];
+    char hex[65];
     if (cm_file_read(path, FILE_MAX, &text, &bytes, err) < 0)
         return -1;
     cm_sha256(text, bytes, sum);
@@ -73,7 +104,8 @@ static int convert_one(struct conversion *c, const char *path, size_t n, bool wr
         rc = write_copy(c->step, name, &r, err);
     if (rc == 0) {
         const char *copy = r.changed ? cm_artifact_path(c->step, name) : NULL;
-        json_array_append_new(c->files, json_string(copy ? copy : path));
+        cm_hex(sum, 32, hex);
+        json_object_set_new(c->files, path, json_pack("{s:s, s:s}", "given", copy ? copy : path, "sha256", hex));
         json_array_extend(c->account, r.account);
         json_array_extend(c->findings, r.findings);
         json_array_extend(c->commands, r.commands);
@@ -91,9 +123,10 @@ static int convert_all(struct conversion *c, bool write, struct cm_err **err)
     unsigned char sum[32];
     if (find_was(c, err) < 0)
         return -1;
-    const char *was = c->was == CM_LAUNCHER_WAS_ON ? "on" : c->was == CM_LAUNCHER_WAS_OFF ? "off" : "not known";
-    cm_sha256(was, strlen(was), sum);
+    cm_sha256(was_word(c), strlen(was_word(c)), sum);
     cm_input(c->step, "launcher", sum);
+    cm_sha256_json(cm_plan_get(cm_step_plan(c->step), "target.values"), sum);
+    cm_input(c->step, "target.values", sum);
     json_array_foreach(cm_json_loose(cm_plan_get(cm_step_plan(c->step), "target.values")), i,
                        path) if (convert_one(c, json_string_value(path), i, write, err) < 0) return -1;
     return 0;
@@ -109,7 +142,7 @@ static void conversion_fini(struct conversion *c)
 
 static struct conversion conversion_of(struct cm_step *step)
 {
-    return (struct conversion){step, json_array(), json_array(), json_array(), json_array(), CM_LAUNCHER_NOT_KNOWN};
+    return (struct conversion){step, json_object(), json_array(), json_array(), json_array(), CM_LAUNCHER_NOT_KNOWN};
 }
 
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
@@ -144,7 +177,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
     if (cm_artifact_keep(step, out, err) < 0 || cm_fact_set(step, "values.files", json_incref(c.files), err) < 0)
         return -1;
     return cm_fact_set(step, "config.values",
-                       json_pack("{s:i, s:O}", "files", (int)json_array_size(c.files), "commands", c.commands), err);
+                       json_pack("{s:s, s:s, s:i, s:O}", "step", cm_step_id(step), "launcher", was_word(&c), "files",
+                                 (int)json_object_size(c.files), "commands", c.commands), err);
 }
 
 static const char *const gives[] = {"config.values", "values.files", NULL};

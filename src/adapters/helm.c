@@ -62,14 +62,26 @@ static const char *chart(struct cm_step *step)
     return cm_arena_strdup(cm_step_arena(step), path);
 }
 
+const char *const *cm_helm_files(struct cm_step *step)
+{
+    const json_t *own = cm_plan_get(cm_step_plan(step), "target.values"), *file;
+    const json_t *converted = cm_fact(step, "values.files");
+    const char **list = cm_arena_alloc(cm_step_arena(step), (json_array_size(own) + 1) * sizeof *list);
+    size_t i, n = 0;
+    json_array_foreach(own, i, file)
+    {
+        const json_t *copy = json_object_get(converted, json_string_value(file));
+        list[n++] = cm_json_text(copy, "given", json_string_value(file));
+    }
+    return list;
+}
+
 static void add_files(struct cm_step *step, struct cm_argv *a, const char *const *more)
 {
-    const json_t *values = cm_fact(step, "values.files"), *file; /* converted Launcher values */
-    size_t i;
-    if (json_array_size(values) == 0)
-        values = cm_plan_get(cm_step_plan(step), "target.values");
-    json_array_foreach(values, i, file) { cm_argv_add2(a, "--values", json_string_value(file)); }
-    for (i = 0; more != NULL && more[i] != NULL; i++)
+    const char *const *own = cm_helm_files(step);
+    for (size_t i = 0; own[i] != NULL; i++)
+        cm_argv_add2(a, "--values", own[i]);
+    for (size_t i = 0; more != NULL && more[i] != NULL; i++)
         cm_argv_add2(a, "--values", more[i]);
 }
 

@@ -29,7 +29,10 @@ static inline bool cm_helm_pending(const struct cm_helm_revision *r) { return r-
 
 /* "v3.15.2"; caller frees. */
 char *cm_helm_version(struct cm_step *step, struct cm_err **err);
-/* The plan's target.values (NULL-ended argv fragment is built inside), then `more` (NULL-ended paths, may be NULL). */
+/* The values files of the plan as helm is given them, in the plan's order: a converted copy in place of its file, by the fact values.files
+ * ({FILE: {"given", "sha256"}}). NULL-ended; arena. */
+const char *const *cm_helm_files(struct cm_step *step);
+/* cm_helm_files, then `more` (NULL-ended paths, may be NULL). */
 int cm_helm_template(struct cm_step *step, const char *const *more, char **manifests, struct cm_err **err);
 /* `helm show chart`: {"name","version","appVersion"}; new reference. */
 int cm_helm_chart(struct cm_step *step, json_t **chart, struct cm_err **err);

@@ -27,6 +27,11 @@ static bool before_gate(const struct cm_engine *e, const struct cm_rstep *r)
     return e->resolved->gate == SIZE_MAX || (size_t)(r - e->resolved->steps) < e->resolved->gate;
 }
 
+static bool behind_gate(const struct cm_engine *e, const struct cm_rstep *r)
+{
+    return e->resolved->gate != SIZE_MAX && (size_t)(r - e->resolved->steps) > e->resolved->gate;
+}
+
 static int reopen(struct cm_engine *e, const struct cm_rstep *r, const char *why, struct cm_err **err)
 {
     cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:s, s:i}", "type", "step.end", "step", r->id, "state", "pending",
@@ -90,7 +95,7 @@ static bool stands(struct cm_engine *e, const struct cm_rstep *r, const struct c
     case CM_COMPUTE: return compute_stands(e, r);
     case CM_HOLD: return hold_stands(e, r, err);
     case CM_TRIAL: return cm_frozen(e) || !found_something(e, r);
-    case CM_GATE: return cm_frozen(e) || !before_gate(e, r);
+    case CM_GATE: return cm_frozen(e) || behind_gate(e, r); /* until an effect is on record an approval can become void */
     default: return true;
     }
 }

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "journal/situation.h"
 #include "report/parts.h"
@@ -197,10 +198,23 @@ static bool add_deploy_again(struct next *n, const struct cm_model *m, const str
     return true;
 }
 
+/* A values file was changed, and what was made of it before the downtime hides that (actions/values_fit.h). */
+static bool add_made_anew(struct next *n, const struct cm_model *m, const struct cm_m_step *failed)
+{
+    const char *step = cm_json_text(json_object_get(m->facts, "values.stale"), "step", NULL);
+    if (step == NULL || (!does(failed, "helm.deploy") && !does(failed, "pods.wait")))
+        return false;
+    cm_autofree char *options = cm_fmt("--redo %s", step);
+    add(n, "", options, "makes anew what helm is given behind your values files, so that they win; then goes on");
+    return true;
+}
+
 static void add_go_on_failed(struct next *n, const struct cm_model *m)
 {
     const struct cm_m_step *failed = failed_step(m);
     if (add_deploy_again(n, m, failed))
+        return;
+    if (add_made_anew(n, m, failed))
         return;
     add(n, word_of(m), "",
         does(failed, "pods.wait")     ? "waits again; where a values file has changed, helm deploys it first"

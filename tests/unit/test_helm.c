@@ -107,12 +107,15 @@ static void an_upgrade_carries_its_labels_and_the_files_in_order(void **state)
 static void converted_values_take_the_place_of_the_plans(void **state)
 {
     struct cm_step *st = *state;
-    json_object_set_new(st->facts, "values.files", json_pack("[s]", "/run/values.converted.yaml"));
+    const char *own = json_string_value(json_array_get(cm_plan_get(cm_step_plan(st), "target.values"), 0));
+    json_object_set_new(st->facts, "values.files", json_pack("{s:{s:s}, s:{s:s}}", own, "given", "/run/values.converted.yaml",
+                                                             "/not/in/the/plan.yaml", "given", "/run/of-before.yaml"));
 
     cm_autofree char *line = cm_helm_upgrade_by_hand(st, NULL);
 
     assert_non_null(strstr(line, "--values /run/values.converted.yaml"));
     assert_null(strstr(line, "/values.yaml"));
+    assert_null(strstr(line, "of-before"));
 }
 
 static void any_status_of_an_upgrade_is_left_to_the_caller(void **state)

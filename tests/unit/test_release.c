@@ -2,10 +2,13 @@
  * release's records as files. What helm does is set by the file `helm-does`: deploys, fails, dies, nothing. */
 #include <config.h>
 
+#include <sys/stat.h>
+
 #include "fake_step.h"
 
 #include "actions/evening.h"
 #include "actions/release.h"
+#include "base/file.h"
 #include "base/json.h"
 
 /* Records lie in revs/N as "STATUS LABELS"; labels are handed down as helm does. */
@@ -422,6 +425,30 @@ static void changed_values_are_seen(void **state)
     assert_int_equal(scene_count(st, "helm upgrade"), 2);
 }
 
+static void another_order_of_files_is_another_set_of_values_and_one_name_may_stand_twice(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autofree char *one = cm_path_join(st->dir, "a.yaml"), *other = cm_path_join(st->dir, "below/a.yaml");
+    const char *const before[] = {one, other, NULL}, *const after[] = {other, one, NULL};
+    const struct cm_release_wish w = {.purpose = "deploy", .more = before};
+    cm_autofree char *below = cm_path_join(st->dir, "below");
+    json_t *digests = NULL;
+    bool changed = true;
+    assert_int_equal(mkdir(below, 0700), 0);
+    scene_put(st, "a.yaml", "replicas: 1\n", 0600);
+    scene_put(st, "below/a.yaml", "replicas: 2\n", 0600);
+
+    assert_int_equal(cm_release_digests(st, before, &digests, NULL), 0);
+    assert_int_equal(cm_release_send(st, &w, NULL), 0);
+
+    assert_int_equal(json_object_size(digests), 3);
+    json_decref(digests);
+    assert_int_equal(cm_release_values_changed(st, before, &changed, NULL), 0);
+    assert_false(changed);
+    assert_int_equal(cm_release_values_changed(st, after, &changed, NULL), 0);
+    assert_true(changed);
+}
+
 static void what_somebody_changed_behind_our_revision_is_deployed_anew_once(void **state)
 {
     struct cm_step *st = *state;
@@ -474,6 +501,7 @@ int main(void)
         T(two_helms_at_once_leave_the_others_to_end),
         T(a_helm_that_runs_late_leaves_a_state_that_is_known),
         T(changed_values_are_seen),
+        T(another_order_of_files_is_another_set_of_values_and_one_name_may_stand_twice),
         T(what_somebody_changed_behind_our_revision_is_deployed_anew_once),
         T(in_a_look_nothing_is_sent),
     };
