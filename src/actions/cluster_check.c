@@ -78,35 +78,61 @@ static int judge_helm(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
-/* The chart, from its repository, in the version that the plan names. */
+static bool is_exact(const char *version)
+{
+    size_t dots = 0, n = strcspn(version, "-+");
+    for (size_t i = 0; i < n; i++)
+        dots += version[i] == '.';
+    return strspn(version, "v0123456789.") == n && dots == 2;
+}
+
+/* A folder or archive has one version, and helm takes it whatever --version says. */
+static bool is_as_pinned(const json_t *chart, const char *wanted)
+{
+    const char *has = cm_json_text(chart, "version", "");
+    if (wanted == NULL || !is_exact(wanted))
+        return true;
+    wanted += *wanted == 'v';
+    has += *has == 'v';
+    size_t n = strcspn(wanted, "+");
+    return n == strcspn(has, "+") && strncmp(wanted, has, n) == 0;
+}
+
+static void say_chart(struct cm_step *step, const json_t *chart)
+{
+    const char *below = cm_plan_values_key(cm_step_plan(step)), *name = cm_json_text(chart, "name", "?"),
+               *version = cm_json_text(chart, "version", "?"), *wanted = cm_plan_text(cm_step_plan(step), "target.chart_version");
+    if (!is_as_pinned(chart, wanted))
+        cm_finding(step, CM_BLOCKER, "cluster.chart",
+                   "Correct target.chart_version, or name the folder or archive of that version in target.chart.",
+                   "target.chart_version is %s, but %s is version %s, and helm takes it as it is", wanted,
+                   cm_plan_text(cm_step_plan(step), "target.chart"), version);
+    else if (below != NULL)
+        cm_finding(step, CM_OK, "cluster.chart", NULL,
+                   "chart %s %s is to be had, with Connect's as its dependency (values below %s)", name, version, below);
+    else
+        cm_finding(step, CM_OK, "cluster.chart", NULL, "chart %s %s is to be had, for Connect %s", name, version,
+                   cm_json_text(chart, "appVersion", "?"));
+}
+
+/* The chart, from where the plan says, in the version that it names. */
 static int judge_chart(struct cm_step *step, struct cm_err **err)
 {
     cm_autojson chart = NULL;
     cm_autoerr seen = NULL;
     const char *name = cm_plan_text(cm_step_plan(step), "target.chart"),
                *wanted = cm_plan_text(cm_step_plan(step), "target.chart_version");
-    const char *remedy = "Run `helm repo update`; see `helm search repo rstudio-connect --versions` for what there is, and correct "
-                         "target.chart or target.chart_version in the plan.";
     if (cm_helm_chart(step, &chart, &seen) == 0) {
-        const char *below = cm_plan_values_key(cm_step_plan(step));
-        if (below != NULL)
-            cm_finding(step, CM_OK, "cluster.chart", NULL,
-                       "chart %s %s is to be had, with Connect's as its dependency (values below %s)",
-                       cm_json_text(chart, "name", "?"), cm_json_text(chart, "version", "?"), below);
-        else
-            cm_finding(step, CM_OK, "cluster.chart", NULL, "chart %s %s is to be had, for Connect %s",
-                       cm_json_text(chart, "name", "?"), cm_json_text(chart, "version", "?"),
-                       cm_json_text(chart, "appVersion", "?"));
+        say_chart(step, chart);
         return 0;
     }
     if (cm_look_ends(&seen, err))
         return -1;
     cm_autofree char *words = cm_look_words(seen);
-    /* helm's words when the repository's index was read and has it not; everything else may be the way there */
-    bool absent = strstr(words, "no chart version found") || strstr(words, "no chart name found");
-    const char *hint = cm_err_hint(seen);
-    cm_finding(step, absent ? CM_BLOCKER : CM_UNKNOWN, "cluster.chart", absent || !hint ? remedy : hint,
-               "chart %s%s%s cannot be had: %s", name ? name : "?", wanted ? " " : "", wanted ? wanted : "", words);
+    bool absent = cm_helm_chart_is_absent(seen);
+    cm_autofree char *instead = absent ? cm_helm_instead(step) : cm_strdup("");
+    cm_finding(step, absent ? CM_BLOCKER : CM_UNKNOWN, "cluster.chart", cm_err_hint(seen) ? cm_err_hint(seen) : "Check again.",
+               "chart %s%s%s cannot be had: %s%s%s", name, wanted ? " " : "", wanted ? wanted : "", words, *instead ? "; " : "", instead);
     return 0;
 }
 

@@ -7,9 +7,11 @@
 #include <cm/action.h>
 #include <cm/str.h>
 
+#include "actions/chart_keep.h"
 #include "actions/downtime_estimate.h"
 #include "actions/look.h"
 #include "actions/release.h"
+#include "actions/evening.h"
 #include "actions/source.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
@@ -49,6 +51,18 @@ static void add_target(struct cm_step *step, struct cm_str *out)
 {
     cm_str_addf(out, "new server    release %s, namespace %s, context %s\n", plan_text(step, "target.release"),
                 plan_text(step, "target.namespace"), plan_text(step, "target.context"));
+}
+
+/* Where the plan pins no version it is the newest one now, and stays it, though a newer one be published meanwhile. */
+static int add_chart(struct cm_step *step, struct cm_str *out, struct cm_err **err)
+{
+    const json_t *kept;
+    if (cm_chart_keep(step, &kept, err) < 0)
+        return -1;
+    if (kept && !cm_plan_text(cm_step_plan(step), "target.chart_version"))
+        cm_str_addf(out, "chart         %s %s, the newest when this was first shown; it stays that one\n", plan_text(step, "target.chart"),
+                    cm_json_text(kept, "version", "?"));
+    return 0;
 }
 
 /* The values as they would be given to helm, each with the first digits of its digest. */
@@ -131,7 +145,7 @@ static int show_downtime(struct cm_step *step, struct cm_str *out, struct cm_err
     if (json_array_size(cm_plan_get(plan, "source.hosts")) > 0)
         add_nodes(step, out);
     add_target(step, out);
-    if (add_revision(step, out, err) < 0)
+    if (add_chart(step, out, err) < 0 || add_revision(step, out, err) < 0)
         return -1;
     add_values(step, out);
     add_temporary(step, out);
@@ -249,7 +263,8 @@ const struct cm_action cm_action_gate_confirm = {
     .preview = apply,
     .apply = apply,
     .reads = "The plan, the values files, the record.",
-    .does = "Shows what follows and waits for an answer: --yes (go only), a terminal, `approve`, or the plan's `gates`.",
+    .does = "Shows what follows and waits for an answer: --yes (go only), a terminal, `approve`, or the plan's `gates`. gate.downtime keeps the "
+            "chart's archive in artifacts/ (helm pull), which helm is given until the end.",
     .proves = "The answer stands in the record with who gave it and the digest of what was shown.",
     .undoes = "Nothing.",
     .rights = "None.",

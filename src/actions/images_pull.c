@@ -8,6 +8,7 @@
 #include <cm/str.h>
 
 #include "actions/evening.h"
+#include "actions/job_pods.h"
 #include "actions/manifests.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
@@ -120,9 +121,9 @@ static json_t *job_for(const char *name, const char *image, const json_t *like)
             json_object_set(pod, kept[i], json_object_get(like, kept[i]));
     if (security != NULL)
         json_object_set(box, "securityContext", security);
-    return json_pack("{s:s, s:s, s:{s:s, s:{s:s}}, s:{s:i, s:i, s:{s:o}}}", "apiVersion", "batch/v1", "kind", "Job", "metadata",
+    return json_pack("{s:s, s:s, s:{s:s, s:{s:s}}, s:{s:i, s:i, s:i, s:{s:o}}}", "apiVersion", "batch/v1", "kind", "Job", "metadata",
                      "name", name, "labels", "app.kubernetes.io/managed-by", "connect-migrate", "spec", "backoffLimit", 0,
-                     "ttlSecondsAfterFinished", 600, "template", "spec", pod);
+                     "activeDeadlineSeconds", 3600, "ttlSecondsAfterFinished", 600, "template", "spec", pod);
 }
 
 struct pulling {
@@ -147,6 +148,10 @@ static int pulled(void *ctx, struct cm_err **err)
         return -1;
     cm_autofree char *stuck = cm_target_stuck(json_object_get(pods, "items"), cm_loop_now_ms(cm_step_loop(p->step)),
                                               cm_target_patience(p->step), &p->stuck_since);
+    bool refused = false;
+    cm_autofree char *why = json_array_size(json_object_get(pods, "items")) > 0 ? NULL : cm_job_without_pod(p->step, p->job, &refused);
+    if (refused)
+        stuck = why, why = NULL;
     p->stuck = stuck == NULL ? NULL : cm_arena_strdup(cm_step_arena(p->step), stuck);
     return stuck != NULL;
 }
@@ -166,21 +171,10 @@ static int begin(struct cm_step *step, const char *name, const char *image, cons
     return cm_intent_close(make, CM_HAPPENED, NULL, err);
 }
 
-static int pull(struct cm_step *step, const char *image, const json_t *like, struct cm_err **err)
+static int remove_job(struct cm_step *step, const char *name, struct cm_err **err)
 {
-    const char *name = job_name(step, image);
-    struct cm_intent *make = NULL, *unmake = NULL;
-    cm_autojson detail = json_pack("{s:s}", "image", image);
+    struct cm_intent *unmake = NULL;
     cm_autofree char *gone = cm_fmt("%s removed", name);
-    if (cm_intend(step, &(struct cm_intent_spec){.effect = "job.create", .key = name, .detail = detail}, &make, err) < 0)
-        return -1;
-    if (cm_intent_life(make) != CM_HAPPENED && begin(step, name, image, like, make, err) < 0)
-        return -1;
-    struct pulling p = {.step = step, .job = name};
-    if (cm_wait_until(step, pulled, &p, cm_step_deadline(step), 5, 2000, err) < 0)
-        return -1;
-    if (p.stuck != NULL)
-        cm_say(step, "%s cannot be pulled: %s", image, p.stuck);
     if (cm_intend(step, &(struct cm_intent_spec){.effect = "job.delete", .key = gone}, &unmake, err) < 0)
         return -1;
     if (cm_intent_life(unmake) == CM_HAPPENED)
@@ -188,9 +182,42 @@ static int pull(struct cm_step *step, const char *image, const json_t *like, str
     return cm_kube_delete(unmake, "jobs", name, err) < 0 ? -1 : cm_intent_close(unmake, CM_HAPPENED, NULL, err);
 }
 
+static int pull(struct cm_step *step, const char *image, const json_t *like, struct cm_err **err)
+{
+    const char *name = job_name(step, image);
+    struct cm_intent *make = NULL;
+    cm_autojson detail = json_pack("{s:s}", "image", image);
+    if (cm_intend(step, &(struct cm_intent_spec){.effect = "job.create", .key = name, .detail = detail}, &make, err) < 0)
+        return -1;
+    if (cm_intent_life(make) != CM_HAPPENED && begin(step, name, image, like, make, err) < 0)
+        return -1;
+    struct pulling p = {.step = step, .job = name};
+    int rc = cm_wait_until(step, pulled, &p, cm_target_waits_until(step), 5, 2000, err);
+    if (rc < 0)
+        return -1;
+    if (rc == 0)
+        cm_say(step, "%s is still being pulled, or waits for a node; it is not waited for any longer", image);
+    if (p.stuck != NULL)
+        cm_say(step, "%s cannot be pulled: %s", image, p.stuck);
+    return remove_job(step, name, err);
+}
+
+/* Jobs of a start that was killed and does not come to them any more: the leave was taken back, or the images are others now. */
+static int sweep(struct cm_step *step, const json_t *wanted, struct cm_err **err)
+{
+    for (struct cm_intent *i = cm_intent_next(step, "job.create", NULL); i != NULL; i = cm_intent_next(step, "job.create", i)) {
+        const char *image = cm_json_text(cm_intent_detail(i), "image", "");
+        if (json_object_get(wanted, image) == NULL && remove_job(step, cm_intent_key(i), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     if (!has_leave(step)) {
+        if (sweep(step, NULL, err) < 0)
+            return -1;
         cm_say(step, "images are not pulled ahead: the plan gives no leave (allow: [images])");
         return 0;
     }
@@ -198,6 +225,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
     const char *image;
     json_t *on;
     images_of(step, &images);
+    if (sweep(step, images.names, err) < 0)
+        return -1;
     json_object_foreach(images.names, image, on)
     {
         struct cm_err *why = NULL;

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "actions/evening.h"
+#include "actions/job_pods.h"
 #include "actions/look.h"
 #include "actions/pods_check.h"
 #include "actions/source.h"
@@ -73,34 +74,68 @@ static bool from_the_server(const char *words)
 
 /* ---- without leave: only shown to the API server ---- */
 
+static void note_refusal(struct trial *t, const char *words)
+{
+    if (lacks_right(words))
+        cm_pods_add(&t->rights, words);
+    else if (cm_job_passes(words))
+        cm_pods_add(&t->waiting, words);
+    else
+        cm_pods_refused(t, words);
+}
+
+/* 1: there is no dry run here (noted). *words: the API server's refusal; NULL: accepted. */
+static int show_it(struct trial *t, const json_t *object, char **words, struct cm_err **err)
+{
+    cm_autofree char *text = json_dumps(object, JSON_COMPACT);
+    cm_autoerr seen = NULL;
+    if (cm_kube_dry_run(t->step, text, words, &seen) < 0) {
+        if (cm_look_ends(&seen, err))
+            return -1;
+        cm_step_log(t->step, "no dry run: %s", cm_err_message(seen)); /* cluster.check says so */
+        return 1;
+    }
+    if (*words == NULL || from_the_server(*words))
+        return 0;
+    cm_step_log(t->step, "no dry run: %s", *words);
+    free(*words);
+    *words = NULL;
+    return 1;
+}
+
+/* Pod Security, quotas and limits speak against a Job's pod and not against the Job, which would stand there without one. */
+static int show_pod(struct trial *t, const json_t *job, struct cm_err **err)
+{
+    cm_autojson pod = cm_trial_pod(job);
+    cm_autofree char *words = NULL;
+    if (show_it(t, pod, &words, err) < 0)
+        return -1;
+    if (words && !lacks_right(words))
+        note_refusal(t, words);
+    return 0;
+}
+
 static int dry_run(struct trial *t, const char *why, struct cm_err **err)
 {
     const char *image;
     json_t *paths;
-    cm_autostr refused = CM_STR(2048);
     json_object_foreach(t->images, image, paths)
     {
         cm_autojson job = job_for(t, image, job_name(t, image));
-        cm_autofree char *text = json_dumps(job, JSON_COMPACT), *words = NULL;
-        cm_autoerr seen = NULL;
-        if (cm_kube_dry_run(t->step, text, &words, &seen) < 0) {
-            if (cm_look_ends(&seen, err))
-                return -1;
-            cm_step_log(t->step, "no dry run: %s", cm_err_message(seen)); /* cluster.check says so */
-            return 0;
-        }
-        if (words && !from_the_server(words)) {
-            cm_step_log(t->step, "no dry run: %s", words);
-            return 0;
-        }
+        cm_autofree char *words = NULL;
+        int rc = show_it(t, job, &words, err);
+        if (rc != 0)
+            return rc < 0 ? -1 : 0;
         if (words)
-            cm_pods_add(lacks_right(words) ? &t->rights : &refused, words);
+            note_refusal(t, words);
+        else if (show_pod(t, job, err) < 0)
+            return -1;
     }
-    if (refused.len)
-        cm_finding(t->step, CM_BLOCKER, "pods.admission",
-                   "Change backends.kubernetes.defaultResourceJobBase in the values as these words "
-                   "ask (security context, resources), or ask who runs the cluster.",
-                   "the cluster would refuse the Jobs that content runs in: %s", cm_str_text(&refused));
+    if (t->refused.len)
+        return cm_pods_say_refused(t, "the cluster would refuse the Jobs that content runs in", err);
+    if (t->waiting.len)
+        cm_finding(t->step, CM_UNKNOWN, "pods.waiting", "Look at the quota of the namespace (`kubectl describe quota`), and check again.",
+                   "content's pods would not be made now: %s", cm_str_text(&t->waiting));
     else if (t->rights.len)
         cm_pods_say_rights(t);
     else
@@ -121,7 +156,7 @@ struct waiting {
     const char *job;
     json_t *pod;
     char *why;
-    bool lasting, ended;
+    bool lasting, ended, refused; /* refused: no pod is made of it, and none will be */
     int64_t stuck_since;
 };
 
@@ -139,9 +174,9 @@ static int look_at_job(void *ctx, struct cm_err **err)
     json_decref(w->pod);
     w->pod = json_incref(json_array_get(json_object_get(pods, "items"), 0));
     free(w->why);
-    w->why = w->pod ? cm_trial_stuck(w->pod, &w->lasting) : cm_strdup("no pod was made for it");
+    w->why = w->pod ? cm_trial_stuck(w->pod, &w->lasting) : cm_job_without_pod(step, w->job, &w->refused);
     w->ended = cm_json_int(job, "status.succeeded", 0) > 0 || cm_json_int(job, "status.failed", 0) > 0;
-    if (w->ended)
+    if (w->ended || w->refused)
         return 1;
     int64_t now = cm_loop_now_ms(cm_step_loop(step));
     if (!w->why)
@@ -179,7 +214,7 @@ static int make(struct trial *t, const char *image, const char *name, struct cm_
         return cm_err_move(err, passing);
     }
     cm_autofree char *words = cm_look_words(seen);
-    cm_pods_add(lacks_right(words) ? &t->rights : &t->refused, words);
+    note_refusal(t, words);
     return cm_intent_close(i, CM_NOT_HAPPENED, NULL, err) < 0 ? -1 : 1;
 }
 
@@ -237,15 +272,25 @@ static int take_output(struct trial *t, const char *image, const struct waiting 
     return 0;
 }
 
-static int try_image(struct trial *t, const char *image, struct cm_err **err)
+/* What is left of the step's time behind it is for taking everything away again. */
+static int64_t waits_until(struct cm_step *step)
+{
+    enum { RESERVE_MS = 30000 };
+    int64_t deadline = cm_step_deadline(step), left = deadline - cm_loop_now_ms(cm_step_loop(step));
+    return deadline == CM_NEVER ? CM_NEVER : deadline - (left > 2 * RESERVE_MS ? RESERVE_MS : left / 2);
+}
+
+static int try_image(struct trial *t, const char *image, int64_t until, struct cm_err **err)
 {
     const char *name = job_name(t, image);
     struct waiting w = {.t = t, .job = name};
     int made = make(t, image, name, err), rc = made < 0 ? -1 : 0;
     if (made == 0) {
-        rc = cm_wait_until(t->step, look_at_job, &w, cm_step_deadline(t->step) - 10000, 5, 2000, err) < 0 ? -1 : 0;
+        rc = cm_wait_until(t->step, look_at_job, &w, until, 5, 2000, err) < 0 ? -1 : 0;
         if (rc == 0 && w.ended && w.pod && !w.why)
             rc = take_output(t, image, &w, err);
+        else if (rc == 0 && w.refused)
+            cm_pods_refused(t, w.why);
         else if (rc == 0)
             cm_look_list(w.lasting ? &t->stuck : &t->waiting, "%s: %s", image, w.why ? w.why : "its pod did not end in time");
         if (rc == 0)
@@ -335,9 +380,14 @@ static int try_all(struct trial *t, struct cm_err **err)
     json_t *paths;
     if (sweep(t, err) < 0 || write_token(t, err) < 0)
         return -1;
+    int64_t until = waits_until(t->step);
     json_object_foreach(t->images, image, paths)
     {
-        if (try_image(t, image, err) < 0) {
+        if (cm_loop_now_ms(cm_step_loop(t->step)) >= until) {
+            cm_look_list(&t->waiting, "%s: not tried, no time was left", image);
+            continue;
+        }
+        if (try_image(t, image, until, err) < 0) {
             (void)remove_token(t, NULL);
             return -1;
         }
@@ -354,10 +404,7 @@ static int look(struct trial *t, struct cm_err **err)
         return dry_run(t, "the plan gives no leave (allow: [pods])", err);
     if (cm_reading(t->step))
         return dry_run(t, "nothing may be made here", err);
-    if (try_all(t, err) < 0)
-        return -1;
-    cm_pods_say(t);
-    return 0;
+    return try_all(t, err) < 0 || cm_pods_say(t, err) < 0 ? -1 : 0;
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)

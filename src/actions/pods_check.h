@@ -25,6 +25,7 @@ struct trial {
     int patience_s;
     struct cm_str started, refused, rights, stuck, waiting, ids, no_network, database_network, no_trust, missing, keys;
     struct cm_str seen_late, not_seen, not_seen_back, squashed, no_drivers, no_user;
+    const char *reason;                  /* of all refusals alike; "": there is none, or they differ; NULL: nothing was refused */
     bool key_other, key_same, key_unreadable, seen, seen_back;
     long latest_s;                       /* the longest that a pod, or the server, waited for the other's file */
 };
@@ -38,8 +39,12 @@ int cm_pods_prepare(struct trial *t, struct cm_err **err);
 void cm_pods_judge(struct trial *t, const char *image, const struct cm_trial_seen *s);
 /* owner: of the pod's file as the server sees it; NULL: it was not seen there, waited_s or longer. */
 void cm_pods_judge_back(struct trial *t, const char *image, const struct cm_trial_seen *s, const char *owner, long waited_s);
-void cm_pods_say(struct trial *t);
+int cm_pods_say(struct trial *t, struct cm_err **err);
+/* What the API server said against the Jobs (t->refused), as one blocker; a warning where it says the same against the release. */
+int cm_pods_say_refused(struct trial *t, const char *what, struct cm_err **err);
 void cm_pods_say_rights(struct trial *t);
+/* The API server refuses the Job, or its pods, with these words. */
+void cm_pods_refused(struct trial *t, const char *words);
 /* The same words for several images are said once. */
 void cm_pods_add(struct cm_str *list, const char *words);
 

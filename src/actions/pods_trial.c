@@ -126,6 +126,16 @@ json_t *cm_trial_job(const json_t *base, const struct cm_trial_wish *w)
     return job;
 }
 
+json_t *cm_trial_pod(const json_t *job)
+{
+    const json_t *template = cm_json_at(job, "spec.template");
+    json_t *pod = json_is_object(template) ? json_deep_copy(template) : json_object();
+    json_object_set_new(pod, "apiVersion", json_string("v1"));
+    json_object_set_new(pod, "kind", json_string("Pod"));
+    json_object_set(object_in(pod, "metadata"), "name", json_object_get(json_object_get(job, "metadata"), "name"));
+    return pod;
+}
+
 /* ---- what it said ---- */
 
 static char *part(const char *log, const char *name)

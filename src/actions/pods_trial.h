@@ -19,6 +19,8 @@ struct cm_trial_wish {                   /* all borrowed */
 };
 /* base: the chart's job.yaml as JSON. New reference. */
 json_t *cm_trial_job(const json_t *base, const struct cm_trial_wish *w);
+/* The pod that the Job controller would make of it; new reference. */
+json_t *cm_trial_pod(const json_t *job);
 
 struct cm_trial_seen {                   /* owned */
     bool whole;                          /* the script came to its end */

@@ -6,6 +6,8 @@
 
 #include "actions/look.h"
 #include "actions/pods_check.h"
+#include "adapters/helm.h"
+#include "adapters/kubectl.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -172,13 +174,62 @@ static void say_storage(struct trial *t)
             "pods mount claim %s, and their user (%s) may not look into its db folder", t->claim, cm_str_text(&t->ids));
 }
 
-void cm_pods_say(struct trial *t)
+/* The API server's reason, without the object that it is given for; "": it gives none in these forms. The words may stand in brackets. */
+static char *reason_of(const char *words)
 {
-    if (t->refused.len)
-        cm_finding(
-            t->step, CM_BLOCKER, "pods.admission",
-            "Change backends.kubernetes.defaultResourceJobBase in the values as these words ask, or ask for the right they name.",
-            "the cluster refused the Job: %s", cm_str_text(&t->refused));
+    static const char *const before[] = {"denied request: ", "denied the request: ", NULL};
+    for (size_t i = 0; before[i]; i++) {
+        const char *at = strstr(words, before[i]);
+        if (!at)
+            continue;
+        size_t n = strcspn(at, "\n");
+        return cm_strndup(at, n - (at[n - 1] == ')' && memchr(at, '(', n) == NULL));
+    }
+    return cm_strdup("");
+}
+
+void cm_pods_refused(struct trial *t, const char *words)
+{
+    cm_autofree char *reason = reason_of(words);
+    if (!t->reason)
+        t->reason = cm_arena_strdup(cm_step_arena(t->step), reason);
+    else if (*reason && strcmp(t->reason, reason) == 0)
+        return; /* said of another image */
+    else if (strcmp(t->reason, reason) != 0)
+        t->reason = "";
+    cm_pods_add(&t->refused, words);
+}
+
+/* Is it what speaks against the release's own objects, too? Then it is one thing to mend, and values.dry-run says it. */
+static int speaks_against_all(struct trial *t, bool *all, struct cm_err **err)
+{
+    cm_autofree char *manifests = NULL, *words = NULL;
+    cm_autoerr seen = NULL;
+    *all = false;
+    if (!*t->reason || !cm_walk_has(t->step, "values.check") || cm_helm_template(t->step, NULL, &manifests, &seen) < 0 || cm_kube_dry_run(t->step, manifests, &words, &seen) < 0)
+        return seen && cm_look_ends(&seen, err) ? -1 : 0;
+    *all = words && strstr(words, t->reason);
+    return 0;
+}
+
+int cm_pods_say_refused(struct trial *t, const char *what, struct cm_err **err)
+{
+    bool all;
+    if (t->refused.len == 0)
+        return 0;
+    if (speaks_against_all(t, &all, err) < 0)
+        return -1;
+    cm_finding(t->step, all ? CM_WARNING : CM_BLOCKER, "pods.admission",
+               "Change backends.kubernetes.defaultResourceJobBase in the values as these words ask (security context, resources), or ask who "
+               "runs the cluster.",
+               "%s%s: %s", what, all ? ", for the reason that values.dry-run names" : "", cm_str_text(&t->refused));
+    return 0;
+}
+
+int cm_pods_say(struct trial *t, struct cm_err **err)
+{
+    if (cm_pods_say_refused(t, "the cluster refused the Jobs that content runs in", err) < 0)
+        return -1;
     cm_pods_say_rights(t);
     if (t->stuck.len)
         cm_finding(t->step, CM_BLOCKER, "pods.start",
@@ -218,4 +269,5 @@ void cm_pods_say(struct trial *t)
         cm_finding(t->step, CM_WARNING, "pods.runtimes",
                    "Correct the paths under executionEnvironments in the values, or use the image that has them.",
                    "runtimes are not where the values say: %s", cm_str_text(&t->missing));
+    return 0;
 }

@@ -12,15 +12,14 @@
 #include <string.h>
 
 #include "adapters/argv.h"
+#include "adapters/helm_internal.h"
 #include "adapters/kube_internal.h"
 #include "adapters/kubectl.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "base/file.h"
 #include "base/time.h"
-#include "base/yaml.h"
 #include "plan/plan.h"
 
 enum { TICK_MS = 2000 }; /* how often the interlock is looked at while helm runs */
@@ -47,19 +46,6 @@ static void where(struct cm_step *step, struct cm_argv *a)
     cm_argv_add2(a, "--kubeconfig", cm_plan_text(plan, "target.kubeconfig"));
     cm_argv_add2(a, "--kube-context", cm_plan_text(plan, "target.context"));
     cm_argv_add2(a, "--namespace", cm_plan_text(plan, "target.namespace"));
-}
-
-/* A chart in a folder is relative to the plan, as every path of a plan is. */
-static const char *chart(struct cm_step *step)
-{
-    const struct cm_plan *plan = cm_step_plan(step);
-    const char *name = cm_plan_text(plan, "target.chart");
-    if (name == NULL)
-        return "rstudio/rstudio-connect";
-    if (!cm_starts(name, "./") && !cm_starts(name, "../"))
-        return name;
-    cm_autofree char *path = cm_path_join(cm_plan_dir(plan), name);
-    return cm_arena_strdup(cm_step_arena(step), path);
 }
 
 const char *const *cm_helm_files(struct cm_step *step)
@@ -92,9 +78,9 @@ static void upgrade_argv(struct cm_step *step, struct cm_argv *a, const char *co
     cm_argv_add(a, "upgrade");
     cm_argv_add(a, "--install");
     cm_argv_add(a, cm_plan_text(plan, "target.release"));
-    cm_argv_add(a, chart(step));
+    cm_helm_add_chart(step, a);
     where(step, a);
-    cm_argv_add2(a, "--version", cm_plan_text(plan, "target.chart_version"));
+    cm_helm_add_version(step, a);
     add_files(step, a, more);
     cm_argv_add2(a, "--labels", labels);
 }
@@ -103,19 +89,26 @@ static void upgrade_argv(struct cm_step *step, struct cm_argv *a, const char *co
 
 int cm_helm_failed(struct cm_step *step, const struct cm_out *out, const char *what, struct cm_err **err)
 {
+    const char *hint;
+    enum cm_helm_trouble chart = cm_helm_chart_trouble(out->errout, &hint);
     enum cm_kube_trouble t = cm_kube_trouble(out->errout);
-    if (t != CM_KT_OTHER && t != CM_KT_ABSENT)
+    if (chart == CM_HT_NONE && t != CM_KT_OTHER && t != CM_KT_ABSENT)
         return cm_kube_fail(step, out, what, err);
     cm_autofree char *last = cm_last_lines(out->errout, 10);
     cm_autofree char *masked = cm_mask(last);
-    cm_fail(err, CM_E_FAILED, "%s: helm ended with status %d", what, out->status);
-    if (strstr(out->errout, "repo ") != NULL && strstr(out->errout, "not found") != NULL)
-        cm_hint(err, "Add the chart's repository with `helm repo add rstudio https://helm.rstudio.com` and `helm repo update`.");
+    if (chart == CM_HT_PASSING)
+        cm_fail_passing(err, "%s: the chart was not reached", what);
+    else if (chart != CM_HT_NONE)
+        cm_fail(err, CM_E_FAILED, "%s: helm cannot get the chart", what);
+    else
+        cm_fail(err, CM_E_FAILED, "%s: helm ended with status %d", what, out->status);
+    if (hint != NULL)
+        cm_hint(err, "%s", hint);
     cm_evidence(err, masked);
     return -1;
 }
 
-static int read_helm(struct cm_step *step, const struct cm_argv *a, struct cm_out *out, const char *what, struct cm_err **err)
+int cm_helm_read(struct cm_step *step, const struct cm_argv *a, struct cm_out *out, const char *what, struct cm_err **err)
 {
     struct cm_cmd cmd = {.argv = a->list, .output_max_bytes = OUTPUT_MAX};
     if (cm_run(step, &cmd, out, err) < 0)
@@ -200,7 +193,7 @@ char *cm_helm_version(struct cm_step *step, struct cm_err **err)
     helm_argv(step, &a);
     cm_argv_add(&a, "version");
     cm_argv_add2(&a, "--template", "{{.Version}}");
-    if (read_helm(step, &a, &out, "asking helm for its version", err) < 0)
+    if (cm_helm_read(step, &a, &out, "asking helm for its version", err) < 0)
         return NULL;
     if (out.status != 0) {
         cm_helm_failed(step, &out, "asking helm for its version", err);
@@ -218,42 +211,16 @@ int cm_helm_template(struct cm_step *step, const char *const *more, char **manif
     helm_argv(step, &a);
     cm_argv_add(&a, "template");
     cm_argv_add(&a, cm_plan_text(plan, "target.release"));
-    cm_argv_add(&a, chart(step));
+    cm_helm_add_chart(step, &a);
     where(step, &a);
-    cm_argv_add2(&a, "--version", cm_plan_text(plan, "target.chart_version"));
+    cm_helm_add_version(step, &a);
     add_files(step, &a, more);
-    if (read_helm(step, &a, &out, "rendering the chart", err) < 0)
+    if (cm_helm_read(step, &a, &out, "rendering the chart", err) < 0)
         return -1;
     if (out.status != 0)
         return cm_helm_failed(step, &out, "rendering the chart", err);
-    *manifests = out.out;
-    out.out = NULL;
+    *manifests = cm_strdup(cm_helm_answer(out.out));
     return 0;
-}
-
-int cm_helm_chart(struct cm_step *step, json_t **said, struct cm_err **err)
-{
-    cm_autoargv a = {0};
-    cm_autoout out = {0};
-    *said = NULL;
-    helm_argv(step, &a);
-    cm_argv_add(&a, "show");
-    cm_argv_add(&a, "chart");
-    cm_argv_add(&a, chart(step));
-    cm_argv_add2(&a, "--version", cm_plan_text(cm_step_plan(step), "target.chart_version"));
-    if (read_helm(step, &a, &out, "asking for the chart", err) < 0)
-        return -1;
-    if (out.status != 0)
-        return cm_helm_failed(step, &out, "asking for the chart", err);
-    cm_autoyaml doc = cm_yaml_parse(out.out, out.out_bytes, "Chart.yaml", err);
-    if (doc == NULL)
-        return -1;
-    *said = cm_yaml_json(doc, cm_yaml_root(doc));
-    if (json_is_object(*said))
-        return 0;
-    json_decref(*said);
-    *said = NULL;
-    return cm_fail(err, CM_E_FAILED, "asking for the chart: helm did not print a chart's description");
 }
 
 int cm_helm_manifest(struct cm_step *step, char **manifests, struct cm_err **err)
@@ -266,7 +233,7 @@ int cm_helm_manifest(struct cm_step *step, char **manifests, struct cm_err **err
     cm_argv_add(&a, "manifest");
     cm_argv_add(&a, cm_plan_text(cm_step_plan(step), "target.release"));
     where(step, &a);
-    if (read_helm(step, &a, &out, "asking for what is deployed", err) < 0)
+    if (cm_helm_read(step, &a, &out, "asking for what is deployed", err) < 0)
         return -1;
     if (out.status != 0 && strstr(out.errout, "not found") != NULL) {
         *manifests = cm_strdup("");

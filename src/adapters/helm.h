@@ -36,13 +36,25 @@ const char *const *cm_helm_files(struct cm_step *step);
 int cm_helm_template(struct cm_step *step, const char *const *more, char **manifests, struct cm_err **err);
 /* `helm show chart`: {"name","version","appVersion"}; new reference. */
 int cm_helm_chart(struct cm_step *step, json_t **chart, struct cm_err **err);
+/* Does helm look at --version for this chart? Not where it is a path or an address of an archive. */
+bool cm_helm_takes_version(struct cm_step *step);
+/* Did helm see that there is no such chart, or version of it? */
+bool cm_helm_chart_is_absent(const struct cm_err *why);
+/* What there is in place of a chart or version that is not: "the index has 0.21.0, 0.20.12"; "": not known. Caller frees. */
+char *cm_helm_instead(struct cm_step *step);
+/* Is the chart neither a folder nor an archive on this machine? */
+bool cm_helm_is_elsewhere(struct cm_step *step);
+/* helm pull: the archive of the plan's chart into a folder. */
+int cm_helm_pull(struct cm_step *step, const char *folder, struct cm_err **err);
+/* What was agreed to at the gate, and is helm's chart from then on: {"chart", "version", "wanted", "file"}; file: an artifact. */
+#define CM_FACT_CHART "deploy.chart"
 /* `helm get manifest`: what the newest revision deployed; an absent release: "". It may hold secrets. Caller frees. */
 int cm_helm_manifest(struct cm_step *step, char **manifests, struct cm_err **err);
 /* helm upgrade --install with labels connect-migrate/intent=ID, /purpose=PURPOSE, /run=RUN. `more` as for cm_helm_template. 0 with
  * any status: what became of it is read from the revisions. */
 int cm_helm_upgrade(struct cm_intent *intent, const char *purpose, const char *const *more,
                     int (*tick)(void *ctx, struct cm_err **err), void *tick_ctx, struct cm_out *out, struct cm_err **err);
-/* What helm's words on stderr mean, as an error (passing when the cluster was not reached); returns -1. */
+/* What helm's words on stderr mean, as an error (passing when the cluster or the chart was not reached); returns -1. */
 int cm_helm_failed(struct cm_step *step, const struct cm_out *out, const char *what, struct cm_err **err);
 /* The kind that helm keeps its records in, by HELM_DRIVER: "secrets" or "configmaps". */
 const char *cm_helm_record_kind(void);

@@ -39,6 +39,10 @@ static const struct {
     {"target.chart_version", NULL, NULL, false},
     {"target.values", "[values.yaml]", "Which values files is helm given, in which order? Paths are relative to the plan.", false},
     {"license.mode", "file", "What will the new server be licensed by: file, key or server? Not said: file.", true},
+    {"allow", "[pods, images]",
+     "May short-lived Jobs try in the cluster what only a pod can tell (images, storage, network), and pull images ahead? Not said: no, and "
+     "`check` asks you what they would have seen.",
+     true},
     {"window", "{start: \"2026-12-05 22:00\", end: \"2026-12-06 03:00\", zone: Europe/Berlin}", "When may users be out?", false},
     {"backup", "{by: hand, note: \"snapshots of the database and the storage\"}",
      "Who takes a restore point while all is stopped, and how? Not said: by hand. Or `by: command`.", true},

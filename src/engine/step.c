@@ -76,6 +76,24 @@ void cm_step_for_reading_free(struct cm_step *step)
 
 const char *cm_step_id(const struct cm_step *st) { return st->r ? st->r->id : "look"; }
 const char *cm_step_by(const struct cm_step *st) { return st->r ? cm_by_word(st->r->by) : "tool"; }
+
+static bool is_left_out(const struct cm_engine *e, const struct cm_rstep *r)
+{
+    for (size_t i = 0; i < e->s->skip_count; i++)
+        if (strcmp(e->s->skips[i].id, r->id) == 0)
+            return true;
+    return r->skip != NULL;
+}
+
+bool cm_walk_has(const struct cm_step *st, const char *action)
+{
+    const struct cm_resolved *rb = st->e ? st->e->resolved : NULL;
+    for (size_t i = 0; rb && i < rb->step_count; i++)
+        if (strcmp(rb->steps[i].action->name, action) == 0 && !is_left_out(st->e, &rb->steps[i]))
+            return true;
+    return false;
+}
+
 struct cm_arena *cm_step_arena(struct cm_step *st) { return st->arena; }
 int64_t cm_step_deadline(const struct cm_step *st) { return st->deadline; }
 struct cm_loop *cm_step_loop(struct cm_step *st) { return st->e ? st->e->s->loop : st->look_loop; }

@@ -121,10 +121,11 @@ const struct cm_plan_key cm_plan_keys[] = {
     {.path = "target.chart",
      .type = CM_P_CHART,
      .def = "rstudio/rstudio-connect",
-     .help = "The chart: repository and name, an oci:// reference, or a path beginning with ./ or /."},
+     .help = "The chart: repository and name, an oci:// reference, the address of an archive, or a path: beginning with ./ or /, "
+             "or ending with .tgz."},
     {.path = "target.chart_version",
      .type = CM_P_STRING,
-     .derived = "the newest version that helm knows",
+     .derived = "the newest version that helm knows; the one that gate.downtime shows stays until the end",
      .help = "The version of the chart, in quotes."},
     {.path = "target.values",
      .type = CM_P_LIST_PATH,

@@ -206,6 +206,20 @@ static bool name_ok(const char *text, size_t max)
     return true;
 }
 
+/* A name in a repository, an address, or a path; the archive beside the plan is a path without a dot before it, too. */
+static json_t *chart(struct cm_reading *r, const char *path, const struct cm_yaml *n, const char *text)
+{
+    const char *scheme = strstr(text, "://");
+    if (scheme && memchr(scheme + 3, '@', strcspn(scheme + 3, "/?#"))) {
+        /* Not shown: there may be a password in it, and helm would get it as an argument that everybody on this machine can see. */
+        cm_problem(r->problems, r->doc, n,
+                   "%s: the address has a user in it; log in with `helm registry login` or `helm repo add`, and name the chart without", path);
+        return NULL;
+    }
+    bool is_path = strchr("./~", *text) || (!scheme && cm_ends(text, ".tgz"));
+    return is_path ? taken_text(absolute(r, text)) : json_string(text);
+}
+
 static json_t *text_value(struct cm_reading *r, const struct cm_plan_key *k, const char *path, const struct cm_yaml *n)
 {
     const char *text = text_of(r, path, n, k->type == CM_P_TIME ? "a time like \"2026-12-05 22:00\"" : "a text");
@@ -214,7 +228,7 @@ static json_t *text_value(struct cm_reading *r, const struct cm_plan_key *k, con
     switch (k->type) {
     case CM_P_PATH: return taken_text(absolute(r, text));
     case CM_P_PROGRAM: return strchr(text, '/') ? taken_text(absolute(r, text)) : json_string(text);
-    case CM_P_CHART: return strchr("./~", *text) ? taken_text(absolute(r, text)) : json_string(text);
+    case CM_P_CHART: return chart(r, path, n, text);
     case CM_P_REMOTE_PATH: return *text == '/' ? json_string(text) : expected(r, path, n, "an absolute path on the old server");
     case CM_P_NAME:
         if (name_ok(text, (size_t)k->max))

@@ -247,6 +247,9 @@ static json_t *helm_upgrade(const struct cm_model *m)
             cm_shell_quote(&s, value);
         }
     }
+    const json_t *deployed = json_object_get(m->facts, "deploy.chart"); /* where the plan pins none */
+    if (!cm_json_text(json_object_get(m->plan, "target"), "chart_version", NULL) && cm_json_text(deployed, "version", NULL))
+        cm_str_addf(&s, " --version %s", cm_json_text(deployed, "version", ""));
     json_array_foreach(files, i, file)
     {
         cm_str_add(&s, " \\\n  -f ");

@@ -107,7 +107,7 @@ def flat(r):
     return " ".join(re.sub(r"\n *# +(?!\? |note: |from )", " ", r.out).split())
 
 
-KEYS = "source|hosts|url|database|hostaddr|target|context|namespace|release|values|license|mode|window|backup|access"
+KEYS = "source|hosts|url|database|hostaddr|target|context|namespace|release|values|license|mode|allow|window|backup|access"
 
 
 def answered(text):

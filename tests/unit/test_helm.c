@@ -156,6 +156,76 @@ static void a_missing_repository_has_a_hint_to_type(void **state)
     assert_non_null(strstr(cm_err_hint(err), "helm repo add rstudio"));
 }
 
+static void what_a_registry_was_asked_for_is_no_part_of_the_answer(void **state)
+{
+    struct cm_step *st = *state;
+    json_t *chart = NULL;
+    char *text = NULL;
+    scene_tool(st, "helm",
+               "printf 'Pulled: registry.example.com/charts/rstudio-connect:0.21.0\\nDigest: sha256:81ce\\n'\n"
+               "[ $1 = show ] && printf 'name: rstudio-connect\\nversion: 0.21.0\\n' || printf -- '---\\nkind: Service\\n'");
+
+    assert_int_equal(cm_helm_chart(st, &chart, NULL), 0);
+    assert_int_equal(cm_helm_template(st, NULL, &text, NULL), 0);
+
+    cm_autojson c = chart;
+    cm_autofree char *manifests = text;
+    assert_string_equal(manifests, "---\nkind: Service\n");
+    assert_null(json_object_get(c, "Pulled"));
+}
+
+/* What helm 3.21 and 4.2 say. */
+static void a_chart_that_is_not_reached_is_not_the_cluster(void **state)
+{
+    static const struct {
+        const char *words, *message, *hint;
+        bool passing, absent;
+    } said[] = {
+        {"Get \\\"https://charts.example.com/rstudio-connect-0.21.0.tgz\\\": dial tcp 192.0.2.1:443: connect: connection refused",
+         "the chart was not reached", "helm pull", true, false},
+        {"Get \\\"https://charts.example.com/x-1.tgz\\\": dial tcp: lookup charts.example.com: no such host", "the chart was not reached",
+         "HTTPS_PROXY", true, false},
+        {"failed to fetch https://charts.example.com/x-1.tgz : 404 Not Found", "cannot get the chart", "target.chart", false, true},
+        {"failed to fetch https://charts.example.com/x-1.tgz : 401 Unauthorized", "cannot get the chart", "helm repo add", false, false},
+        {"chart \\\"x\\\" matching 1.0.0 not found in a index. (try 'helm repo update'): no chart version found for x-1.0.0",
+         "cannot get the chart", "helm search repo", false, true},
+        {"failed to perform \\\"FetchReference\\\" on source: registry.example.com/x:1.0.0: not found", "cannot get the chart",
+         "target.chart_version", false, true},
+        {"failed to perform \\\"FetchReference\\\" on source: GET \\\"https://registry.example.com/v2/x/manifests/1\\\": basic credential "
+         "not found",
+         "cannot get the chart", "helm registry login", false, false},
+        {"Kubernetes cluster unreachable: Get \\\"https://192.0.2.1:6443/version\\\": dial tcp 192.0.2.1:6443: i/o timeout",
+         "the cluster was not reached", "kubectl", true, false},
+    };
+    struct cm_step *st = *state;
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        cm_autoerr err = NULL;
+        char *text = NULL;
+        cm_autofree char *body = cm_fmt("printf 'Error: %%s\\n' \"%s\" >&2; exit 1", said[i].words);
+        scene_tool(st, "helm", body);
+
+        assert_int_equal(cm_helm_template(st, NULL, &text, &err), -1);
+
+        if (strstr(cm_err_message(err), said[i].message) == NULL || strstr(cm_err_hint(err), said[i].hint) == NULL ||
+            cm_err_is_passing(err) != said[i].passing || cm_helm_chart_is_absent(err) != said[i].absent)
+            fail_msg("%s: %s | %s", said[i].words, cm_err_message(err), cm_err_hint(err));
+    }
+}
+
+static void the_chart_that_was_agreed_to_stays(void **state)
+{
+    struct cm_step *st = *state;
+    json_object_set_new(st->facts, CM_FACT_CHART,
+                        json_pack("{s:s, s:s, s:s}", "chart", "rstudio/rstudio-connect", "version", "0.20.7", "wanted", ""));
+
+    cm_autofree char *as_agreed = cm_helm_upgrade_by_hand(st, NULL);
+    scene_plan_target(st, "{hosts: [a]}", ", chart_version: \"0.21.0\"", "");
+    cm_autofree char *pinned_since = cm_helm_upgrade_by_hand(st, NULL);
+
+    assert_non_null(strstr(as_agreed, "--version 0.20.7"));
+    assert_non_null(strstr(pinned_since, "--version 0.21.0"));
+}
+
 static void what_is_rendered_is_handed_over_and_not_logged(void **state)
 {
     struct cm_step *st = *state;
@@ -189,6 +259,9 @@ int main(void)
         T(records_that_may_not_be_read_are_no_absent_release),
         T(an_upgrade_carries_its_labels_and_the_files_in_order),
         T(converted_values_take_the_place_of_the_plans),
+        T(what_a_registry_was_asked_for_is_no_part_of_the_answer),
+        T(a_chart_that_is_not_reached_is_not_the_cluster),
+        T(the_chart_that_was_agreed_to_stays),
         T(any_status_of_an_upgrade_is_left_to_the_caller),
         T(reads_the_charts_description),
         T(a_missing_repository_has_a_hint_to_type),

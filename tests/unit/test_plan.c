@@ -285,6 +285,36 @@ static void refuses_a_secret_without_showing_it(void **state)
     }
 }
 
+#define CHART(text) SOURCE "target: {context: prod, namespace: a, release: b, values: [v], chart: \"" text "\"}\n"
+
+static void a_chart_is_a_name_an_address_or_a_path_beside_the_plan(void **state)
+{
+    static const char *const as_they_are[] = {CHART("hub/rstudio-connect"), CHART("oci://registry.example.com/charts/rstudio-connect"),
+                                              CHART("https://charts.example.com/rstudio-connect-0.21.0.tgz")};
+    static const char *const paths[] = {CHART("./hub"), CHART("rstudio-connect-0.21.0.tgz"), CHART("charts/rstudio-connect-0.21.0.tgz")};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct cm_plan *p = load_good(as_they_are[i]);
+        assert_true(*cm_plan_text(p, "target.chart") != '/');
+        cm_plan_free(p);
+        p = load_good(paths[i]);
+        assert_true(*cm_plan_text(p, "target.chart") == '/');
+        cm_plan_free(p);
+    }
+}
+
+static void refuses_a_login_in_the_charts_address_without_showing_it(void **state)
+{
+    static const char *const plans[] = {CHART("https://ann:hunter2@charts.example.com/x.tgz"), CHART("oci://hunter2@registry.example.com/x")};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        cm_autoerr err = NULL;
+        assert_null(load(plans[i], &err));
+        assert_non_null(strstr(cm_err_message(err), "helm registry login"));
+        assert_null(strstr(cm_err_message(err), "hunter2"));
+    }
+}
+
 static void refuses_numbers_where_text_is_meant(void **state)
 {
     (void)state;
@@ -540,6 +570,8 @@ int main(void)
         cmocka_unit_test(an_unknown_key_names_the_place_where_it_belongs),
         cmocka_unit_test(a_wrong_word_names_the_nearest),
         cmocka_unit_test(refuses_a_secret_without_showing_it),
+        cmocka_unit_test(a_chart_is_a_name_an_address_or_a_path_beside_the_plan),
+        cmocka_unit_test(refuses_a_login_in_the_charts_address_without_showing_it),
         cmocka_unit_test(refuses_numbers_where_text_is_meant),
         cmocka_unit_test(refuses_a_host_name_that_ssh_would_take_for_an_option),
         cmocka_unit_test(refuses_a_shell_that_cannot_tell_hosts_apart),

@@ -210,6 +210,11 @@ RESTRICTED = ("case \" $* \" in *' get namespace '*) echo '{\"kind\":\"Namespace
               "allowPrivilegeEscalation != false' >&2; exit 1;; esac; printf '%s' \"$t\" | \"$REAL\" \"$@\"; exit;; esac\nexec \"$REAL\" \"$@\"")
 
 
+NO_JOBS = ("case \" $* \" in *' create '*|*' --dry-run=server '*) t=$(cat); case $t in *'\"kind\":\"Job\"'*) echo 'Error from server (Forbidden): error when "
+           "creating \"STDIN\": admission webhook \"policy.example.com\" denied the request: images must come from registry.example.com' >&2; exit 1;; "
+           "esac; printf '%s' \"$t\" | \"$REAL\" \"$@\"; exit;; esac\nexec \"$REAL\" \"$@\"")
+
+
 def append(path, text):
     with open(path, "a", encoding="utf-8") as f:
         f.write(text)
@@ -260,7 +265,7 @@ FAULTS = [
     ("an address of the machine itself", lambda w: (edit(w.gcfg, r"^Address = .*$", "Address = http://localhost:3939"),
                                                     edit(w.values, r"^    Address: .*$", "    Address: http://localhost:3939")),
      "warning", "access.address", ["localhost"]),
-    ("a Job that is refused", drill("admission-refuses"), "blocker", "pods.admission", ["registry.example.com"]),
+    ("a Job that is refused", kubectl(NO_JOBS), "blocker", "pods.admission", ["registry.example.com"]),
     ("a chart version that is not there", lambda w: w.wrapped("helm", "case $1 in show|template) echo 'Error: chart \"rstudio-connect\" matching 0.99.0 not "
      "found in rstudio index: no chart version found for rstudio-connect-0.99.0' >&2; exit 1;; esac\nexec \"$REAL\" \"$@\""), "blocker", "cluster.chart",
      ["0.21.0", "helm search repo"]),
@@ -524,7 +529,7 @@ POD_FAULTS = [
     ("a copy of the data folder with the same key", drill("wrong-storage"), "blocker", "pods.copy", ["connect-data", "another"]),
     ("a runtime that is not in the image", lambda w: os.rename(w.path("cluster/image/opt/R/4.5.1"), w.path("cluster/image/opt/R/gone")),
      "warning", "pods.runtimes", ["/opt/R/4.5.1", "executionEnvironments"]),
-    ("a Job that is refused", drill("admission-refuses"), "blocker", "pods.admission", ["registry.example.com"]),
+    ("a Job that is refused", kubectl(NO_JOBS), "blocker", "pods.admission", ["registry.example.com"]),
     ("no right to make Jobs", kubectl("case \" $* \" in *' create '*-f*) echo 'Error from server (Forbidden): jobs.batch is forbidden: User \"ann\" "
                                       "cannot create resource \"jobs\" in API group \"batch\"' >&2; exit 1;; esac\nexec \"$REAL\" \"$@\""),
      "unknown", "pods.rights", ["cannot create", "attest"]),
