@@ -9,6 +9,7 @@
 #include "actions/evening.h"
 #include "actions/interlock.h"
 #include "actions/release.h"
+#include "actions/release_fence.h"
 #include "actions/release_hand.h"
 #include "actions/target.h"
 #include "actions/temporary.h"
@@ -68,7 +69,8 @@ static int temporary_in_force(struct cm_step *step, struct cm_err **err)
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
-    if (cm_values_fit(step, err) < 0 || temporary_on_record(step, err) < 0 || cm_release_send(step, &w, err) < 0)
+    if (cm_values_fit(step, err) < 0 || temporary_on_record(step, err) < 0 || cm_fence_take(step, err) < 0 ||
+        cm_release_send(step, &w, err) < 0)
         return -1;
     return temporary_in_force(step, err);
 }
@@ -80,7 +82,9 @@ static int hand(struct cm_step *step, struct cm_str *shown, struct cm_err **err)
                          shown);
     if (cm_reading(step))
         return 0;
-    return cm_values_fit(step, err) < 0 || cm_interlock_forward(step, err) < 0 ? -1 : temporary_on_record(step, err);
+    if (cm_values_fit(step, err) < 0 || cm_interlock_forward(step, err) < 0 || cm_fence_take(step, err) < 0)
+        return -1;
+    return temporary_on_record(step, err);
 }
 
 /* What was deployed by others is seen to be in force; *revision: helm's, 0 where they keep none. */

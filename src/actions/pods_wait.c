@@ -88,6 +88,8 @@ static void show(struct waiting *w, const json_t *deployment, const json_t *pods
     json_array_foreach(pods, i, pod) { now = now != NULL ? now : pod_state(w->step, pod); }
     if (deployment == NULL)
         now = "there is no Deployment yet";
+    else if (cm_json_bool(deployment, "spec.paused", false))
+        now = "the Deployment is paused: `kubectl rollout resume` lets it make pods";
     else if (json_array_size(pods) == 0)
         now = "the Deployment has no pod yet";
     cm_progress(w->step, ready > 0 ? (uint64_t)ready : 0, want > 0 ? (uint64_t)want : 0, "pods ready");
@@ -156,15 +158,14 @@ static int ready(void *ctx, struct cm_err **err)
     return failed(w->step, what, err);
 }
 
-/* Somebody changed the Deployment behind our last upgrade. */
+/* Somebody changed the Deployment or its ConfigMap behind our last upgrade. */
 static int was_healed(struct cm_step *step, struct cm_heal *h, bool *healed, struct cm_err **err)
 {
-    cm_autojson d = NULL;
-    enum cm_seen seen;
-    if (cm_heal_begin(step, h, err) < 0 || cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
+    if (cm_heal_begin(step, h, err) < 0)
         return -1;
-    *healed = cm_heal_differs(h, d);
-    return 0;
+    int rc = cm_heal_stands(h, NULL, NULL, err);
+    *healed = rc == 0;
+    return rc < 0 ? -1 : 0;
 }
 
 /* Somebody mended the values behind our last upgrade, whether they reach helm as they are or not (deploy_again says so). */
@@ -211,7 +212,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
     int rc = cm_interlock_wait(step, ready, &w, LOOK_MS, err);
     if (rc == 1)
         return failed(step, "the new server's pod is not ready within the step's limit", err);
-    return rc;
+    return rc < 0 ? -1 : cm_heal_stays(&w.heal, err);
 }
 
 /* Which images run, by their digest: a tag may mean another image tomorrow. What cannot be read is left out. */
@@ -255,7 +256,7 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
     enum cm_seen seen;
     if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
         return -1;
-    struct cm_heal h;
+    struct cm_heal h = {0};
     bool healed = false, mended = false;
     *answer = seen == CM_SEEN && rolled_out(d) && !cm_effect_open(step, "helm.upgrade") ? CM_DONE : CM_UNDER_WAY;
     if (*answer == CM_DONE && (was_healed(step, &h, &healed, err) < 0 || was_mended(step, &mended, err) < 0))

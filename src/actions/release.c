@@ -10,6 +10,8 @@
 
 #include "actions/evening.h"
 #include "actions/interlock.h"
+#include "actions/release_hand.h"
+#include "actions/release_heal.h"
 #include "actions/release_work.h"
 #include "actions/target.h"
 #include "adapters/kubectl.h"
@@ -159,6 +161,24 @@ static int settle(struct cm_step *step, struct cm_intent *i, const struct cm_his
                            json_pack("{s:i, s:s}", "revision", r->revision, "status", r->status), err);
 }
 
+/* helm 4 applies on the server, and is refused a field that somebody else has set to another value; helm 3 simply set it. */
+static bool conflicts(const struct cm_out *out)
+{
+    return out->errout != NULL && strstr(out->errout, "Apply failed with ") != NULL && strstr(out->errout, " conflict") != NULL;
+}
+
+/* Apply failed with 2 conflicts: conflicts with "argocd-controller": …; helm's log quotes it, \" then. */
+static void say_conflict(struct cm_step *step, const struct cm_out *out)
+{
+    const char *from = strstr(strstr(out->errout, "Apply failed with "), " with ");
+    from = strstr(from + 1, " with ");
+    from = from == NULL ? "somebody" : from + strlen(" with ") + strspn(from + strlen(" with "), "\\\"");
+    cm_autofree char *who = cm_strndup(from, strcspn(from, "\\\""));
+    cm_say(step, "fields of release %s were set by somebody else too (%s): the upgrade is sent again with --force-conflicts",
+           cm_release_name(step), who);
+    (void)cm_fact_set(step, "release.forced", json_string(who), NULL);
+}
+
 static int send(struct cm_step *step, const struct cm_release_wish *w, const struct cm_helm_revision *last, struct cm_out *out,
                 struct cm_err **err)
 {
@@ -174,7 +194,7 @@ static int send(struct cm_step *step, const struct cm_release_wish *w, const str
     struct cm_intent_spec spec = {.effect = CM_UPGRADE, .key = cm_release_name(step), .detail = detail, .original = original};
     if (cm_intend_again(step, &spec, &intent, err) < 0)
         return -1;
-    return cm_helm_upgrade(intent, w->purpose, w->more, w->interlock ? cm_interlock_tick : NULL, step, out, err);
+    return cm_helm_upgrade(intent, w->purpose, w->more, w->force, w->interlock ? cm_interlock_tick : NULL, step, out, err);
 }
 
 static int failed(struct cm_step *step, const struct cm_helm_revision *r, const struct cm_out *out, struct cm_err **err)
@@ -232,6 +252,8 @@ static int late(struct cm_step *step, struct cm_err *taken_why, struct cm_err **
 int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struct cm_err **err)
 {
     CM_CLEANUP(cm_out_fini) struct cm_out out = {0};
+    struct cm_release_wish forced = *w;
+    forced.force = cm_fact(step, "release.forced") != NULL;
     bool sent = false, fresh = false;
     for (int turn = 0; turn < MOST_TURNS; turn++) {
         cm_autohistory h = {0};
@@ -244,6 +266,11 @@ int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struc
                 return -1;
             enum cm_life life = cm_intent_life(own);
             fresh = life == CM_HAPPENED;
+            if (sent && life == CM_GIVEN_UP && !forced.force && conflicts(&out)) {
+                say_conflict(step, &out);
+                forced.force = true;
+                continue;
+            }
             if (sent && life == CM_GIVEN_UP)
                 return failed(step, cm_history_last(&h), &out, err);
             if (sent && life == CM_NOT_HAPPENED && out.status != 128 + 9)
@@ -258,7 +285,7 @@ int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struc
         cm_out_fini(&out);
         out = (struct cm_out){0};
         sent = true;
-        if (send(step, w, cm_history_last(&h), &out, &why) == 0)
+        if (send(step, &forced, cm_history_last(&h), &out, &why) == 0)
             continue;
         struct cm_err *moved = why;
         why = NULL;
@@ -332,6 +359,9 @@ int cm_release_undo(struct cm_step *step, const struct cm_change *change, struct
         return 0;
     if (cm_target_pods(step, &pods, err) < 0)
         return -1;
+    int64_t replicas;
+    if (json_array_size(pods) > 0 && cm_release_replicas(step, &replicas, NULL) == 0 && replicas > 0)
+        return cm_heal_fail(step, NULL, "it was scaled to zero and has replicas again", err);
     if (json_array_size(pods) > 0) {
         cm_fail(err, CM_E_FAILED, "release %s still has %zu pods", change->key, json_array_size(pods));
         cm_hint(err, "It is scaled to zero by `connect-migrate-run rollback PLAN`.");

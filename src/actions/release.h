@@ -14,6 +14,7 @@ struct cm_release_wish {
     const char *purpose;               /* label: "deploy" "revert" "scale" */
     const char *const *more;           /* values files behind the plan's; NULL-ended */
     bool anew;                         /* also when our newest revision has these values: somebody changed the objects behind it */
+    bool force;                        /* helm 4: also fields that somebody else has set (--force-conflicts) */
     bool interlock;                    /* no other Connect may live: looked at before and while helm runs */
 };
 
@@ -29,6 +30,8 @@ int cm_release_digests(struct cm_step *step, const char *const *more, json_t **d
 int cm_release_values_changed(struct cm_step *step, const char *const *more, bool *changed, struct cm_err **err);
 /* The wish for no pods: the release's own values, and an artifact with replicas: 0 behind them. */
 int cm_release_none(struct cm_step *step, struct cm_release_wish *w, struct cm_err **err);
+/* Does helm know the release? */
+int cm_release_is_there(struct cm_step *step, bool *there, struct cm_err **err);
 /* For preview: what helm renders with these values against what is deployed, and rstudio-connect.gcfg against the one in the cluster, as
  * differences without secrets. */
 void cm_release_preview(struct cm_step *step, const char *const *more);

@@ -1,6 +1,9 @@
 /* actions/release_heal.c: somebody else brings back what we changed: a deployer that heals, an operator, a colleague with kubectl. It is
- * told by the checksum of the configuration that the Deployment's pods carry: it is our revision's, or it is not. We do not fight: one
- * upgrade a start, then a message that names who wrote last. */
+ * told by what the cluster holds: the checksum of the configuration that the Deployment's pods carry and the configuration itself are
+ * those of our revision, or they are not. We do not fight: one upgrade a start, then a message that names who wrote last.
+ *
+ * Who applies his manifests every few seconds leaves moments in which everything is ours. The API server keeps who wrote an object
+ * (metadata.managedFields): where there is somebody beside helm and us, a single look proves nothing. */
 #include <config.h>
 
 #include "actions/release_heal.h"
@@ -8,25 +11,31 @@
 #include <string.h>
 
 #include "actions/deployer.h"
+#include "actions/evening.h"
 #include "actions/manifests.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
+#include "adapters/kubectl.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "values/overlay.h"
 
 enum { LOOKS = 2 }; /* that must agree: a look may fall between two writes of helm */
+enum { WATCHED_MS = 6000, LOOK_MS = 200 };
 
 int cm_heal_begin(struct cm_step *step, struct cm_heal *h, struct cm_err **err)
 {
     cm_autofree char *text = NULL, *name = cm_fmt("Deployment %s", cm_target_fullname(step));
     struct cm_manifests m = {0};
-    *h = (struct cm_heal){.step = step};
+    *h = (struct cm_heal){.step = step, .at_zero = h->at_zero};
     if (cm_helm_manifest(step, &text, err) < 0)
         return -1;
     cm_manifests_read(&m, text);
     const struct cm_manifest *d = cm_manifests_find(&m, name);
     h->checksum = d == NULL ? NULL : cm_arena_strdup(cm_step_arena(step), cm_manifest_checksum(d->json));
     cm_manifests_fini(&m);
+    cm_autofree char *gcfg = cm_manifest_gcfg(text, NULL);
+    h->gcfg = gcfg == NULL ? NULL : cm_arena_strdup(cm_step_arena(step), gcfg);
     return 0;
 }
 
@@ -36,12 +45,53 @@ bool cm_heal_differs(const struct cm_heal *h, const json_t *deployment)
     return deployment != NULL && h->checksum != NULL && (has == NULL || strcmp(has, h->checksum) != 0);
 }
 
-int cm_heal_fail(struct cm_step *step, const char *what, struct cm_err **err)
+static const char scaled_up[] = "it was scaled to zero and has replicas again";
+static const char other_pods[] = "its pods are not those of the revision that was deployed";
+static const char other_configuration[] = "it does not hold the configuration of the revision that was deployed";
+
+int cm_heal_stands(const struct cm_heal *h, const char **what, const char **kind, struct cm_err **err)
+{
+    cm_autojson d = NULL;
+    cm_autofree char *gcfg = NULL;
+    cm_autostr differs = CM_STR(CM_STR_PAGE);
+    enum cm_seen seen;
+    const char *is = NULL, *of = "deployments";
+    if (cm_kube_get(h->step, "deployments", cm_target_fullname(h->step), NULL, &d, &seen, err) < 0)
+        return -1;
+    if (h->at_zero && d != NULL && cm_json_int(d, "spec.replicas", 1) > 0)
+        is = scaled_up;
+    else if (cm_heal_differs(h, d))
+        is = other_pods;
+    if (is == NULL && h->gcfg != NULL) {
+        if (cm_target_gcfg(h->step, &gcfg, err) < 0)
+            return -1;
+        if (gcfg != NULL && !cm_manifests_gcfg_same(gcfg, h->gcfg, &differs)) {
+            is = other_configuration;
+            of = "configmaps";
+        }
+    }
+    if (what != NULL)
+        *what = is;
+    if (kind != NULL)
+        *kind = is == NULL ? NULL : of;
+    return is == NULL;
+}
+
+/* The ConfigMap of rstudio-connect.gcfg, or the Deployment. */
+static const char *name_of(struct cm_step *step, const char *kind)
+{
+    const char *name = cm_target_fullname(step);
+    return strcmp(kind, "configmaps") == 0 ? cm_arena_fmt(cm_step_arena(step), "%s-config", name) : name;
+}
+
+int cm_heal_fail(struct cm_step *step, const char *kind, const char *what, struct cm_err **err)
 {
     struct cm_deployer d = {0};
-    cm_autofree char *who = cm_kube_last_writer(step, "deployments", cm_target_fullname(step));
-    cm_fail(err, CM_E_CHANGED, "somebody else changes the Deployment %s: %s (last written by %s)", cm_target_fullname(step), what,
-            who);
+    bool map = kind != NULL && strcmp(kind, "configmaps") == 0;
+    const char *name = name_of(step, map ? kind : "deployments");
+    cm_autofree char *who = cm_kube_other_writer(step, map ? kind : "deployments", name);
+    cm_fail(err, CM_E_CHANGED, "somebody else changes the %s %s: %s (last written by %s)", map ? "ConfigMap" : "Deployment", name, what,
+            who != NULL ? who : "somebody who cannot be told from helm");
     if (cm_deployer_find(step, &d, NULL) == 0 && d.name != NULL)
         cm_hint(err, "%s deploys this release too (%s). Suspend it, for instance `%s`, then run the same command again.", d.name,
                 d.mark, d.how);
@@ -54,11 +104,41 @@ int cm_heal_fail(struct cm_step *step, const char *what, struct cm_err **err)
 int cm_heal_look(struct cm_heal *h, const json_t *deployment, struct cm_err **err)
 {
     h->seen = cm_heal_differs(h, deployment) ? h->seen + 1 : 0;
-    return h->seen < LOOKS ? 0 : cm_heal_fail(h->step, "its pods are not those of the revision that was deployed", err);
+    return h->seen < LOOKS ? 0 : cm_heal_fail(h->step, NULL, other_pods, err);
 }
 
 int cm_heal_scaled(struct cm_heal *h, int64_t replicas, struct cm_err **err)
 {
     h->seen = replicas > 0 ? h->seen + 1 : 0;
-    return h->seen < LOOKS ? 0 : cm_heal_fail(h->step, "it was scaled to zero and has replicas again", err);
+    return h->seen < LOOKS ? 0 : cm_heal_fail(h->step, NULL, scaled_up, err);
+}
+
+static bool others_write(struct cm_step *step)
+{
+    static const char *const kinds[] = {"deployments", "configmaps"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        cm_autofree char *who = cm_kube_other_writer(step, kinds[i], name_of(step, kinds[i]));
+        if (who == NULL)
+            continue;
+        cm_say(step, "%s %s is written by others too (%s): it is watched for %d s whether they change it again",
+               i == 0 ? "Deployment" : "ConfigMap", name_of(step, kinds[i]), who, WATCHED_MS / 1000);
+        return true;
+    }
+    return false;
+}
+
+int cm_heal_stays(const struct cm_heal *h, struct cm_err **err)
+{
+    struct cm_loop *loop = cm_step_loop(h->step);
+    const char *what, *kind;
+    int64_t end = cm_loop_now_ms(loop) + (others_write(h->step) ? WATCHED_MS : 0);
+    for (;;) {
+        int rc = cm_heal_stands(h, &what, &kind, err);
+        if (rc <= 0)
+            return rc < 0 ? -1 : cm_heal_fail(h->step, kind, what, err);
+        if (cm_loop_now_ms(loop) >= end)
+            return 0;
+        if (cm_pause(h->step, LOOK_MS, err) < 0)
+            return -1;
+    }
 }

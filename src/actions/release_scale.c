@@ -1,5 +1,5 @@
-/* release.scale, cluster.drained: the way back begins by scaling the release to zero through its values (a `kubectl scale` would be undone
- * by the next upgrade and fights with server-side apply), then waits until nothing of Connect lives in the cluster. */
+/* release.scale: the way back begins by scaling the release to zero through its values: a `kubectl scale` would be undone by the next upgrade
+ * and fights with server-side apply. That its pods are gone and stay gone is cluster.drained's. */
 #include <config.h>
 
 #include <string.h>
@@ -8,11 +8,8 @@
 #include <cm/str.h>
 
 #include "actions/evening.h"
-#include "actions/interlock.h"
 #include "actions/release.h"
 #include "actions/release_hand.h"
-#include "actions/release_heal.h"
-#include "actions/service.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
@@ -46,7 +43,7 @@ int cm_release_none(struct cm_step *step, struct cm_release_wish *w, struct cm_e
     return 0;
 }
 
-static int is_deployed(struct cm_step *step, bool *deployed, struct cm_err **err)
+int cm_release_is_there(struct cm_step *step, bool *deployed, struct cm_err **err)
 {
     struct cm_helm_revision *list = NULL;
     size_t n = 0;
@@ -116,7 +113,7 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
         *answer = n <= 0 ? CM_DONE : CM_NEEDED;
         return 0;
     }
-    if (is_deployed(step, &deployed, err) < 0)
+    if (cm_release_is_there(step, &deployed, err) < 0)
         return -1;
     if (!deployed)
         return without_record(step, answer, err);
@@ -139,7 +136,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
                : rc < 0 ? -1
                         : 0;
     }
-    if (is_deployed(step, &deployed, err) < 0)
+    if (cm_release_is_there(step, &deployed, err) < 0)
         return -1;
     if (!deployed)
         return 0;
@@ -155,96 +152,6 @@ static int preview(struct cm_step *step, struct cm_err **err)
 }
 
 static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err **err) { return cm_release_undo(step, c, err); }
-
-/* The old server may run still, when the way back begins before it was stopped: its sessions are its own. */
-static int nothing_left(struct cm_step *step, struct cm_err **err)
-{
-    bool runs;
-    if (cm_service_runs_somewhere(step, &runs, NULL) < 0)
-        runs = false; /* not reached: the interlock says what that means */
-    return runs ? cm_interlock_reverse_pods(step, err) : cm_interlock_reverse(step, err);
-}
-
-/* The same, at the end: pods that live because somebody scaled the Deployment up are that somebody's doing. */
-static int left_empty(struct cm_step *step, struct cm_err **err)
-{
-    struct cm_err *why = NULL;
-    int64_t n;
-    if (nothing_left(step, &why) == 0)
-        return 0;
-    if (cm_release_replicas(step, &n, NULL) < 0 || n <= 0)
-        return cm_err_move(err, why);
-    cm_err_free(why);
-    return cm_heal_fail(step, "it was scaled to zero and has replicas again", err);
-}
-
-static int gone(void *ctx, struct cm_err **err)
-{
-    struct cm_heal *h = ctx;
-    struct cm_err *why = NULL;
-    int64_t n;
-    if (cm_release_replicas(h->step, &n, err) < 0 || cm_heal_scaled(h, n, err) < 0)
-        return -1;
-    if (nothing_left(h->step, &why) == 0)
-        return 1;
-    if (cm_err_code(why) == CM_E_FAILED) {
-        cm_err_free(why);
-        return 0;
-    }
-    return cm_err_move(err, why);
-}
-
-/* Somebody scaled it up behind release.scale, and may have been stopped since: to zero once more, not again and again. 1: it was. */
-static int scale_again(struct cm_step *step, struct cm_err **err)
-{
-    struct cm_release_wish w;
-    bool deployed = false;
-    int64_t n;
-    if (cm_release_replicas(step, &n, err) < 0 || is_deployed(step, &deployed, err) < 0)
-        return -1;
-    if (n <= 0 || !deployed)
-        return 0;
-    cm_say(step, "the Deployment %s has %lld replicas again: it is scaled to zero once more", cm_target_fullname(step),
-           (long long)n);
-    if (cm_release_none(step, &w, err) < 0)
-        return -1;
-    w.anew = true;
-    return cm_release_send(step, &w, err) < 0 ? -1 : 1;
-}
-
-/* Who scales it up every few seconds is caught here, and not when the old server has been started. */
-static int stays_at_zero(struct cm_step *step, struct cm_err **err)
-{
-    enum { WATCHED_MS = 6000, LOOK_MS = 200 };
-    struct cm_loop *loop = cm_step_loop(step);
-    int64_t n;
-    for (int64_t end = cm_loop_now_ms(loop) + WATCHED_MS; cm_loop_now_ms(loop) < end;) {
-        if (cm_release_replicas(step, &n, err) < 0)
-            return -1;
-        if (n > 0)
-            return cm_heal_fail(step, "it was scaled to zero and has replicas again", err);
-        if (cm_pause(step, LOOK_MS, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int drain(struct cm_step *step, struct cm_err **err)
-{
-    struct cm_heal h = {.step = step};
-    int again = scale_again(step, err);
-    if (again < 0)
-        return -1;
-    enum { TO_SAY_WHAT_STAYS_MS = 2000 };
-    int64_t limit = cm_step_deadline(step);
-    int rc = cm_wait_until(step, gone, &h, limit == CM_NEVER ? limit : limit - TO_SAY_WHAT_STAYS_MS, 5, 2000, err);
-    if (rc == 0)
-        return left_empty(step, err);
-    cm_target_reconnect(step);
-    return rc < 0 ? -1 : again ? stays_at_zero(step, err) : 0;
-}
-
-static int drained(struct cm_step *step, struct cm_err **err) { return left_empty(step, err); }
 
 const struct cm_action cm_action_release_scale = {
     .name = "release.scale",
@@ -264,20 +171,4 @@ const struct cm_action cm_action_release_scale = {
     .proves = "The newest revision is ours, of this purpose, and deployed.",
     .undoes = "Nothing: going forward again deploys anew.",
     .rights = "As for helm.deploy.",
-};
-
-const struct cm_action cm_action_cluster_drained = {
-    .name = "cluster.drained",
-    .summary = "Nothing of Connect lives in the cluster any more",
-    .kind = CM_EFFECT,
-    .reversal = CM_REVERSIBLE,
-    .apply = drain,
-    .verify = drained,
-    .undo = undo,
-    .reads = "Pods of the release, content Jobs, sessions in both databases.",
-    .does =
-        "Waits until they are gone. It ends none of them itself; a Deployment that was scaled up meanwhile is scaled to zero once more.",
-    .proves = "No pod of the release, no content Job, and, unless the old server runs still, no session of Connect's roles.",
-    .undoes = "Nothing.",
-    .rights = "To read pods and Jobs; Connect's own role in the database.",
 };

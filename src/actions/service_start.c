@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "actions/cluster_drained.h"
 #include "actions/evening.h"
 #include "actions/interlock.h"
 #include "actions/service.h"
@@ -84,9 +85,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
     bool any;
     if (cm_service_runs_somewhere(step, &any, err) < 0)
         return -1;
-    if (!any && cm_interlock_reverse(step, err) < 0)
-        return -1;
-    if (any && cm_interlock_reverse_pods(step, err) < 0)
+    if ((any ? cm_interlock_reverse_pods(step, err) : cm_interlock_reverse(step, err)) < 0 || cm_cluster_drained(step, err) < 0)
         return -1;
     for (size_t i = 0; i < cm_outside_hosts(o); i++) {
         struct cm_host *h = cm_outside_host(o, i);

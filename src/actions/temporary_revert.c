@@ -11,6 +11,7 @@
 #include "actions/interlock.h"
 #include "actions/release.h"
 #include "actions/release_hand.h"
+#include "actions/release_heal.h"
 #include "actions/target.h"
 #include "actions/temporary.h"
 #include "actions/values_fit.h"
@@ -92,11 +93,33 @@ static int settings_are_back(struct cm_step *step, const json_t *names, struct c
     return rc;
 }
 
+/* Somebody brought his own version back behind our newest revision. */
+static int was_healed(struct cm_step *step, struct cm_heal *h, bool *healed, struct cm_err **err)
+{
+    if (cm_heal_begin(step, h, err) < 0)
+        return -1;
+    int rc = cm_heal_stands(h, NULL, NULL, err);
+    *healed = rc == 0;
+    return rc < 0 ? -1 : 0;
+}
+
+/* Our newest revision has no overlay, and the cluster shows it all the same. */
+static bool brought_back_by_others(struct cm_step *step)
+{
+    struct cm_heal h = {0};
+    bool healed;
+    return was_healed(step, &h, &healed, NULL) == 0 && healed && h.gcfg != NULL;
+}
+
 int cm_temporary_undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err)
 {
     cm_autojson names = json_pack("{s:b}", change->key, 1);
     if (settings_are_back(step, names, err) == 0)
         return 0;
+    if (brought_back_by_others(step)) {
+        cm_err_clear(err);
+        return cm_heal_fail(step, "configmaps", "it holds the temporary settings again", err);
+    }
     cm_hint(err,
             "It is taken back by an upgrade without values.temporary.yaml: temporary.revert, or release.scale on the way back.");
     return -1;
@@ -126,12 +149,21 @@ static int api_shows_it(struct cm_step *step, struct cm_err **err)
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
-    return cm_release_by_others(step) ? cm_release_hand_probe(step, w.more, answer, err) : cm_release_probe(step, &w, answer, err);
+    struct cm_heal h = {0};
+    bool healed = false;
+    if (cm_release_by_others(step))
+        return cm_release_hand_probe(step, w.more, answer, err);
+    if (cm_release_probe(step, &w, answer, err) < 0 || (*answer == CM_DONE && was_healed(step, &h, &healed, err) < 0))
+        return -1;
+    if (healed)
+        *answer = CM_NEEDED;
+    return 0;
 }
 
 struct waiting {
     struct cm_step *step;
     int64_t until;
+    struct cm_heal heal;
 };
 
 static int not_replaced(struct cm_step *step, struct cm_err **err)
@@ -145,7 +177,7 @@ static int not_replaced(struct cm_step *step, struct cm_err **err)
 
 static int one_new_pod(void *ctx, struct cm_err **err)
 {
-    const struct waiting *w = ctx;
+    struct waiting *w = ctx;
     struct cm_step *step = w->step;
     cm_autojson d = NULL;
     enum cm_seen seen;
@@ -154,19 +186,23 @@ static int one_new_pod(void *ctx, struct cm_err **err)
         cm_target_pods(step, &list, err) < 0)
         return -1;
     cm_autojson pods = list;
+    if (cm_heal_look(&w->heal, d, err) < 0)
+        return -1;
     int64_t want = cm_json_int(d, "spec.replicas", 1);
     if (seen == CM_SEEN && cm_json_int(d, "status.observedGeneration", 0) >= cm_json_int(d, "metadata.generation", 0) &&
         cm_json_int(d, "status.updatedReplicas", 0) >= want && cm_json_int(d, "status.availableReplicas", 0) >= want &&
-        (int64_t)json_array_size(pods) == want)
+        (int64_t)json_array_size(pods) == want && !cm_heal_differs(&w->heal, d))
         return 1;
     return cm_loop_now_ms(cm_step_loop(step)) >= w->until ? not_replaced(step, err) : 0;
 }
 
 static int wait_for_pod(struct cm_step *step, struct cm_err **err)
 {
-    struct waiting w = {.step = step, .until = cm_target_waits_until(step)};
+    struct waiting w = {.step = step, .until = cm_target_waits_until(step), .heal = {.step = step}};
+    if (!cm_release_by_others(step) && cm_heal_begin(step, &w.heal, err) < 0)
+        return -1;
     int rc = cm_interlock_wait(step, one_new_pod, &w, 500, err);
-    return rc == 1 ? not_replaced(step, err) : rc;
+    return rc == 1 ? not_replaced(step, err) : rc < 0 ? -1 : cm_heal_stays(&w.heal, err);
 }
 
 /* Taking the settings back is not held up by it. */
@@ -193,7 +229,14 @@ static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
     int64_t from = cm_wall_now(step);
-    if (nothing_else_changes(step, err) < 0 || cm_release_send(step, &w, err) < 0 || wait_for_pod(step, err) < 0)
+    struct cm_heal h = {0};
+    if (nothing_else_changes(step, err) < 0)
+        return -1;
+    if (cm_intent_newest(step, "helm.upgrade") != NULL && was_healed(step, &h, &w.anew, err) < 0)
+        return -1;
+    if (w.anew)
+        cm_say(step, "somebody else changed the release since the last upgrade: ours is deployed again, once");
+    if (cm_release_send(step, &w, err) < 0 || wait_for_pod(step, err) < 0)
         return -1;
     cm_interruption(step, "service", from, cm_wall_now(step), "the temporary settings were taken back: the pod was replaced");
     return 0;

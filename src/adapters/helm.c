@@ -260,7 +260,7 @@ static int64_t upgrade_limit(struct cm_step *step)
     return limit > 0 && limit < left ? limit : left > 0 ? left : 1;
 }
 
-int cm_helm_upgrade(struct cm_intent *intent, const char *purpose, const char *const *more,
+int cm_helm_upgrade(struct cm_intent *intent, const char *purpose, const char *const *more, bool force,
                     int (*tick)(void *ctx, struct cm_err **err), void *tick_ctx, struct cm_out *out, struct cm_err **err)
 {
     struct cm_step *step = cm_intent_step(intent);
@@ -268,6 +268,8 @@ int cm_helm_upgrade(struct cm_intent *intent, const char *purpose, const char *c
     cm_autofree char *labels = cm_fmt("connect-migrate/intent=%" PRIu64 ",connect-migrate/purpose=%s,connect-migrate/run=%s",
                                       cm_intent_id(intent), purpose, cm_run_id(step));
     upgrade_argv(step, &a, more, labels);
+    if (force)
+        cm_argv_add(&a, "--force-conflicts");
     struct cm_cmd cmd = {.argv = a.list, .timeout_ms = upgrade_limit(step), .tick = tick, .tick_ctx = tick_ctx, .tick_ms = TICK_MS};
     if (cm_run_effect(intent, &cmd, out, err) < 0)
         return cm_wrap(err, "helm upgrade");

@@ -50,9 +50,9 @@ int cm_helm_pull(struct cm_step *step, const char *folder, struct cm_err **err);
 #define CM_FACT_CHART "deploy.chart"
 /* `helm get manifest`: what the newest revision deployed; an absent release: "". It may hold secrets. Caller frees. */
 int cm_helm_manifest(struct cm_step *step, char **manifests, struct cm_err **err);
-/* helm upgrade --install with labels connect-migrate/intent=ID, /purpose=PURPOSE, /run=RUN. `more` as for cm_helm_template. 0 with
- * any status: what became of it is read from the revisions. */
-int cm_helm_upgrade(struct cm_intent *intent, const char *purpose, const char *const *more,
+/* helm upgrade --install with labels connect-migrate/intent=ID, /purpose=PURPOSE, /run=RUN. `more` as for cm_helm_template. force: --force-conflicts, which
+ * only helm 4 knows. 0 with any status: what became of it is read from the revisions. */
+int cm_helm_upgrade(struct cm_intent *intent, const char *purpose, const char *const *more, bool force,
                     int (*tick)(void *ctx, struct cm_err **err), void *tick_ctx, struct cm_out *out, struct cm_err **err);
 /* What helm's words on stderr mean, as an error (passing when the cluster or the chart was not reached); returns -1. */
 int cm_helm_failed(struct cm_step *step, const struct cm_out *out, const char *what, struct cm_err **err);

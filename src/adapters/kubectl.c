@@ -20,6 +20,8 @@
 #include "base/text.h"
 #include "plan/plan.h"
 
+#define FIELD_MANAGER "connect-migrate" /* what a patch of ours is known by among an object's managedFields */
+
 enum { LOOK_MS = 60000 }; /* no single look at the cluster takes longer */
 static const size_t OUTPUT_MAX = (size_t)64 << 20;
 
@@ -177,24 +179,30 @@ int cm_kube_get_managed(struct cm_step *step, const char *kind, const char *name
     return get(step, NULL, kind, name, selector, true, object, seen, err);
 }
 
-char *cm_kube_last_writer(struct cm_step *step, const char *kind, const char *name)
+/* The helm that we called, we ourselves (--field-manager of our patches), and what the cluster's own controllers write. */
+static bool is_somebody_else(const json_t *field)
+{
+    const char *manager = cm_json_text(field, "manager", ""), *part = cm_json_text(field, "subresource", "");
+    if (strcmp(part, "status") == 0 || strcmp(manager, "helm") == 0 || strcmp(manager, FIELD_MANAGER) == 0)
+        return false;
+    return strcmp(manager, "kube-controller-manager") != 0 || strcmp(part, "scale") == 0;
+}
+
+char *cm_kube_other_writer(struct cm_step *step, const char *kind, const char *name)
 {
     cm_autojson o = NULL;
     enum cm_seen seen;
     const json_t *field, *last = NULL;
     size_t i;
     if (cm_kube_get_managed(step, kind, name, NULL, &o, &seen, NULL) < 0)
-        return cm_strdup("somebody");
+        return NULL;
     json_array_foreach(cm_json_at(o, "metadata.managedFields"), i, field)
     {
-        int newer = strcmp(cm_json_text(field, "time", ""), cm_json_text(last, "time", ""));
-        /* The times are whole seconds: of one and the same, the writer is not the helm that we called. */
-        if (*cm_json_text(field, "subresource", "") == '\0' &&
-            (newer > 0 || (newer == 0 && (last == NULL || strcmp(cm_json_text(field, "manager", ""), "helm") != 0))))
+        if (is_somebody_else(field) && strcmp(cm_json_text(field, "time", ""), cm_json_text(last, "time", "")) >= 0)
             last = field;
     }
     return last == NULL
-               ? cm_strdup("somebody")
+               ? NULL
                : cm_fmt("%s at %s", cm_json_text(last, "manager", "somebody"), cm_json_text(last, "time", "an unknown time"));
 }
 
@@ -416,6 +424,7 @@ int cm_kube_patch(struct cm_intent *intent, const char *ns, const char *kind, co
     cm_argv_add(&a, "patch");
     cm_argv_add2(&a, kind, name);
     cm_argv_add(&a, "--type=merge");
+    cm_argv_add(&a, "--field-manager=" FIELD_MANAGER);
     cm_argv_add2(&a, "-p", text);
     return change(intent, &a, NULL, what, err);
 }

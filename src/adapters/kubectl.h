@@ -21,9 +21,9 @@ int cm_kube_get_in(struct cm_step *step, const char *ns, const char *kind, const
 /* As cm_kube_get, with metadata.managedFields: who wrote what, and when. */
 int cm_kube_get_managed(struct cm_step *step, const char *kind, const char *name, const char *selector, json_t **object,
                         enum cm_seen *seen, struct cm_err **err);
-/* "argocd-controller at 2026-12-05T21:00:00Z": who changed an object last, but for its status; "somebody" when it cannot be seen. Caller
- * frees. */
-char *cm_kube_last_writer(struct cm_step *step, const char *kind, const char *name);
+/* "argocd-controller at 2026-12-05T21:00:00Z": who, beside helm and us, changed an object last, but for its status; NULL: nobody did, or
+ * it cannot be seen. Caller frees. */
+char *cm_kube_other_writer(struct cm_step *step, const char *kind, const char *name);
 int cm_kube_can_i(struct cm_step *step, const char *verb, const char *resource, bool *allowed, struct cm_err **err);
 /* {"client": "v1.32.4", "server": "v1.31.2"}; new reference. */
 int cm_kube_version(struct cm_step *step, json_t **version, struct cm_err **err);

@@ -91,7 +91,7 @@ static void an_upgrade_carries_its_labels_and_the_files_in_order(void **state)
     scene_tool(st, "helm", "exit 0");
     assert_int_equal(cm_intend(st, &(struct cm_intent_spec){.effect = "helm.upgrade", .key = "connect"}, &i, NULL), 0);
 
-    assert_int_equal(cm_helm_upgrade(i, "deploy", more, NULL, NULL, &out, NULL), 0);
+    assert_int_equal(cm_helm_upgrade(i, "deploy", more, false, NULL, NULL, &out, NULL), 0);
 
     cm_autofree char *calls = scene_read(st, "calls");
     cm_autofree char *want = cm_fmt("helm upgrade --install connect rstudio/rstudio-connect --kube-context prod --namespace posit "
@@ -126,7 +126,7 @@ static void any_status_of_an_upgrade_is_left_to_the_caller(void **state)
     scene_tool(st, "helm", "echo 'Error: UPGRADE FAILED' >&2; exit 1");
     assert_int_equal(cm_intend(st, &(struct cm_intent_spec){.effect = "helm.upgrade", .key = "connect"}, &i, NULL), 0);
 
-    assert_int_equal(cm_helm_upgrade(i, "deploy", NULL, NULL, NULL, &out, NULL), 0);
+    assert_int_equal(cm_helm_upgrade(i, "deploy", NULL, false, NULL, NULL, &out, NULL), 0);
 
     assert_int_equal(out.status, 1);
     assert_int_equal(cm_intent_life(i), CM_NOTED);

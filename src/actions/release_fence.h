@@ -1,0 +1,18 @@
+/* actions/release_fence.h: while the old server runs, no pod of the release can come up, whoever scales the Deployment or applies it again.
+ * Does not: end a pod that lives. */
+#ifndef CM_ACTIONS_RELEASE_FENCE_H
+#define CM_ACTIONS_RELEASE_FENCE_H
+
+#include <stdbool.h>
+
+#include <cm/action.h>
+
+/* Puts it up behind a Deployment that was scaled to zero and has no pod any more. Where that is forbidden it is said, and nothing is
+ * held. -1 also: somebody scales the Deployment up meanwhile (CM_E_CHANGED). */
+int cm_fence_put(struct cm_step *step, struct cm_err **err);
+/* Does what cm_fence_put put up in this step still stand? True as well when there was nothing to put up. */
+int cm_fence_stands(struct cm_step *step, bool *stands, struct cm_err **err);
+/* Takes it down, when it is ours, before the release is deployed again. */
+int cm_fence_take(struct cm_step *step, struct cm_err **err);
+
+#endif
