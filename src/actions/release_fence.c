@@ -127,7 +127,22 @@ static int without(struct cm_step *step, struct cm_intent *i, struct cm_err *tak
     return cm_intent_close(i, CM_GIVEN_UP, NULL, err);
 }
 
-static int put(struct cm_step *step, const json_t *d, struct cm_err **err)
+/* ReplicaSets end, whatever somebody applies meanwhile. */
+static int wait_for_sets(struct putting *p, struct cm_err **err)
+{
+    struct cm_step *step = p->heal.step;
+    int64_t limit = cm_loop_now_ms(cm_step_loop(step)) + GONE_MS, deadline = cm_step_deadline(step);
+    int rc = cm_wait_until(step, are_gone, p, limit < deadline ? limit : deadline, 10, LOOK_MS, err);
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    if (limit_back(p->intent, err) < 0)
+        return -1;
+    cm_fail_passing(err, "ReplicaSets of the Deployment %s stay, although it is paused and keeps none", cm_target_fullname(step));
+    cm_hint(err, "Look whether the cluster's Deployment controller works, then run the same command again.");
+    return -1;
+}
+
+static int put(struct cm_step *step, const json_t *d, bool up, struct cm_err **err)
 {
     struct putting p = {.heal = {.step = step}};
     struct cm_err *why = NULL;
@@ -136,17 +151,10 @@ static int put(struct cm_step *step, const json_t *d, struct cm_err **err)
     struct cm_intent_spec spec = {.effect = PAUSE, .key = cm_target_fullname(step), .detail = detail};
     if (cm_intend_again(step, &spec, &p.intent, err) < 0)
         return -1;
-    if (pause(p.intent, &why) < 0)
+    if (!up && pause(p.intent, &why) < 0)
         return cm_err_code(why) != CM_E_FAILED || cm_err_is_passing(why) ? cm_err_move(err, why) : without(step, p.intent, why, err);
-    int64_t limit = cm_loop_now_ms(cm_step_loop(step)) + GONE_MS, deadline = cm_step_deadline(step);
-    int rc = cm_wait_until(step, are_gone, &p, limit < deadline ? limit : deadline, 10, LOOK_MS, err);
-    if (rc < 0 || limit_back(p.intent, err) < 0)
+    if ((!up && wait_for_sets(&p, err) < 0) || limit_back(p.intent, err) < 0)
         return -1;
-    if (rc == 0) {
-        cm_fail_passing(err, "ReplicaSets of the Deployment %s stay, although it is paused and keeps none", cm_target_fullname(step));
-        cm_hint(err, "Look whether the cluster's Deployment controller works, then run the same command again.");
-        return -1;
-    }
     cm_say(step, "the Deployment %s is paused and has no ReplicaSet: nobody brings a pod back by scaling it or applying it again",
            cm_target_fullname(step));
     return cm_intent_happened(p.intent, NULL, err);
@@ -158,9 +166,11 @@ int cm_fence_put(struct cm_step *step, struct cm_err **err)
     bool up = false;
     if (deployment(step, &d, err) < 0)
         return -1;
-    if (d == NULL || (is_up(step, d, &up, err) == 0 && up && !cm_effect_open(step, PAUSE)))
+    if (d == NULL)
         return 0;
-    return put(step, d, err);
+    if (is_up(step, d, &up, err) < 0)
+        return -1;
+    return up && !cm_effect_open(step, PAUSE) ? 0 : put(step, d, up, err);
 }
 
 int cm_fence_stands(struct cm_step *step, bool *stands, struct cm_err **err)

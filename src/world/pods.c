@@ -342,7 +342,7 @@ void reconcile(struct world *w, const char *ns, const char *deployment)
         now += current;
         now_ready += current && p->ready;
     }
-    for (; now < replicas; now++, all++)
+    for (; now < replicas && !cm_json_bool(d, "spec.paused", false); now++, all++)
         create(w, d, hash);
     if (now_ready >= replicas)
         for (struct pod *p = w->pods; p != NULL; p = p->next)

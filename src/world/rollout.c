@@ -42,6 +42,8 @@ static void apply_one(struct world *w, const json_t *release, const json_t *old,
     if (live != NULL) {
         merge_meta(o, live, old, "labels");
         merge_meta(o, live, old, "annotations");
+        if (cm_json_at(live, "spec.paused") != NULL && cm_json_at(o, "spec.paused") == NULL) /* in nobody's manifest: it stays */
+            json_object_set(json_object_get(o, "spec"), "paused", cm_json_loose(cm_json_at(live, "spec.paused")));
         if (json_object_get(live, "status") != NULL)
             json_object_set(o, "status", json_object_get(live, "status"));
         json_int_t generation = (json_int_t)cm_json_int(live, "metadata.generation", 1);

@@ -12,7 +12,7 @@ import time
 from cluster import Cluster, tool, why_not
 from kubelet import Kubelet
 from migration import RELEASE, Migration
-from rehearsal import Postgres, Tap, skip_all
+from rehearsal import Postgres, Result, Tap, skip_all
 
 tap = Tap()
 
@@ -91,19 +91,19 @@ def two_helms(cluster, kubelet_, postgres):
 
 
 class Healer(threading.Thread):
-    """An Argo CD that heals: it applies its own manifests every second, as long as it is not suspended."""
+    """Somebody who applies his own manifests again and again, on the server as Argo CD does or as `kubectl apply` does."""
 
-    def __init__(self, m, objects):
+    def __init__(self, m, objects, every=1.0, manager="argocd-controller"):
         super().__init__(daemon=True)
-        self.m, self.objects = m, objects
+        self.m, self.objects, self.every = m, objects, every
+        self.words = ["--server-side", "--force-conflicts", f"--field-manager={manager}"] if manager else []
         self.stop = threading.Event()
         self.times = 0
 
     def run(self):
-        while not self.stop.wait(1):
-            subprocess.run([tool("kubectl"), "--kubeconfig", self.m.cluster.path("admin.kubeconfig"), "-n", self.m.ns, "apply", "--server-side",
-                            "--force-conflicts", "--field-manager=argocd-controller", "-f", "-"], input=json.dumps(self.objects), text=True,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        while not self.stop.wait(self.every):
+            subprocess.run([tool("kubectl"), "--kubeconfig", self.m.cluster.path("admin.kubeconfig"), "-n", self.m.ns, "apply", *self.words, "-f", "-"],
+                           input=json.dumps(self.objects), text=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
             self.times += 1
 
     def __enter__(self):
@@ -125,30 +125,69 @@ def old_manifests(m, replicas=1):
         o["metadata"].get("annotations", {}).pop("deployment.kubernetes.io/revision", None)
         o.pop("status", None)
         if o["kind"] == "Deployment":
-            o["spec"]["replicas"] = replicas
-            o["spec"]["template"]["metadata"]["annotations"]["checksum/config"] = "0123456789"
+            o["spec"].pop("replicas", None)
+            o["spec"] |= {"replicas": replicas} if replicas is not None else {}
         items.append(o)
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 
-def healed(cluster, kubelet_, postgres):
-    """A loop that applies the old manifests every second: forward and back there are no two Connects, no endless fight, a clear message."""
-    with Migration(cluster, kubelet_, postgres) as m:
-        tap.equal(m.run("--until", "optimize").status, 0, "healed: built first")
-        with Healer(m, old_manifests(m)) as healer:
+def stops_and_says_who(m, what, who, begun, r, revisions):
+    took = time.monotonic() - begun
+    tap.equal(r.status, 9, f"{what}: it stops", r.err)
+    tap.ok("somebody else changes the" in flat(r.err) and who in r.err, f"{what}: the message names who", r.err)
+    tap.ok("suspend that" in flat(r.err) and took < 90, f"{what}: and what to do, soon ({took:.0f} s)", r.err)
+    tap.ok(len(m.revisions()) - revisions <= 3, f"{what}: no endless fight", m.revisions())
+    tap.equal(m.violations(), [], f"{what}: never two Connects")
+
+
+def healed_forward(cluster, kubelet_, postgres, helm):
+    """A loop that applies the old manifests every second: no endless fight, a clear message; and once it is off the same command goes on."""
+    with Migration(cluster, kubelet_, postgres, helm=helm) as m:
+        tap.equal(m.run("--until", "optimize").status, 0, f"healed, helm {helm}: built first")
+        old = old_manifests(m)
+        what = f"healed, helm {helm}, while the settings are reverted"
+        n, begun = len(m.revisions()), time.monotonic()
+        with Healer(m, old):
+            r = m.run()
+        stops_and_says_who(m, what, "argocd-controller", begun, r, n)
+        r = m.run()
+        tap.equal([r.status, "MinProcessesLimit" in m.gcfg()], [0, False], f"{what}: off, the same command completes", r.err)
+        what = f"healed, helm {helm}, before the way back"
+        n, begun = len(m.revisions()), time.monotonic()
+        with Healer(m, old) as healer:
             until("the healer", lambda: healer.times > 1)
-            before = len(m.revisions())
-            begun = time.monotonic()
             r = m.cli("rollback", m.plan, "--yes", timeout=100)
-            took = time.monotonic() - begun
-            tap.equal(r.status, 9, "healed while scaled to zero: the way back stops", r.err)
-            tap.ok("somebody else changes the Deployment" in flat(r.err) and "argocd-controller" in r.err, "the message names who", r.err)
-            tap.ok("suspend" in r.err and took < 90, f"and what to do, soon ({took:.0f} s)", r.err)
-            tap.ok(len(m.revisions()) - before <= 2, "no endless fight: an upgrade or two", m.revisions())
-            tap.equal(m.violations(), [], "the old server was not started beside the pod")
+        stops_and_says_who(m, what, "argocd-controller", begun, r, n)
         r = m.cli("rollback", m.plan, "--yes")
-        tap.equal(r.status, 0, "the healer is off: the same command completes", r.err)
-        tap.equal([m.pods(), m.violations()], [[], []], "and there were never two Connects")
+        tap.equal([r.status, m.pods(), m.violations()], [0, [], []], f"{what}: off, the same command completes", r.err)
+
+
+def healed_back(cluster, kubelet_, postgres, helm):
+    """The same at the moments of the way back when nobody looks: no two Connects, and it goes on from wherever it stopped."""
+    with Migration(cluster, kubelet_, postgres, helm=helm) as m:
+        tap.equal(m.run("--until", "optimize").status, 0, f"healed, helm {helm}: built first")
+        old = old_manifests(m)
+        what = f"healed, helm {helm}, by kubectl apply while the way back drains"
+        n, begun = len(m.revisions()), time.monotonic()
+        p = m.start("rollback", m.plan, "--yes")
+        until("scaled to zero", lambda: m.revisions()[-1][1:] == ("deployed", "scale") and len(m.revisions()) > n or p.poll() is not None)
+        with Healer(m, old, 0.3, manager=None):
+            _, err = p.communicate(timeout=100)
+        stops_and_says_who(m, what, "kubectl-client-side-apply", begun, Result(p.returncode, "", err), n)
+        what = f"healed, helm {helm}, while nothing ran"
+        with Healer(m, old, 0.1) as healer:
+            until("the healer", lambda: healer.times > 1)
+        p = m.start("rollback", m.plan, "--yes")
+        until("the old server", lambda: m.count("service.start") or p.poll() is not None)
+        with Healer(m, old, 0.1) as healer:
+            _, err = p.communicate(timeout=100)
+            until("the healer after the old server's start", lambda: healer.times > 2)
+            time.sleep(0.5)    # for a pod to come, if one does
+        tap.equal(p.returncode, 0, f"{what}: the way back completes", err)
+        tap.equal([m.pods(), m.violations()], [[], []], f"{what}, and after the old server's start: never two Connects, and no pod")
+        what = f"healed, helm {helm}, forward again"
+        r = m.run("--again")
+        tap.equal([r.status, len(m.pods()), m.violations()], [0, 1, []], f"{what}: the Deployment is resumed, its pod serves", r.err)
 
 
 def deployers(api):
@@ -284,14 +323,11 @@ def main():
         skip_all(why)
     postgres = Postgres()
     parts = {"killed": lambda c, k: [killed_in_the_middle(c, k, postgres, helm) for helm in (3, 4)], "two": lambda c, k: two_helms(c, k, postgres),
-             "healed": lambda c, k: healed(c, k, postgres), "suspended": lambda c, k: suspended(c, k, postgres),
+             "healed": lambda c, k: [healed_forward(c, k, postgres, 4), healed_back(c, k, postgres, 3)], "suspended": lambda c, k: suspended(c, k, postgres),
              "forward": lambda c, k: port_forward(c, k, postgres), "others": lambda c, k: deployed_by_others(c, k, postgres)}
     try:
         with Cluster() as cluster, Kubelet(cluster) as k:
-            if not sys.argv[1:]:
-                tap.skip("a healer while the way back drains", "between two of its writes the way back can still go on, and then stops at a proof: "
-                         "run this script with the word healed")
-            for name in sys.argv[1:] or [p for p in parts if p != "healed"]:
+            for name in sys.argv[1:] or parts:
                 try:
                     parts[name](cluster, k)
                 except Exception as e:  # a test that breaks is a failed test, and hides no other

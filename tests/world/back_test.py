@@ -92,6 +92,11 @@ def the_way_back():
         tap.ok(verified and verified[-1]["state"] == "done", "the old server was verified", verified)
         n = w.lines()
         tap.equal((w.cli("rollback", w.plan, "--yes").status, w.lines()), (0, n), "typed again: 0, and nothing more on record")
+        subprocess.run([w.path("bin/kubectl"), "scale", "deployment", "rstudio-connect-prod", "--replicas=1", "--namespace", "posit-connect"], check=True,
+                       stdout=subprocess.DEVNULL)
+        tap.equal((w.dump()["pods"], w.violations()), ([], []), "who scales the release up then gets no pod beside the old server")
+        with open(os.path.join(w.run_dir, "report.json"), encoding="utf-8") as f:
+            tap.ok("deployment.pause" in f.read(), "why not stands in the report")
         tap.equal(w.cli("finish", w.plan, "--yes").status, 9, "a migration that was rolled back has nothing to finish")
         r = w.run()
         tap.ok(r.status == 9 and "--again" in r.err, "forward again only with --again", r.err)
