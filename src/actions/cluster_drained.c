@@ -32,17 +32,26 @@ static int nothing_left(struct cm_step *step, struct cm_err **err)
     return runs ? cm_interlock_reverse_pods(step, err) : cm_interlock_reverse(step, err);
 }
 
-/* The same, at the end: pods that live because somebody scaled the Deployment up are that somebody's doing. */
-static int left_empty(struct cm_step *step, struct cm_err **err)
+/* Pods that live because somebody scaled the Deployment up are that somebody's doing. */
+static int blame(struct cm_step *step, struct cm_err *why, struct cm_err **err)
 {
-    struct cm_err *why = NULL;
     int64_t n;
-    if (nothing_left(step, &why) == 0)
-        return 0;
     if (cm_release_replicas(step, &n, NULL) < 0 || n <= 0)
         return cm_err_move(err, why);
     cm_err_free(why);
     return cm_heal_fail(step, NULL, "it was scaled to zero and has replicas again", err);
+}
+
+static int left_empty(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_err *why = NULL;
+    return nothing_left(step, &why) == 0 ? 0 : blame(step, why, err);
+}
+
+int cm_cluster_has_no_pods(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_err *why = NULL;
+    return cm_interlock_reverse_pods(step, &why) == 0 ? 0 : blame(step, why, err);
 }
 
 static int gone(void *ctx, struct cm_err **err)
@@ -132,6 +141,15 @@ int cm_cluster_drained(struct cm_step *step, struct cm_err **err)
     return fenced ? 0 : cm_heal_fail(step, NULL, "it was paused, and is not any more", err);
 }
 
+/* On the way back of a change in place the release is started again: until then it has to hold. */
+static int verify(struct cm_step *step, struct cm_err **err)
+{
+    bool restored = false;
+    if (!has_old_server(step) && cm_release_is_restored(step, &restored, err) < 0)
+        return -1;
+    return restored ? 0 : cm_cluster_drained(step, err);
+}
+
 static int preview(struct cm_step *step, struct cm_err **err)
 {
     (void)err;
@@ -150,7 +168,7 @@ const struct cm_action cm_action_cluster_drained = {
     .reversal = CM_REVERSIBLE,
     .preview = preview,
     .apply = drain,
-    .verify = cm_cluster_drained,
+    .verify = verify,
     .undo = undo,
     .reads = "Pods of the release, content Jobs, sessions in both databases; who wrote the Deployment and its ConfigMap.",
     .does =

@@ -6,6 +6,7 @@
 
 #include <cm/action.h>
 
+#include "actions/cluster_drained.h"
 #include "actions/evening.h"
 #include "actions/interlock.h"
 #include "actions/release.h"
@@ -66,11 +67,20 @@ static int temporary_in_force(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
+/* Where launcher.drain ended the old mode, none of its pods may live when the new one begins: somebody may have brought them back. */
+static int old_mode_is_gone(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_change c;
+    return cm_ledger_next(step, "release.scale", 0, &c) && cm_intent_newest(step, "helm.upgrade") == NULL
+               ? cm_cluster_has_no_pods(step, err)
+               : 0;
+}
+
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
-    if (cm_values_fit(step, err) < 0 || temporary_on_record(step, err) < 0 || cm_fence_take(step, err) < 0 ||
-        cm_release_send(step, &w, err) < 0)
+    if (cm_values_fit(step, err) < 0 || old_mode_is_gone(step, err) < 0 || temporary_on_record(step, err) < 0 ||
+        cm_fence_take(step, err) < 0 || cm_release_send(step, &w, err) < 0)
         return -1;
     return temporary_in_force(step, err);
 }

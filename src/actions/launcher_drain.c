@@ -8,10 +8,12 @@
 
 #include <cm/action.h>
 
+#include "actions/cluster_drained.h"
 #include "actions/evening.h"
 #include "actions/interlock.h"
 #include "actions/release.h"
 #include "actions/release_hand.h"
+#include "actions/release_heal.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
@@ -64,12 +66,27 @@ static int remember(struct cm_step *step, struct cm_err **err)
     return cm_fact_set(step, "launcher.before", json_pack("{s:s, s:i}", "gcfg_sha256", hex, "revision", revision), err);
 }
 
-static int scale(struct cm_step *step, struct cm_err **err)
+/* It was scaled to zero by an earlier start, and somebody brought it back since. */
+static int brought_back(struct cm_step *step, bool *back, struct cm_err **err)
+{
+    const struct cm_intent *sent = cm_intent_newest(step, "helm.upgrade");
+    struct cm_heal h = {.at_zero = true};
+    *back = false;
+    if (sent == NULL || cm_intent_life(sent) != CM_HAPPENED)
+        return 0;
+    int rc = cm_heal_begin(step, &h, err) < 0 ? -1 : cm_heal_stands(&h, NULL, NULL, err);
+    *back = rc == 0;
+    return rc < 0 ? -1 : 0;
+}
+
+static int scale(struct cm_step *step, struct cm_heal *h, struct cm_err **err)
 {
     struct cm_release_wish w;
     struct cm_intent *intent = NULL;
     int64_t n;
-    if (cm_release_replicas(step, &n, err) < 0)
+    bool back;
+    *h = (struct cm_heal){.step = step, .at_zero = true};
+    if (cm_release_replicas(step, &n, err) < 0 || brought_back(step, &back, err) < 0)
         return -1;
     if (n <= 0 && cm_intent_find(step, "release.scale", release(step)) == NULL)
         return 0;
@@ -77,13 +94,19 @@ static int scale(struct cm_step *step, struct cm_err **err)
         return -1;
     cm_autojson original = json_pack("{s:I}", "replicas", (json_int_t)n);
     struct cm_intent_spec spec = {.effect = "release.scale", .key = release(step), .original = original, .settle = true};
-    if (cm_intend(step, &spec, &intent, err) < 0 || cm_release_none(step, &w, err) < 0 || cm_release_send(step, &w, err) < 0)
+    if (cm_intend(step, &spec, &intent, err) < 0 || cm_release_none(step, &w, err) < 0)
+        return -1;
+    w.anew = back;
+    if (back)
+        cm_say(step, "release %s was changed by somebody else since: it is scaled to zero once more", release(step));
+    if (cm_release_send(step, &w, err) < 0 || cm_heal_begin(step, h, err) < 0)
         return -1;
     return cm_intent_happened(intent, NULL, err);
 }
 
 struct draining {
     struct cm_step *step;
+    struct cm_heal heal;
     struct cm_err *last; /* what was still there at the last look */
 };
 
@@ -91,6 +114,9 @@ static int gone(void *ctx, struct cm_err **err)
 {
     struct draining *d = ctx;
     struct cm_err *why = NULL;
+    int64_t n;
+    if (cm_release_replicas(d->step, &n, err) < 0 || cm_heal_scaled(&d->heal, n, err) < 0)
+        return -1;
     if (cm_interlock_reverse_pods(d->step, &why) == 0)
         return 1;
     if (cm_err_code(why) != CM_E_FAILED)
@@ -107,13 +133,13 @@ static int gone(void *ctx, struct cm_err **err)
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct draining d = {.step = step};
-    if (scale(step, err) < 0)
+    if (scale(step, &d.heal, err) < 0)
         return -1;
     int rc = cm_wait_until(step, gone, &d, cm_step_deadline(step), 5, 5000, err);
     cm_target_reconnect(step);
     if (rc != 0) {
         cm_err_clear(&d.last);
-        return rc < 0 ? -1 : 0;
+        return rc < 0 ? -1 : cm_heal_stays(&d.heal, err);
     }
     const char *const jobs[] = {"get", "jobs", NULL};
     cm_autofree char *line = cm_kube_by_hand(step, jobs);
@@ -124,7 +150,20 @@ static int apply(struct cm_step *step, struct cm_err **err)
     return -1;
 }
 
-static int verify(struct cm_step *step, struct cm_err **err) { return cm_interlock_reverse_pods(step, err); }
+static bool new_mode_is_deployed(struct cm_step *step)
+{
+    struct cm_change c;
+    for (uint64_t after = 0; cm_ledger_next(step, "helm.upgrade", after, &c); after = c.intent)
+        if (strcmp(cm_json_text(c.detail, "purpose", "scale"), "scale") != 0)
+            return true;
+    return false;
+}
+
+/* A hold until the new mode is deployed: from then on pods are meant to live. */
+static int verify(struct cm_step *step, struct cm_err **err)
+{
+    return new_mode_is_deployed(step) ? 0 : cm_cluster_has_no_pods(step, err);
+}
 
 /* Taken back is what was there: as many replicas, and with the configuration that they had. The same number alone would be true of the
  * other mode too. That they serve is release.verify's to prove. */
@@ -152,7 +191,7 @@ const struct cm_action cm_action_launcher_drain = {
     .name = "launcher.drain",
     .gives = gives,
     .summary = "End the Connect that runs with the Launcher, and wait for its Jobs",
-    .kind = CM_EFFECT,
+    .kind = CM_HOLD,
     .reversal = CM_REVERSIBLE_AT_A_COST,
     .cost = "The service is down until the deployment; sessions and jobs that still run under the Launcher end.",
     .probe = probe,

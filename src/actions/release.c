@@ -337,15 +337,13 @@ int cm_release_verify(struct cm_step *step, const struct cm_release_wish *w, int
 
 /* ---- taking it back ---- */
 
-/* The release has its own values again (release.restore): that is all the way back, and its pods are meant to live. */
-static int is_restored(struct cm_step *step, bool *restored, struct cm_err **err)
+int cm_release_is_restored(struct cm_step *step, bool *restored, struct cm_err **err)
 {
     cm_autohistory h = {0};
     if (cm_helm_revisions(step, &h.list, &h.n, err) < 0)
         return -1;
     const struct cm_helm_revision *last = cm_history_last(&h);
-    *restored = last != NULL && strcmp(last->purpose, "restore") == 0 && strcmp(last->run, cm_run_id(step)) == 0 &&
-                cm_revision_is(last, "deployed");
+    *restored = last != NULL && strcmp(last->purpose, "restore") == 0 && strcmp(last->run, cm_run_id(step)) == 0;
     return 0;
 }
 
@@ -353,7 +351,7 @@ int cm_release_undo(struct cm_step *step, const struct cm_change *change, struct
 {
     cm_autojson pods = NULL;
     bool restored = false;
-    if (is_restored(step, &restored, err) < 0)
+    if (cm_release_is_restored(step, &restored, err) < 0)
         return -1;
     if (restored)
         return 0;

@@ -30,6 +30,9 @@ int cm_release_digests(struct cm_step *step, const char *const *more, json_t **d
 int cm_release_values_changed(struct cm_step *step, const char *const *more, bool *changed, struct cm_err **err);
 /* The wish for no pods: the release's own values, and an artifact with replicas: 0 behind them. */
 int cm_release_none(struct cm_step *step, struct cm_release_wish *w, struct cm_err **err);
+/* Has the release got its own values again (release.restore), or was helm about to? That is all the way back of a change in place, and its
+ * pods are meant to live. */
+int cm_release_is_restored(struct cm_step *step, bool *restored, struct cm_err **err);
 /* Does helm know the release? */
 int cm_release_is_there(struct cm_step *step, bool *there, struct cm_err **err);
 /* For preview: what helm renders with these values against what is deployed, and rstudio-connect.gcfg against the one in the cluster, as
