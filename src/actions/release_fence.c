@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "actions/evening.h"
+#include "actions/interlock.h"
 #include "actions/release_heal.h"
 #include "actions/target.h"
 #include "adapters/kubectl.h"
@@ -198,7 +199,7 @@ int cm_fence_take(struct cm_step *step, struct cm_err **err)
     struct cm_intent_spec spec = {.effect = RESUME, .key = cm_target_fullname(step)};
     cm_autojson patch = json_pack("{s:{s:{s:n}}, s:{s:n, s:{s:{s:{s:n}}}}}", "metadata", "annotations", MARK, "spec", "paused",
                                   "template", "metadata", "annotations", MARK);
-    if (cm_intend_again(step, &spec, &i, err) < 0 ||
+    if (cm_interlock_forward(step, err) < 0 || cm_intend_again(step, &spec, &i, err) < 0 ||
         (is_marked(d) && cm_kube_patch(i, NULL, "deployments", cm_target_fullname(step), patch, err) < 0))
         return -1;
     cm_say(step, "the Deployment %s is resumed: an earlier way back had paused it", cm_target_fullname(step));
