@@ -32,17 +32,22 @@ static char *shown(const struct cm_ending *e, const char *text)
 /* Begun, and no end on record, though nobody is at work: the process was killed. */
 static bool was_killed(const struct cm_ending *e) { return e->err == NULL && e->model != NULL && e->model->running && !e->alive; }
 
-/* The step that the run stopped in: failed or waiting, else the one that was at work. */
+static const struct cm_m_step *step_in(const struct cm_m_attempt *a, enum cm_step_state one, enum cm_step_state other)
+{
+    for (size_t i = 0; a != NULL && i < a->step_count; i++)
+        if (a->steps[i].state == one || a->steps[i].state == other)
+            return &a->steps[i];
+    return NULL;
+}
+
+/* The step that the run stopped in: failed or waiting, else the one that was at work (a full disk takes no step's end). */
 static const struct cm_m_step *stopped_in(const struct cm_ending *e)
 {
     const struct cm_m_attempt *a = e->model != NULL ? e->model->now : NULL;
     bool signal = e->status == CM_E_INTERRUPTED || e->status == CM_E_TERMINATED || was_killed(e);
-    for (size_t i = 0; a != NULL && i < a->step_count; i++) {
-        enum cm_step_state s = a->steps[i].state;
-        if (signal ? s == CM_S_RUNNING : s == CM_S_FAILED || s == CM_S_WAITING)
-            return &a->steps[i];
-    }
-    return NULL;
+    const struct cm_m_step *s = signal ? NULL : step_in(a, CM_S_FAILED, CM_S_WAITING);
+    bool at_work = signal || e->status == CM_E_FAILED;
+    return s == NULL && at_work ? step_in(a, CM_S_RUNNING, CM_S_RUNNING) : s;
 }
 
 static size_t stage_number(const struct cm_m_attempt *a, const char *id)
@@ -74,7 +79,9 @@ static char *lead(const struct cm_ending *e, const struct cm_m_step *s)
     case CM_E_INTERNAL: return cm_fmt("stopped by an internal error%s: ", where);
     case CM_E_BLOCKED: return cm_strdup("not begun: ");
     case CM_E_WAITING: return cm_strdup("waiting for a person: ");
-    case CM_E_FAILED: return cm_fmt("%s%s: ", before_downtime(e->model) ? "stopped before the downtime," : "stopped", where);
+    case CM_E_FAILED:
+        return cm_fmt("stopped%s%s%s: ", before_downtime(e->model) ? " before the downtime" : "",
+                      before_downtime(e->model) && s != NULL ? "," : "", where);
     default: return s != NULL ? cm_fmt("stopped%s: ", where) : cm_strdup("not run: ");
     }
 }

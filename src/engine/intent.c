@@ -68,7 +68,7 @@ static struct cm_intent *intend(struct cm_step *st, const struct cm_intent_spec 
     if (old && live(old->life) && !cm_fault("original-read-twice"))
         return handle(st, old->id);
     if (st->e->broken) {
-        cm_fail(err, cm_err_code(st->e->broken), "%s", cm_err_message(st->e->broken));
+        cm_engine_broken(st->e, err);
         return NULL;
     }
     if (cm_locks_held(st->e, err) < 0)
@@ -120,16 +120,24 @@ static void settled(struct cm_engine *e, struct cm_step *st)
             i->queued = false;
 }
 
+int cm_engine_broken(const struct cm_engine *e, struct cm_err **err)
+{
+    cm_fail(err, cm_err_code(e->broken), "%s", cm_err_message(e->broken));
+    if (cm_err_hint(e->broken))
+        cm_hint(err, "%s", cm_err_hint(e->broken));
+    return -1;
+}
+
 int cm_engine_sync(struct cm_engine *e, struct cm_err **err)
 {
     if (cm_fault("intent-not-synced") && e->inside_step)
         return 0;
     if (e->broken)
-        return cm_fail(err, cm_err_code(e->broken), "%s", cm_err_message(e->broken));
+        return cm_engine_broken(e, err);
     if (cm_record_sync(e->record, &e->broken) < 0) {
         if (cm_err_code(e->broken) != CM_E_INTERNAL)
             cm_hint(&e->broken, "Make room or mend the disk, then run the same command again: what is on record is whole.");
-        return cm_fail(err, cm_err_code(e->broken), "%s", cm_err_message(e->broken));
+        return cm_engine_broken(e, err);
     }
     return 0;
 }

@@ -64,6 +64,7 @@ char *cm_pretty(const char *fmt, va_list ap) CM_PRINTF(1, 0);    /* formatted an
 /* intent.c */
 void cm_engine_turn(void *engine);                                /* the loop's turn hook: sync, then let go */
 int cm_engine_sync(struct cm_engine *e, struct cm_err **err);
+int cm_engine_broken(const struct cm_engine *e, struct cm_err **err);   /* why the record takes nothing more: -1 */
 int cm_wait_for_orphans(struct cm_step *st, struct cm_err **err);
 /* gate.c */
 /* How many unknowns found up to this stage nobody has answered, on record or in the plan; "ID: SEEN" of each, a line. */

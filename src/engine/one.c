@@ -203,7 +203,7 @@ static int once(struct cm_engine *e, const struct cm_rstep *r, struct cm_step *s
         return -1;
     int rc = r->by == CM_BY_HAND ? by_hand(st, err) : r->by == CM_BY_COMMAND ? by_command(st, err) : by_tool(st, err);
     if (rc == 0 && e->broken)
-        rc = cm_fail(err, cm_err_code(e->broken), "%s", cm_err_message(e->broken));
+        rc = cm_engine_broken(e, err);
     if (rc < 0)
         return -1;
     record_inputs(st);
@@ -257,7 +257,11 @@ int cm_step_walk(struct cm_engine *e, const struct cm_rstep *r, struct cm_err **
             show(e, r, CM_ENDS_DONE, NULL, took);
             return 0;
         }
-        if (e->broken || (e->signals && cm_loop_cancelled(e->s->loop)))
+        if (e->broken) { /* whatever the step made of it: its waiting was cancelled, for one */
+            cm_err_free(why);
+            return cm_engine_broken(e, err);
+        }
+        if (e->signals && cm_loop_cancelled(e->s->loop))
             return cm_err_move(err, why);
         if (relocked++ < 3 && lock_is_back(e, &why)) {
             cm_err_free(why);

@@ -183,7 +183,7 @@ static int judge(struct cm_engine *e, size_t stage, struct cm_err **err)
 static int interrupted(struct cm_engine *e, struct cm_err **err)
 {
     if (e->broken)
-        return cm_fail(err, cm_err_code(e->broken), "%s", cm_err_message(e->broken));
+        return cm_engine_broken(e, err);
     if (e->why_cancelled && !e->signals) {
         struct cm_err *why = e->why_cancelled;
         e->why_cancelled = NULL;
