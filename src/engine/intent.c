@@ -88,13 +88,23 @@ static struct cm_intent *intend(struct cm_step *st, const struct cm_intent_spec 
     return i;
 }
 
+static void settled(struct cm_engine *e, struct cm_step *st)
+{
+    for (struct cm_intent *i = st ? st->intents : NULL; i; i = i->next)
+        if (i->queued && cm_model_intent(CM_MODEL(e), i->id))
+            i->queued = false;
+}
+
 int cm_intend(struct cm_step *st, const struct cm_intent_spec *spec, struct cm_intent **out, struct cm_err **err)
 {
     struct cm_intent *i = intend(st, spec, err);
     if (!i)
         return -1;
     *out = i;
-    return !i->queued ? 0 : cm_engine_sync(st->e, err);
+    if (i->queued && cm_engine_sync(st->e, err) < 0)
+        return -1;
+    settled(st->e, st);
+    return 0;
 }
 
 int cm_intend_then(struct cm_step *st, const struct cm_intent_spec *spec, void (*go)(struct cm_intent *, void *), void *ctx,
@@ -111,13 +121,6 @@ int cm_intend_then(struct cm_step *st, const struct cm_intent_spec *spec, void (
     *p = i;
     i->next_soon = NULL;
     return 0;
-}
-
-static void settled(struct cm_engine *e, struct cm_step *st)
-{
-    for (struct cm_intent *i = st ? st->intents : NULL; i; i = i->next)
-        if (i->queued && cm_model_intent(CM_MODEL(e), i->id))
-            i->queued = false;
 }
 
 int cm_engine_broken(const struct cm_engine *e, struct cm_err **err)

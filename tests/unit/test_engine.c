@@ -69,6 +69,8 @@ static int change_apply(struct cm_step *st, struct cm_err **err)
     struct cm_intent *i = NULL;
     if (cm_intend(st, &spec, &i, err) < 0)
         return -1;
+    assert_string_equal(cm_intent_key(i), cm_step_id(st)); /* durable on return: what it holds can be read */
+    assert_int_equal(cm_json_int(cm_intent_original(i), "was", 0) > 0, 1);
     if (cm_intent_life(i) == CM_HAPPENED)
         return 0;
     if (world.fail_apply > 0) {
