@@ -127,7 +127,8 @@ const char *cm_artifact_path(struct cm_step *, const char *name);
 
 /* ---- what it finds and makes ---- */
 
-int cm_fact_set(struct cm_step *, const char *name, json_t *taken, struct cm_err **);  /* must hold no secret */
+/* Must hold no secret. taken NULL, as jansson gives for text that is no UTF-8: CM_E_INTERNAL. */
+int cm_fact_set(struct cm_step *, const char *name, json_t *taken, struct cm_err **);
 void cm_input(struct cm_step *, const char *label, const unsigned char sha256[32]);    /* what the result rests on */
 /* As cm_input, for checks and trials alone: which source their findings are of. The label of a file here is its absolute path. Called
  * where sources are read; a compute says what it rests on by itself. */

@@ -157,6 +157,8 @@ int cm_fact_set(struct cm_step *st, const char *name, json_t *taken, struct cm_e
         json_decref(taken);
         return 0;
     }
+    if (!taken) /* jansson makes nothing of it */
+        return cm_fail(err, CM_E_INTERNAL, "%s cannot be put on record: a text in it is no UTF-8", name);
     /* The database and the cluster are fixed at first sight: another one is another migration. */
     const json_t *old = cm_fact(st, name);
     bool fixed = strcmp(name, "database.identity") == 0 || strcmp(name, "cluster.server") == 0;

@@ -143,7 +143,10 @@ static const struct cm_param waits[] = {{"pause", CM_T_DURATION, "null", "How lo
 const struct cm_action fake_wait = {.name = "fake.wait", .summary = "waits", .kind = CM_EFFECT, .params = waits};
 
 static const char *const gives[] = {"a.fact", NULL};
-static int give_apply(struct cm_step *st, struct cm_err **err) { return cm_fact_set(st, "a.fact", json_true(), err); }
+static int give_apply(struct cm_step *st, struct cm_err **err)
+{
+    return cm_fact_set(st, "a.fact", world.old_letters ? json_string("M\374nchen") : json_true(), err);
+}
 const struct cm_action fake_give = {
     .name = "fake.give", .summary = "gives", .kind = CM_COMPUTE, .apply = give_apply, .gives = gives};
 static int need_apply(struct cm_step *st, struct cm_err **err)
@@ -469,6 +472,19 @@ static void a_gate_and_a_failure_in_another_encoding_are_on_record(void **state)
     assert_int_equal(forward(s), CM_E_OK);
 }
 
+static void a_fact_in_another_encoding_fails_its_step_and_not_the_record(void **state)
+{
+    const struct stage *s = *state;
+    book(s, "      - {uses: fake.give}\n      - {uses: fake.need}\n");
+    world.old_letters = true;
+    assert_int_equal(forward(s), CM_E_INTERNAL);
+    struct cm_model *m = record(s);
+    assert_non_null(strstr(cm_model_step(m, "fake.give")->message, "a.fact"));
+    cm_model_free(m);
+    world.old_letters = false;
+    assert_int_equal(forward(s), CM_E_OK);
+}
+
 static void a_lock_that_was_lost_and_is_back_is_no_failure(void **state)
 {
     const struct stage *s = *state;
@@ -512,6 +528,7 @@ int main(void)
         T(names_the_nearest_action),
         T(a_blocker_in_another_encoding_is_not_lost),
         T(a_gate_and_a_failure_in_another_encoding_are_on_record),
+        T(a_fact_in_another_encoding_fails_its_step_and_not_the_record),
         T(a_lock_that_was_lost_and_is_back_is_no_failure),
         T(a_lock_that_somebody_else_has_now_ends_the_run_and_is_named),
     };
