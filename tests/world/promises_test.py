@@ -2,16 +2,14 @@
 """What users and scripts rely on, seen from outside: check and preview change nothing, two at once, typos, signals, secrets, selection,
 mended values, status and report."""
 import hashlib
-import json
 import os
 import re
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
 
-from rehearsal import RUN, Postgres, Tap, World, run_until_done
+from rehearsal import Postgres, Tap, World
 
 tap = Tap()
 postgres = Postgres()
