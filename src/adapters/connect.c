@@ -1,6 +1,6 @@
 /* adapters/connect.c: requests to the Connect Server API over adapters/http.h.
  *
- * Reading requests are repeated while the outside is only passing through a bad moment (502, 503, 504, a lost connection), up to
+ * Reading requests are repeated while the outside is only passing through a bad moment (429, 502, 503, 504, a lost connection), up to
  * the step's limit; when only looking (check, preview) for a short while, since a person waits. Changing requests go out
  * once, and need the intent that has them on record. Cookies are kept and sent back: with several replicas only the one that
  * started a task knows it (API error 141). Does not: decide on doubt (actions/content_build*.c does). */

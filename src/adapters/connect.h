@@ -1,7 +1,7 @@
 /* adapters/connect.h: the Connect Server API (base/__api__/…, the key as "Authorization: Key"). Shapes: Posit's API reference.
  *
  * An error object {"code","error","payload"} is kept; a 404 without a code means that this version has no such endpoint. A 402
- * means no valid license. Reading requests repeat 502, 503, 504 and lost connections within the step's limit. A changing request
+ * means no valid license. Reading requests repeat 429, 502, 503, 504 and lost connections within the step's limit. A changing request
  * is never repeated here: its answer says whether Connect itself answered (`answered`); if not and `sent`, it is in doubt. */
 #ifndef CM_ADAPTERS_CONNECT_H
 #define CM_ADAPTERS_CONNECT_H
@@ -23,7 +23,7 @@ const char *cm_connect_url(const struct cm_connect *c);
 
 struct cm_reply {
     long status;                /* HTTP; 0: no answer */
-    bool answered;              /* by Connect itself: any status but 502, 503, 504 without an API error body */
+    bool answered;              /* by Connect itself: any status but 429, 502, 503, 504 without an API error body */
     bool sent;
     int code;                   /* API error code; -1: none */
     json_t *body;               /* owned; NULL: not JSON */

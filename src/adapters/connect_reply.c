@@ -34,7 +34,8 @@ static const char *phrase(long status)
     return "";
 }
 
-static bool is_gateway(long status) { return status == 502 || status == 503 || status == 504; }
+/* What stands between says: nobody behind it (502 to 504), or too much at once (429). */
+static bool is_between(long status) { return status == 429 || status == 502 || status == 503 || status == 504; }
 
 void cm_reply_fini(struct cm_reply *r)
 {
@@ -68,7 +69,7 @@ void cm_reply_from(const struct cm_http_answer *a, struct cm_reply *r)
     const json_t *code = json_is_object(r->body) ? json_object_get(r->body, "code") : NULL;
     if (a->status >= 400 && json_is_integer(code))
         r->code = (int)json_integer_value(code);
-    r->answered = !is_gateway(a->status) || r->code >= 0;
+    r->answered = !is_between(a->status) || r->code >= 0;
     if (a->status < 400)
         return;
     if (r->code >= 0)

@@ -297,6 +297,7 @@ static void errors_say_what_they_mean(void **state)
     assert_meaning(w, 403, "{\"code\":22,\"error\":\"No permission\"}", "not allowed with this API key", false);
     assert_meaning(w, 404, "<html>", "too old for it", false);
     assert_meaning(w, 404, "{\"code\":4,\"error\":\"No such object\"}", "4: No such object", false);
+    assert_meaning(w, 429, "<html>", "429 Too Many Requests", true);
     assert_meaning(w, 500, "{\"code\":1,\"error\":\"Internal\"}", "1: Internal", true);
     assert_meaning(w, 502, "<html>", "502 Bad Gateway", true);
     assert_meaning(w, 200, "<html>login</html>", "not answered with JSON", false);
@@ -326,6 +327,7 @@ static void tells_connects_own_answer_from_a_proxys(void **state)
         {400, "{\"code\":100,\"error\":\"busy\"}", true, true, 100},
         {404, "{\"code\":4,\"error\":\"gone\"}", true, true, 4},
         {404, "not found", true, true, -1},
+        {429, "<html>", true, false, -1},
         {502, "<html>", true, false, -1},
         {503, "{\"message\":\"no upstream\"}", true, false, -1},
         {503, "{\"code\":1,\"error\":\"starting\"}", true, true, 1},
