@@ -71,53 +71,6 @@ bool cm_yaml_is_true(const struct cm_yaml *node)
            ((cm_gcfg_bool_word(node->text, &value) && value) || !strcasecmp(node->text, "y"));
 }
 
-static void add_comment(struct cm_str *out, const char *s, size_t from, size_t to)
-{
-    while (from < to && strchr(" \t", s[from]))
-        from++;
-    while (to > from && strchr(" \t\r\n", s[to - 1]))
-        to--;
-    if (from < to && s[from] == '#') {
-        cm_str_add_bytes(out, s + from, to - from);
-        cm_str_add(out, "\n");
-    }
-}
-
-const char *cm_comment_behind(struct cm_launcher_work *w, const struct cm_yaml *key, const struct cm_yaml *value)
-{
-    size_t bytes, from = key->end;
-    const char *s = cm_yaml_source(w->doc, &bytes);
-    struct cm_str out = CM_STR(CM_STR_LINE);
-    bool on_its_line = cm_edit_line_begin(w->doc, value->begin) == cm_edit_line_begin(w->doc, key->begin);
-    if (on_its_line && value->end > from)
-        from = value->end;
-    while (from < bytes && strchr(": \t", s[from]))
-        from++;
-    add_comment(&out, s, from, cm_edit_line_end(w->doc, from));
-    char *text = out.len ? cm_arena_strdup(w->arena, cm_str_text(&out)) : NULL;
-    if (text)
-        text[strlen(text) - 1] = '\0';
-    cm_str_fini(&out);
-    return text;
-}
-
-/* What a map that dissolves has above its key and behind it, and above the maps around it that dissolve with it. */
-const char *cm_comments_above(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i)
-{
-    struct cm_extent at;
-    size_t bytes;
-    const char *s = cm_yaml_source(w->doc, &bytes);
-    if (map->flow || cm_edit_pair(w->doc, map, i, &at, NULL) != 0)
-        return w->pending;
-    struct cm_str out = CM_STR(CM_STR_PAGE);
-    cm_str_add(&out, w->pending ? w->pending : "");
-    for (size_t p = at.begin; p < at.line; p = cm_edit_line_end(w->doc, p))
-        add_comment(&out, s, p, cm_edit_line_end(w->doc, p));
-    const char *text = out.len ? cm_arena_strdup(w->arena, cm_str_text(&out)) : NULL;
-    cm_str_fini(&out);
-    return text;
-}
-
 struct cm_piece *cm_launcher_backend(struct cm_launcher_work *w) { return cm_piece_path(w, w->top, "backends.kubernetes"); }
 struct cm_piece *cm_launcher_job(struct cm_launcher_work *w)
 {
@@ -274,7 +227,7 @@ static int take_out_all(struct cm_launcher_work *w)
         } else if (!launcher && !(config && w->renamed) && cm_all_gone(w, value)) {
             if (cm_edit_pair(w->doc, w->root, i, &at, w->err) != 0)
                 return -1;
-            cm_edit_replace(w->edits, at.begin, at.end, "");
+            cm_edit_replace(w->edits, at.begin, at.end, cm_comments_left(w, w->root, i, &at));
             if (w->below)
                 json_object_del(w->expected, key);
             else
@@ -458,6 +411,8 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
     cm_edits_free(w.edits);
     json_decref(w.whole);
     free(w.gone);
+    free(w.taken);
+    free(w.moved);
     if (rc == 0 && !out->text) {
         out->text = cm_alloc(wish->bytes + 1);
         if (wish->bytes)

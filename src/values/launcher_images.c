@@ -73,7 +73,12 @@ int cm_launcher_images(struct cm_launcher_work *w, struct cm_yaml *launcher, siz
             "Look at the execution environments in Connect; for a new database list images under executionEnvironments.");
         return 0;
     }
-    w->pending = cm_comments_above(w, launcher, i);
+    w->pending = cm_comments_of(w, launcher, i);
+    size_t images = 0;
+    while (value->type == CM_YAML_MAP && images < value->count && strcmp(value->keys[images]->text, "images") != 0)
+        images++;
+    if (value->type == CM_YAML_MAP && images < value->count)
+        w->pending = cm_comments_of(w, value, images);
     long taken = value->type == CM_YAML_MAP    ? take_items(w, cm_yaml_get(value, "images"))
                  : value->type == CM_YAML_LIST ? take_items(w, value)
                                                : take_text(w, value);

@@ -17,7 +17,7 @@ static void move_init_container(struct cm_launcher_work *w, struct cm_yaml *laun
         cm_launcher_row(w, launcher->keys[i], cm_arena_fmt(w->arena, "launcher.%s", name), NULL, CM_DROP, "empty");
         return;
     }
-    w->pending = cm_comments_above(w, launcher, i);
+    w->pending = cm_comments_of(w, launcher, i);
     for (size_t k = 0; k < init->count; k++) {
         const char *key = init->keys[k]->text, *setting = cm_arena_fmt(w->arena, "launcher.%s.%s", name, key);
         cm_take_out(w, init, k);
@@ -90,7 +90,7 @@ static int convert_key(struct cm_launcher_work *w, struct cm_yaml *launcher, siz
         cm_take_out(w, launcher, i);
         cm_launcher_row(w, launcher->keys[i], "launcher.templateValues", NULL, CM_DROP, "empty");
     } else if (strcmp(key, "templateValues") == 0 && launcher->items[i]->type == CM_YAML_MAP) {
-        w->pending = cm_comments_above(w, launcher, i);
+        w->pending = cm_comments_of(w, launcher, i);
         return cm_launcher_template_values(w, launcher->items[i]);
     } else if (strcmp(key, "launcherKubernetesProfilesConf") != 0) {
         cm_launcher_row(w, launcher->keys[i], cm_arena_fmt(w->arena, "launcher.%s", key), NULL, CM_ASK,

@@ -105,7 +105,7 @@ static void map_part(struct cm_launcher_work *w, struct cm_yaml *values, size_t 
                         "not a part that the chart's templates know; it stays and does nothing");
         return;
     }
-    w->pending = cm_comments_above(w, values, i);
+    w->pending = cm_comments_of(w, values, i);
     if (pod)
         cm_launcher_pod(w, fields);
     else

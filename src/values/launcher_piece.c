@@ -85,7 +85,9 @@ struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, 
     if (!map->flow && cm_edit_pair(w->doc, map, i, &p->at, NULL) == 0) {
         p->head = map->keys[i]->end;
         p->indent = (long)(map->keys[i]->begin - p->at.line);
+        cm_comments_move(w, p->at.begin, p->at.end);
     } else {
+        cm_comments_move(w, map->keys[i]->begin, map->keys[i]->begin);
         p->kind = CM_PIECE_VALUE;
         p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, p->node));
     }
@@ -101,6 +103,7 @@ struct cm_piece *cm_piece_item(struct cm_launcher_work *w, struct cm_piece *in, 
     if (!list->flow && cm_edit_item(w->doc, list, i, &p->at, NULL) == 0) {
         while (s[p->at.line + (size_t)p->indent] == ' ')
             p->indent++;
+        cm_comments_move(w, p->at.begin, p->at.end);
     } else {
         p->kind = CM_PIECE_VALUE;
         p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, p->node));

@@ -201,7 +201,7 @@ void cm_take_out(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i
     w->gone[at / 8] |= (unsigned char)(1u << at % 8);
 }
 
-static bool is_gone(const struct cm_launcher_work *w, const struct cm_yaml *key)
+bool cm_is_gone(const struct cm_launcher_work *w, const struct cm_yaml *key)
 {
     return w->gone && ((unsigned)w->gone[key->begin / 8] >> key->begin % 8 & 1u);
 }
@@ -209,7 +209,7 @@ static bool is_gone(const struct cm_launcher_work *w, const struct cm_yaml *key)
 bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map)
 {
     for (size_t i = 0; i < map->count; i++)
-        if (!is_gone(w, map->keys[i]) &&
+        if (!cm_is_gone(w, map->keys[i]) &&
             !(map->items[i]->type == CM_YAML_MAP && map->items[i]->count && cm_all_gone(w, map->items[i])))
             return false;
     return true;
@@ -218,7 +218,7 @@ bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map)
 bool cm_something_gone(const struct cm_launcher_work *w, const struct cm_yaml *map)
 {
     for (size_t i = 0; i < map->count; i++)
-        if (is_gone(w, map->keys[i]) || (map->items[i]->type == CM_YAML_MAP && cm_something_gone(w, map->items[i])))
+        if (cm_is_gone(w, map->keys[i]) || (map->items[i]->type == CM_YAML_MAP && cm_something_gone(w, map->items[i])))
             return true;
     return false;
 }
@@ -226,7 +226,7 @@ bool cm_something_gone(const struct cm_launcher_work *w, const struct cm_yaml *m
 bool cm_goes(const struct cm_launcher_work *w, const struct cm_yaml *map, size_t i)
 {
     const struct cm_yaml *value = map->items[i];
-    return is_gone(w, map->keys[i]) || (value->type == CM_YAML_MAP && value->count && cm_all_gone(w, value));
+    return cm_is_gone(w, map->keys[i]) || (value->type == CM_YAML_MAP && value->count && cm_all_gone(w, value));
 }
 
 json_t *cm_pruned(struct cm_launcher_work *w, const struct cm_yaml *map)
@@ -266,7 +266,7 @@ int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *in, const
         }
         if (cm_edit_pair(w->doc, map, i, &at, w->err) != 0)
             return -1;
-        cm_edit_replace(w->edits, at.begin, at.end, "");
+        cm_edit_replace(w->edits, at.begin, at.end, cm_comments_left(w, map, i, &at));
         json_object_del(json, name);
     }
     return 0;

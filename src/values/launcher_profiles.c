@@ -131,8 +131,10 @@ static void take_overrides(struct cm_launcher_work *w, struct cm_yaml *profile, 
                             "a job-json-override of \"*\" cannot be converted by itself",
                             "Write what it did into backends.kubernetes.defaultResourceJobBase.");
     }
-    if (all)
+    if (all) {
         cm_take_out(w, profile, i);
+        cm_comments_move(w, profile->keys[i]->begin, profile->keys[i]->begin);
+    }
 }
 
 static void take_profile(struct cm_launcher_work *w, const struct cm_yaml *name, struct cm_yaml *profile)

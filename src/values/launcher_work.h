@@ -29,6 +29,8 @@ struct cm_piece {
     bool wins;                           /* over what stands there already */
 };
 
+struct cm_span { size_t begin, end; };
+
 struct cm_launcher_work {
     const struct cm_launcher_wish *wish;
     struct cm_launcher_result *out;
@@ -43,6 +45,10 @@ struct cm_launcher_work {
     unsigned char *gone;                 /* a bit for each byte of the source: at the keys of pairs that leave */
     json_t *anchors;                     /* how often each name is given; in the arena; NULL: not counted yet */
     struct cm_piece *top;                /* what is added to the file's root */
+    struct cm_span *moved;               /* what stands elsewhere from now on; sorted once it is looked at */
+    size_t moved_count, moved_cap;
+    bool moved_sorted;
+    unsigned char *taken;                /* a bit for each byte of the source: at the comments that were taken along */
     const char *pending;                 /* comments of a map that dissolves, for the next piece */
     const char *service_account, *namespace;
     const char *renamed;                 /* the section of config that became Kubernetes; NULL */
@@ -82,6 +88,7 @@ bool cm_all_gone(const struct cm_launcher_work *w, const struct cm_yaml *map);
 
 /* Does the i-th pair leave, or all that is in it? Does anything below the map leave? */
 bool cm_goes(const struct cm_launcher_work *w, const struct cm_yaml *map, size_t i);
+bool cm_is_gone(const struct cm_launcher_work *w, const struct cm_yaml *key);       /* cm_take_out was told */
 bool cm_something_gone(const struct cm_launcher_work *w, const struct cm_yaml *map);
 /* Maps and lists of ours meet maps and lists of the user's; else -1 with its place. */
 int cm_place_fits(struct cm_launcher_work *w, const struct cm_piece *p, const struct cm_yaml *there, const char *path);
@@ -128,8 +135,16 @@ struct cm_piece *cm_launcher_backend(struct cm_launcher_work *w);    /* backends
 bool cm_yaml_is_empty(const struct cm_yaml *node);                   /* null, "", {}, [] */
 bool cm_yaml_is_false(const struct cm_yaml *node);                   /* false as helm reads it */
 bool cm_yaml_is_true(const struct cm_yaml *node);
-/* The comment lines above a pair and behind its key, for a piece that takes its place. */
+
+/* launcher_comments.c: comments of what leaves. Lines are newline-ended and without indent; what is waiting comes first (w->pending). */
+/* The comment lines above a pair; the comment behind its key, without line end; both, for a piece that takes its place. NULL: none. */
 const char *cm_comments_above(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i);
 const char *cm_comment_behind(struct cm_launcher_work *w, const struct cm_yaml *key, const struct cm_yaml *value);
+const char *cm_comments_of(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i);
+/* These bytes of the source stand elsewhere from now on; begin == end: what stood there was moved without its lines. */
+void cm_comments_move(struct cm_launcher_work *w, size_t begin, size_t end);
+/* The i-th pair leaves (its extent): comment lines in it that nobody took along, as lines to stand in its place. "": none; or nothing of it
+ * was moved, and its comments go with it. */
+const char *cm_comments_left(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i, const struct cm_extent *at);
 
 #endif

@@ -233,6 +233,31 @@ static void an_empty_list_of_images_leaves_nothing(void **state)
              "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n");
 }
 
+/* ---- comments ---- */
+
+static void comments_of_maps_that_dissolve_come_along_and_others_stay(void **state)
+{
+    (void)state;
+    converts("launcher: # ours\n  # on\n  enabled: true\n\n  # a remark\n\n  # content pods\n  templateValues: # see wiki\n    pod: # pods\n\n"
+             "      # by itself\n\n      # names\n      labels: # of teams\n        a: b\n      # not used\n      env: []\n      # last\n\n"
+             "  # more\n  namespace: n # here\n  # end\n",
+             "launcher: # ours\n  # on\n  enabled: false\n\n  # a remark\n\n  # by itself\n  # last\n\n  # end\n\nbackends:\n  kubernetes:\n"
+             "    enabled: true\n    defaultResourceJobBase:\n      spec:\n        template:\n          metadata:\n"
+             "            # content pods\n            # see wiki\n            # pods\n            # names\n            labels: # of teams\n"
+             "              a: b\n    # more\n    namespace: n # here\n");
+}
+
+static void comments_of_overrides_and_images_are_not_lost(void **state)
+{
+    (void)state;
+    converts("launcher:\n  enabled: true\n  # runtimes\n  customRuntimeYaml: # ours\n    # which\n    images: # these\n      # one\n"
+             "      - name: a # A\n  launcherKubernetesProfilesConf:\n    \"*\":\n      # on the host's network\n      job-json-overrides:\n"
+             "        # because of ticket 7\n        - {name: n, target: /spec/template/spec/hostNetwork, json: true}\n",
+             "launcher:\n  enabled: false\n  # on the host's network\n  # because of ticket 7\n\nbackends:\n  kubernetes:\n    enabled: true\n"
+             "    defaultResourceJobBase:\n      spec:\n        template:\n          spec:\n            hostNetwork: true\n\n# runtimes\n# ours\n"
+             "# which\n# these\nexecutionEnvironments:\n  # one\n  - name: a # A\n");
+}
+
 /* ---- what the Launcher's template made of a value ---- */
 
 static void a_number_keeps_its_kind_where_security_contexts_are_merged(void **state)
@@ -298,6 +323,8 @@ int main(void)
         cmocka_unit_test(another_products_launcher_is_not_connects),
         cmocka_unit_test(versions_in_a_text_stay_text),
         cmocka_unit_test(an_empty_list_of_images_leaves_nothing),
+        cmocka_unit_test(comments_of_maps_that_dissolve_come_along_and_others_stay),
+        cmocka_unit_test(comments_of_overrides_and_images_are_not_lost),
         cmocka_unit_test(a_number_keeps_its_kind_where_security_contexts_are_merged),
         cmocka_unit_test(a_time_to_live_of_nought_said_nothing),
         cmocka_unit_test(an_expression_that_the_launcher_evaluated_is_told),
