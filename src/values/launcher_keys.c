@@ -50,6 +50,16 @@ static void move_namespace(struct cm_launcher_work *w, struct cm_yaml *launcher,
     cm_launcher_move(w, cm_launcher_backend(w), "namespace", launcher, i, "launcher.namespace", "backends.kubernetes.namespace");
 }
 
+/* Without templates the Launcher never saw these values. */
+static void tell_unused(struct cm_launcher_work *w, const struct cm_yaml *launcher, const struct cm_yaml *key)
+{
+    const struct cm_yaml *values = cm_yaml_get(launcher, "templateValues");
+    if (values && !cm_yaml_is_empty(values))
+        cm_launcher_finding(w, key, "warning", "values.templates-off",
+                            "launcher.useTemplates is false: launcher.templateValues did nothing so far",
+                            "Look whether you want what they say; from now on it holds.");
+}
+
 /* Switches of the Launcher's templates: their defaults go, what somebody changed needs a person. */
 static void drop_switch(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t i)
 {
@@ -57,6 +67,8 @@ static void drop_switch(struct cm_launcher_work *w, struct cm_yaml *launcher, si
     bool templates = strcmp(key, "extraTemplates") == 0;
     bool plain =
         templates ? cm_yaml_is_empty(launcher->items[i]) : !strcmp(key, "useTemplates") || cm_yaml_is_true(launcher->items[i]);
+    if (strcmp(key, "useTemplates") == 0 && cm_yaml_is_false(launcher->items[i]))
+        tell_unused(w, launcher, launcher->keys[i]);
     if (plain) {
         cm_take_out(w, launcher, i);
         cm_launcher_row(w, launcher->keys[i], setting, NULL, CM_DROP, "the direct runner has no templates");

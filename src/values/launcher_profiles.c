@@ -147,14 +147,16 @@ static void take_profile(struct cm_launcher_work *w, const struct cm_yaml *name,
             continue;
         }
         const char *setting = cm_arena_fmt(w->arena, "launcher.launcherKubernetesProfilesConf.%s.%s", name->text, key->text);
+        bool nodes = strcmp(key->text, "placement-constraints") == 0;
         cm_launcher_row(w, key, setting, NULL, CM_ASK,
-                        everybody
-                            ? "the direct runner has no profiles; limits and requests for all are settings of config.Scheduler"
-                            : "the direct runner has no profiles for users or groups");
+                        !everybody ? "the direct runner has no profiles for users or groups"
+                        : nodes    ? "the direct runner has no profiles; nodes for all content are chosen in the job base"
+                                   : "the direct runner has no profiles; limits and requests for all are settings of config.Scheduler");
         cm_launcher_finding(
             w, key, "warning", "values.profile", cm_arena_fmt(w->arena, "%s has no equivalent; it stays and does nothing", setting),
-            everybody ? "Use config.Scheduler (CPURequest, CPULimit, MemoryRequest, MemoryLimit) or defaultResourceJobBase."
-                      : "Give the content itself its own limits and service account in Connect.");
+            !everybody ? "Give the content itself its own limits and service account in Connect."
+            : nodes    ? "Write it as spec.template.spec.nodeSelector (or affinity) of backends.kubernetes.defaultResourceJobBase."
+                       : "Use config.Scheduler (CPURequest, CPULimit, MaxCPULimit; the same for Memory) or defaultResourceJobBase.");
     }
 }
 

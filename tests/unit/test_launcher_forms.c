@@ -294,6 +294,31 @@ static void an_expression_that_the_launcher_evaluated_is_told(void **state)
     cm_launcher_result_fini(&r);
 }
 
+static void values_that_no_template_read_are_told(void **state)
+{
+    struct cm_launcher_result r;
+    (void)state;
+    assert_converts("launcher:\n  enabled: true\n  useTemplates: false\n  templateValues:\n    job:\n      labels: {a: b}\n",
+                    "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n    defaultResourceJobBase:\n"
+                    "      metadata:\n        labels: {a: b}\n",
+                    &r);
+    helper_assert_finding(r.findings, "values.templates-off", "warning", "values.yaml:3:3: ");
+    cm_launcher_result_fini(&r);
+}
+
+static void nodes_of_a_profile_are_told_where_they_go(void **state)
+{
+    static const char *const kept = "launcher:\n  enabled: false\n  launcherKubernetesProfilesConf:\n    \"*\":\n"
+                                    "      placement-constraints: disk:ssd\n\nbackends:\n  kubernetes:\n    enabled: true\n";
+    struct cm_launcher_result r;
+    (void)state;
+    assert_converts("launcher:\n  enabled: true\n  launcherKubernetesProfilesConf:\n    \"*\":\n      placement-constraints: disk:ssd\n",
+                    kept, &r);
+    const json_t *found = helper_finding(r.findings, "values.profile");
+    assert_non_null(strstr(cm_json_text(found, "remedy", ""), "nodeSelector"));
+    cm_launcher_result_fini(&r);
+}
+
 /* ---- what was off ---- */
 
 static void content_that_ran_in_the_servers_pod_is_told(void **state)
@@ -328,6 +353,8 @@ int main(void)
         cmocka_unit_test(a_number_keeps_its_kind_where_security_contexts_are_merged),
         cmocka_unit_test(a_time_to_live_of_nought_said_nothing),
         cmocka_unit_test(an_expression_that_the_launcher_evaluated_is_told),
+        cmocka_unit_test(values_that_no_template_read_are_told),
+        cmocka_unit_test(nodes_of_a_profile_are_told_where_they_go),
         cmocka_unit_test(content_that_ran_in_the_servers_pod_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
