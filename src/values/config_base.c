@@ -24,6 +24,46 @@ static char *split_title(const char *title, char **sub)
     return section ? section : cm_strdup(title);
 }
 
+/* ---- through aliases and merge keys (<<), as YAML's readers see it: a map's own keys win ---- */
+
+static const struct cm_yaml *followed(const struct cm_yaml *n) { return n && n->type == CM_YAML_ALIAS ? n->target : n; }
+
+enum { MERGES_DEEP = 16 };
+
+/* The value of this key; NULL: none. */
+static const struct cm_yaml *get(const struct cm_yaml *map, const char *key, int depth)
+{
+    map = followed(map);
+    const struct cm_yaml *own = cm_yaml_get(map, key), *merged = followed(cm_yaml_get(map, "<<"));
+    if (own || !merged || depth >= MERGES_DEEP)
+        return followed(own);
+    if (merged->type == CM_YAML_MAP)
+        return get(merged, key, depth + 1);
+    for (size_t i = 0; merged->type == CM_YAML_LIST && !own && i < merged->count; i++) /* the first wins */
+        own = get(merged->items[i], key, depth + 1);
+    return own;
+}
+
+typedef void (*take_pair)(struct cm_config_work *w, struct cm_base_value v, const struct cm_yaml *key, const struct cm_yaml *value,
+                          const void *more);
+
+/* Those that are merged in first, so that what comes later replaces them. */
+static void each_pair(struct cm_config_work *w, struct cm_base_value v, const struct cm_yaml *map, take_pair take, const void *more,
+                      int depth)
+{
+    map = followed(map);
+    const struct cm_yaml *merged = map ? followed(cm_yaml_get(map, "<<")) : NULL;
+    if (!map || map->type != CM_YAML_MAP || depth > MERGES_DEEP)
+        return;
+    if (merged && merged->type == CM_YAML_MAP)
+        each_pair(w, v, merged, take, more, depth + 1);
+    for (size_t i = merged && merged->type == CM_YAML_LIST ? merged->count : 0; i > 0; i--)
+        each_pair(w, v, merged->items[i - 1], take, more, depth + 1);
+    for (size_t i = 0; i < map->count; i++)
+        if (strcmp(map->keys[i]->text, "<<") != 0)
+            take(w, v, map->keys[i], followed(map->items[i]), more);
+}
+
 static void remember(struct cm_config_work *w, const char *name, const struct cm_base_value *v)
 {
     size_t at;
@@ -35,35 +75,41 @@ static void remember(struct cm_config_work *w, const char *name, const struct cm
     w->base[at] = *v;
 }
 
-static void read_section(struct cm_config_work *w, struct cm_base_value v, const struct cm_yaml *title, const struct cm_yaml *keys)
+struct title { const char *section, *sub; };
+
+static void read_setting(struct cm_config_work *w, struct cm_base_value v, const struct cm_yaml *key, const struct cm_yaml *value,
+                         const void *more)
 {
+    const struct title *in = more;
+    cm_autofree char *name = cm_setting_name(in->section, in->sub, key->text);
+    v.node = value;
+    remember(w, name, &v);
+}
+
+static void read_section(struct cm_config_work *w, struct cm_base_value v, const struct cm_yaml *title, const struct cm_yaml *keys,
+                         const void *more)
+{
+    (void)more;
     cm_autofree char *sub = NULL;
     cm_autofree char *section = split_title(title->text, &sub);
     v.section = title;
     cm_autofree char *section_name = cm_setting_name(section, sub, "");
     v.node = keys;
     remember(w, section_name, &v);
-    if (keys->type != CM_YAML_MAP)
-        return;
-    for (size_t i = 0; i < keys->count; i++) {
-        cm_autofree char *name = cm_setting_name(section, sub, keys->keys[i]->text);
-        v.node = keys->items[i];
-        remember(w, name, &v);
-    }
+    each_pair(w, v, keys, read_setting, &(struct title){section, sub}, 0);
 }
 
 static const struct cm_yaml *resolve_path(const struct cm_yaml_doc *doc, const char *a, const char *b)
 {
-    const struct cm_yaml *n = cm_yaml_get(cm_yaml_root(doc), a);
-    return n && b ? cm_yaml_get(n, b) : n;
+    const struct cm_yaml *n = cm_yaml_root(doc) ? get(cm_yaml_root(doc), a, 0) : NULL;
+    return n && b ? get(n, b, 0) : n;
 }
 
 static void read_document(struct cm_config_work *w, const struct cm_yaml_doc *doc, const char *file)
 {
     const struct cm_yaml *config = resolve_path(doc, "config", NULL), *n;
     struct cm_base_value v = {.doc = doc, .file = file};
-    for (size_t i = 0; config && config->type == CM_YAML_MAP && i < config->count; i++)
-        read_section(w, v, config->keys[i], config->items[i]);
+    each_pair(w, v, config, read_section, NULL, 0);
     if ((n = resolve_path(doc, "pod", "env"))) {
         w->base_env = n;
         w->env_doc = doc;

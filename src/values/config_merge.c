@@ -240,6 +240,13 @@ static int check_root(struct merge *g, const char *name)
         cm_hint(g->err, "Write the values file in block style, or convert without --merge. Nothing was changed.");
         return -1;
     }
+    const struct cm_yaml *merged = cm_yaml_key(g->root, "<<");
+    if (merged) { /* a key of ours would hide what comes in by it */
+        cm_fail(g->err, CM_E_USAGE, "%s:%zu:%zu: a merge key (<<) beside the keys that are to be added", name, merged->line,
+                merged->column);
+        cm_hint(g->err, "Write what it brings in full, or convert without --merge. Nothing was changed.");
+        return -1;
+    }
     return cm_edit_keys(g->doc, g->root, g->err);
 }
 

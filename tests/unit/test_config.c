@@ -312,6 +312,25 @@ static void the_base_wins_and_a_difference_is_told(void **state)
 }
 
 /* What counts is what Connect would read: helm's number and gcfg's quotes are looked through. */
+static void what_the_base_takes_from_elsewhere_in_its_file_counts(void **state)
+{
+    static const char base[] = "x-a: &a\n  Address: https://c\n  ServerName: old\nx-b: &b {RootRedirect: /r}\nx-p: &p\n  - {name: CONNECT_SMTP_PASSWORD}\n"
+                               "x-s: &s {MaxProcesses: 3}\nconfig:\n  Server:\n    <<: [*a, *b]\n    ServerName: me\n  Scheduler: *s\npod:\n  env: *p\n";
+    struct conversion c;
+    (void)state;
+    convert_full(&c,
+                 "[Server]\nAddress = https://d\nServerName = me\nRootRedirect = /r\n[Scheduler]\nMaxProcesses = 4\n"
+                 "[SMTP]\nPassword = hunter22\n",
+                 base, NULL);
+    helper_assert_finding(c.r.findings, "config.differs.Server.Address", "warning", "values.yaml:2:12");
+    helper_assert_finding(c.r.findings, "config.differs.Scheduler.MaxProcesses", "warning", "3 in your values");
+    assert_null(helper_finding(c.r.findings, "config.differs.Server.ServerName"));
+    assert_null(helper_finding(c.r.findings, "config.differs.Server.RootRedirect"));
+    assert_int_equal(json_array_size(cm_config_secrets(&c.r)), 0);
+    assert_null(value(&c, "Server", "Address"));
+    finish(&c);
+}
+
 static void values_are_compared_as_connect_reads_them(void **state)
 {
     struct conversion c;
@@ -608,6 +627,7 @@ int main(void)
         cmocka_unit_test(a_secret_that_the_base_gives_needs_nothing),
         cmocka_unit_test(pod_env_is_written_whole_with_the_bases_entries_first),
         cmocka_unit_test(the_base_wins_and_a_difference_is_told),
+        cmocka_unit_test(what_the_base_takes_from_elsewhere_in_its_file_counts),
         cmocka_unit_test(values_are_compared_as_connect_reads_them),
         cmocka_unit_test(adds_below_the_bases_spelling_of_a_section),
         cmocka_unit_test(a_mounted_path_asks_nobody),

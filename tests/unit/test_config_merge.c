@@ -170,6 +170,7 @@ static void refuses_a_file_where_nobody_can_tell_where_connects_values_are(void 
         {"redis: {enabled: true}\ndashboards:\n  config: {}\n", "v.yaml:1:1: no key here", "its alias"},
         {"global: {a: b}\nredis: {enabled: true}\n", "v.yaml:1:1: no key here", "its alias"},
         {"x-connect: &x\n  config: {}\nother: *x\n", "v.yaml:1:12: expected a map in block style, without an anchor", "--merge"},
+        {"x-c: &c {config: {Foo: {A: 2}}}\n<<: *c\nargs: []\n", "v.yaml:2:1: a merge key", "in full"},
         {"a-connect: {config: {}}\n", "v.yaml:1:12: expected a map in block style", "--merge"},
     };
     (void)state;
