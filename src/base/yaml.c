@@ -502,6 +502,22 @@ struct cm_yaml *cm_yaml_get(const struct cm_yaml *map, const char *key)
     return i == SIZE_MAX ? NULL : map->items[i];
 }
 
+static const struct cm_yaml *reach(const struct cm_yaml *map, const char *key, int depth)
+{
+    map = map != NULL && map->type == CM_YAML_ALIAS ? map->target : map;
+    const struct cm_yaml *found = cm_yaml_get(map, key), *merged = cm_yaml_get(map, "<<");
+    if (merged != NULL && merged->type == CM_YAML_ALIAS)
+        merged = merged->target;
+    if (found == NULL && merged != NULL && depth < DEEPEST) {
+        found = merged->type == CM_YAML_MAP ? reach(merged, key, depth + 1) : NULL;
+        for (size_t i = 0; merged->type == CM_YAML_LIST && found == NULL && i < merged->count; i++) /* the first wins */
+            found = reach(merged->items[i], key, depth + 1);
+    }
+    return found != NULL && found->type == CM_YAML_ALIAS ? found->target : found;
+}
+
+const struct cm_yaml *cm_yaml_reach(const struct cm_yaml *map, const char *key) { return reach(map, key, 0); }
+
 struct cm_yaml *cm_yaml_key(const struct cm_yaml *map, const char *key)
 {
     size_t i = find_key(map, key);

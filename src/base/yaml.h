@@ -49,6 +49,8 @@ struct cm_yaml *cm_yaml_root(const struct cm_yaml_doc *doc);                  /*
 void cm_yaml_begin_at(struct cm_yaml_doc *doc, const char *path);
 struct cm_yaml *cm_yaml_get(const struct cm_yaml *map, const char *key);      /* NULL: not a map, or no such key */
 struct cm_yaml *cm_yaml_key(const struct cm_yaml *map, const char *key);      /* the key's own node, for its place */
+/* The value of a key as YAML's readers see it: through aliases and merge keys (<<), a map's own keys first. Never an alias; NULL: none. */
+const struct cm_yaml *cm_yaml_reach(const struct cm_yaml *map, const char *key);
 /* The node as JSON, typed as helm's reader types plain scalars (YAML 1.1 booleans, null, ints, floats; big numbers stay
  * exact as strings where a double would lose digits). Aliases are followed. New reference. */
 json_t *cm_yaml_json(const struct cm_yaml_doc *doc, const struct cm_yaml *node);

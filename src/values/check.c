@@ -19,8 +19,7 @@ static const struct cm_yaml *follow(const struct cm_yaml *node, const char *path
     while (node && *path) {
         size_t n = strcspn(path, ".");
         cm_autofree char *key = cm_strndup(path, n);
-        node = node->type == CM_YAML_ALIAS ? node->target : node;
-        node = cm_yaml_get(node, key);
+        node = cm_yaml_reach(node, key);
         path += n + (path[n] ? 1 : 0);
     }
     return node && node->type == CM_YAML_ALIAS ? node->target : node;

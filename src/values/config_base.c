@@ -24,25 +24,11 @@ static char *split_title(const char *title, char **sub)
     return section ? section : cm_strdup(title);
 }
 
-/* ---- through aliases and merge keys (<<), as YAML's readers see it: a map's own keys win ---- */
+/* ---- through aliases and merge keys (<<), as YAML's readers see it ---- */
 
 static const struct cm_yaml *followed(const struct cm_yaml *n) { return n && n->type == CM_YAML_ALIAS ? n->target : n; }
 
 enum { MERGES_DEEP = 16 };
-
-/* The value of this key; NULL: none. */
-static const struct cm_yaml *get(const struct cm_yaml *map, const char *key, int depth)
-{
-    map = followed(map);
-    const struct cm_yaml *own = cm_yaml_get(map, key), *merged = followed(cm_yaml_get(map, "<<"));
-    if (own || !merged || depth >= MERGES_DEEP)
-        return followed(own);
-    if (merged->type == CM_YAML_MAP)
-        return get(merged, key, depth + 1);
-    for (size_t i = 0; merged->type == CM_YAML_LIST && !own && i < merged->count; i++) /* the first wins */
-        own = get(merged->items[i], key, depth + 1);
-    return own;
-}
 
 typedef void (*take_pair)(struct cm_config_work *w, struct cm_base_value v, const struct cm_yaml *key, const struct cm_yaml *value,
                           const void *more);
@@ -101,8 +87,8 @@ static void read_section(struct cm_config_work *w, struct cm_base_value v, const
 
 static const struct cm_yaml *resolve_path(const struct cm_yaml_doc *doc, const char *a, const char *b)
 {
-    const struct cm_yaml *n = cm_yaml_root(doc) ? get(cm_yaml_root(doc), a, 0) : NULL;
-    return n && b ? get(n, b, 0) : n;
+    const struct cm_yaml *n = cm_yaml_reach(cm_yaml_root(doc), a);
+    return n && b ? cm_yaml_reach(n, b) : n;
 }
 
 static void read_document(struct cm_config_work *w, const struct cm_yaml_doc *doc, const char *file)

@@ -127,6 +127,15 @@ static void storage_and_environments_must_come_from_somewhere(void **state)
     helper_assert_finding(findings, "values.environments", "warning", NULL);
 }
 
+static void a_merge_key_brings_values_as_helm_reads_them(void **state)
+{
+    const char *const texts[] = {"x-a: &a\n  sharedStorage: {mount: true}\nx-b: &b\n  nodeSelector: {c: d}\n<<: *a\npod:\n  <<: *b\n", NULL};
+    cm_autojson findings = check_files(texts, NULL);
+    (void)state;
+    assert_null(helper_finding(findings, "values.storage"));
+    helper_assert_finding(findings, "values.node-selector", "blocker", "values.yaml:4:17");
+}
+
 static void an_environment_needs_a_name(void **state)
 {
     const char *const texts[] = {"sharedStorage: {create: true}\nexecutionEnvironments:\n  - name: a\n  - title: b\n", NULL};
@@ -243,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_good_file_has_no_finding),
         cmocka_unit_test(tells_each_rule_with_its_place),
         cmocka_unit_test(storage_and_environments_must_come_from_somewhere),
+        cmocka_unit_test(a_merge_key_brings_values_as_helm_reads_them),
         cmocka_unit_test(an_environment_needs_a_name),
         cmocka_unit_test(a_version_without_quotes_may_be_a_number),
         cmocka_unit_test(values_of_a_dependency_are_checked_below_its_key),

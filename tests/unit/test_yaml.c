@@ -198,6 +198,21 @@ static void refuses_what_is_ambiguous_with_its_place(void **state)
     assert_refused("a: 1\0b: 2", 9, "f.yaml:1:5: control characters");
 }
 
+static void reaches_through_aliases_and_merge_keys(void **state)
+{
+    static const char text[] = "a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc:\n  <<: [*a, *b]\n  x: 5\nd: *a\ne:\n  <<: *b\n  w: *a\n";
+    (void)state;
+    cm_autoyaml doc = cm_yaml_parse(text, sizeof text - 1, "f.yaml", NULL);
+    const struct cm_yaml *c = cm_yaml_get(cm_yaml_root(doc), "c"), *e = cm_yaml_get(cm_yaml_root(doc), "e");
+    assert_string_equal(cm_yaml_reach(c, "x")->text, "5");
+    assert_string_equal(cm_yaml_reach(c, "y")->text, "2");
+    assert_string_equal(cm_yaml_reach(c, "z")->text, "4");
+    assert_null(cm_yaml_reach(c, "w"));
+    assert_string_equal(cm_yaml_reach(cm_yaml_reach(cm_yaml_root(doc), "d"), "x")->text, "1");
+    assert_int_equal(cm_yaml_reach(e, "w")->type, CM_YAML_MAP);
+    assert_null(cm_yaml_reach(NULL, "x"));
+}
+
 static void names_a_tab_as_the_cause(void **state)
 {
     (void)state;
@@ -361,6 +376,7 @@ int main(void)
         cmocka_unit_test(a_pair_in_a_flow_list_ends_with_its_value),
         cmocka_unit_test(an_empty_document_has_no_root),
         cmocka_unit_test(refuses_what_is_ambiguous_with_its_place),
+        cmocka_unit_test(reaches_through_aliases_and_merge_keys),
         cmocka_unit_test(names_a_tab_as_the_cause),
         cmocka_unit_test(names_a_template_as_the_cause),
         cmocka_unit_test(takes_64_levels_and_no_more),
