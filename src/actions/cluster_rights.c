@@ -24,25 +24,26 @@ struct right {
     const char *verb, *resource;
     const char *step; /* the step that needs it */
     const char *when; /* "create": with sharedStorage.create … ; NULL: always */
+    bool content;     /* in the namespace that content runs in */
 };
 
 static const struct right rights[] = {
-    {"list", "pods", NULL, NULL},
-    {"get", "pods/log", NULL, NULL},
-    {"list", "secrets", NULL, NULL},
-    {"create", "pods/exec", "storage.prove", NULL},
-    {"create", "pods/portforward", "connect.verify", "forward"},
-    {"patch", "serviceaccounts", "serviceaccounts.label", NULL},
-    {"create", "secrets", "helm.deploy", NULL},
-    {"update", "secrets", "helm.deploy", NULL},
-    {"delete", "secrets", "helm.deploy", NULL},
-    {"create", "configmaps", "helm.deploy", NULL},
-    {"create", "deployments.apps", "helm.deploy", NULL},
-    {"patch", "deployments.apps", "helm.deploy", NULL},
-    {"create", "services", "helm.deploy", NULL},
-    {"create", "roles.rbac.authorization.k8s.io", "helm.deploy", "rbac"},
-    {"create", "persistentvolumeclaims", "helm.deploy", "claim"},
-    {"create", "ingresses.networking.k8s.io", "helm.deploy", "ingress"},
+    {"list", "pods", NULL, NULL, false},
+    {"get", "pods/log", NULL, NULL, false},
+    {"list", "secrets", NULL, NULL, false},
+    {"create", "pods/exec", "storage.prove", NULL, false},
+    {"create", "pods/portforward", "connect.verify", "forward", false},
+    {"patch", "serviceaccounts", "serviceaccounts.label", NULL, true},
+    {"create", "secrets", "helm.deploy", NULL, false},
+    {"update", "secrets", "helm.deploy", NULL, false},
+    {"delete", "secrets", "helm.deploy", NULL, false},
+    {"create", "configmaps", "helm.deploy", NULL, false},
+    {"create", "deployments.apps", "helm.deploy", NULL, false},
+    {"patch", "deployments.apps", "helm.deploy", NULL, false},
+    {"create", "services", "helm.deploy", NULL, false},
+    {"create", "roles.rbac.authorization.k8s.io", "helm.deploy", "rbac", true},
+    {"create", "persistentvolumeclaims", "helm.deploy", "claim", false},
+    {"create", "ingresses.networking.k8s.io", "helm.deploy", "ingress", false},
 };
 
 static bool applies(struct cm_step *step, const struct right *r)
@@ -76,7 +77,7 @@ static int own_rights(struct cm_step *step, struct cm_err **err)
         if (!applies(step, &rights[i]))
             continue;
         asked++;
-        if (cm_kube_can_i(step, rights[i].verb, rights[i].resource, &allowed, &seen) < 0) {
+        if (cm_kube_can_i(step, rights[i].content ? cm_target_content_namespace(step) : NULL, rights[i].verb, rights[i].resource, &allowed, &seen) < 0) {
             if (cm_look_ends(&seen, err))
                 return -1;
             cm_look_list(&unknown, "%s %s (%s)", rights[i].verb, rights[i].resource, cm_err_message(seen));
@@ -125,14 +126,14 @@ static int rights_to_grant(struct cm_step *step, struct cm_err **err)
     cm_autoerr seen = NULL;
     bool allowed = false;
     for (size_t i = 0; i < ROLE_RIGHTS; i++) {
-        if (cm_kube_can_i(step, role[i].verb, role[i].resource, &allowed, &seen) < 0)
+        if (cm_kube_can_i(step, cm_target_content_namespace(step), role[i].verb, role[i].resource, &allowed, &seen) < 0)
             return cm_look_ends(&seen, err) ? -1 : 0;
         if (!allowed)
             cm_look_list(&missing, "%s %s", role[i].verb, role[i].resource);
     }
     if (!missing.len)
         return 0;
-    if (cm_kube_can_i(step, "escalate", "roles.rbac.authorization.k8s.io", &allowed, &seen) < 0)
+    if (cm_kube_can_i(step, cm_target_content_namespace(step), "escalate", "roles.rbac.authorization.k8s.io", &allowed, &seen) < 0)
         return cm_look_ends(&seen, err) ? -1 : 0;
     if (!allowed)
         cm_finding(

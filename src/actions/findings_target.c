@@ -216,6 +216,10 @@ const struct cm_finding_text cm_findings_values[] = {
      "Use sharedStorage and remove it."},
     {"values.launcher-settings", "settings of the Launcher are left", "The chart prints them beside the direct runner's.",
      "Remove them, or convert the file with `convert values`."},
+    {"values.launcher-ignored", "values for the Launcher that nobody reads",
+     "The chart gives launcher.templateValues and the like to the Launcher alone: mounts, accounts and limits in them do not reach content of the "
+     "direct runner.",
+     "Convert the file with `convert values`, or remove them."},
     {"values.launcher-off", "values of a Launcher that is off", "They do nothing, and did nothing.",
      "Look whether you want what they say, and remove them otherwise."},
     {"values.launcher-container", "a container with the Launcher's name", "To the direct runner it is one more container.",

@@ -149,7 +149,7 @@ static int pulled(void *ctx, struct cm_err **err)
     cm_autofree char *stuck = cm_target_stuck(json_object_get(pods, "items"), cm_loop_now_ms(cm_step_loop(p->step)),
                                               cm_target_patience(p->step), &p->stuck_since);
     bool refused = false;
-    cm_autofree char *why = json_array_size(json_object_get(pods, "items")) > 0 ? NULL : cm_job_without_pod(p->step, p->job, &refused);
+    cm_autofree char *why = json_array_size(json_object_get(pods, "items")) > 0 ? NULL : cm_job_without_pod(p->step, NULL, p->job, &refused);
     if (refused)
         stuck = why, why = NULL;
     p->stuck = stuck == NULL ? NULL : cm_arena_strdup(cm_step_arena(p->step), stuck);
@@ -164,7 +164,7 @@ static int begin(struct cm_step *step, const char *name, const char *image, cons
     enum cm_seen seen = CM_ABSENT;
     if (cm_kube_get(step, "jobs", name, NULL, &old, &seen, err) < 0)
         return -1;
-    if (seen == CM_ABSENT && cm_kube_create(make, job, err) < 0) {
+    if (seen == CM_ABSENT && cm_kube_create(make, NULL, job, err) < 0) {
         cm_intent_close(make, CM_NOT_HAPPENED, NULL, NULL);
         return -1;
     }
@@ -179,7 +179,7 @@ static int remove_job(struct cm_step *step, const char *name, struct cm_err **er
         return -1;
     if (cm_intent_life(unmake) == CM_HAPPENED)
         return 0;
-    return cm_kube_delete(unmake, "jobs", name, err) < 0 ? -1 : cm_intent_close(unmake, CM_HAPPENED, NULL, err);
+    return cm_kube_delete(unmake, NULL, "jobs", name, err) < 0 ? -1 : cm_intent_close(unmake, CM_HAPPENED, NULL, err);
 }
 
 static int pull(struct cm_step *step, const char *image, const json_t *like, struct cm_err **err)

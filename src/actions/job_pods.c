@@ -29,12 +29,12 @@ static const char *refusal(const json_t *events, const char *job)
     return newest;
 }
 
-char *cm_job_without_pod(struct cm_step *step, const char *job, bool *refused)
+char *cm_job_without_pod(struct cm_step *step, const char *ns, const char *job, bool *refused)
 {
     cm_autojson events = NULL;
     enum cm_seen seen = CM_ABSENT;
     *refused = false;
-    if (cm_kube_get(step, "events", NULL, NULL, &events, &seen, NULL) < 0 || seen != CM_SEEN)
+    if (cm_kube_get_in(step, ns, "events", NULL, NULL, &events, &seen, NULL) < 0 || seen != CM_SEEN)
         return cm_strdup(seen == CM_FORBIDDEN ? "no pod was made for it, and the events, which say why, may not be read"
                                               : "no pod was made for it");
     const char *words = refusal(events, job);

@@ -7,8 +7,8 @@
 
 #include <cm/action.h>
 
-/* In words; caller frees. *refused: the API server refuses its pods for a reason that does not pass. */
-char *cm_job_without_pod(struct cm_step *step, const char *job, bool *refused);
+/* In words; caller frees. ns NULL: the plan's namespace. *refused: the API server refuses its pods for a reason that does not pass. */
+char *cm_job_without_pod(struct cm_step *step, const char *ns, const char *job, bool *refused);
 /* A refusal that may pass by itself: a quota that is used up now, a webhook that does not answer. */
 bool cm_job_passes(const char *words);
 

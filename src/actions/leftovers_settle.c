@@ -19,6 +19,7 @@
 #include "adapters/outside.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "plan/plan.h"
 
 #define OURS "app.kubernetes.io/managed-by=connect-migrate"
 #define MARKER ".connect-migrate"
@@ -41,19 +42,28 @@ static bool interrupted(struct cm_step *step, struct cm_err **why, struct cm_err
 
 /* ---- Jobs ---- */
 
-/* NULL with *why: could not be looked at. New reference to the list's items. */
-static json_t *our_jobs(struct cm_step *step, struct cm_err **why)
+static int add_jobs(struct cm_step *step, const char *ns, json_t *all, struct cm_err **why)
 {
     cm_autojson list = NULL;
     enum cm_seen seen = CM_ABSENT;
-    if (cm_kube_get(step, "jobs", NULL, OURS, &list, &seen, why) < 0)
-        return NULL;
-    if (seen == CM_FORBIDDEN) {
-        cm_fail(why, CM_E_FAILED, "Jobs may not be listed with these rights");
-        return NULL;
-    }
-    json_t *items = json_object_get(list, "items");
-    return items ? json_incref(items) : json_array();
+    if (cm_kube_get_in(step, ns, "jobs", NULL, OURS, &list, &seen, why) < 0)
+        return -1;
+    if (seen == CM_FORBIDDEN)
+        return cm_fail(why, CM_E_FAILED, "Jobs may not be listed with these rights");
+    json_array_extend(all, json_object_get(list, "items"));
+    return 0;
+}
+
+/* Of the release's namespace and the content's. NULL with *why: could not be looked at. New reference. */
+static json_t *our_jobs(struct cm_step *step, struct cm_err **why)
+{
+    const char *content = cm_target_content_namespace(step);
+    bool one = strcmp(content, cm_plan_text(cm_step_plan(step), "target.namespace")) == 0;
+    json_t *all = json_array();
+    if (add_jobs(step, NULL, all, why) == 0 && (one || add_jobs(step, content, all, why) == 0))
+        return all;
+    json_decref(all);
+    return NULL;
 }
 
 static int settle_jobs(struct cm_step *step, struct cm_err **err)
@@ -74,7 +84,7 @@ static int settle_jobs(struct cm_step *step, struct cm_err **err)
         struct cm_intent *intent = NULL;
         cm_autojson detail = json_pack("{s:s}", "job", name);
         struct cm_intent_spec spec = {.effect = "job.delete", .key = name, .detail = detail};
-        if (cm_intend_again(step, &spec, &intent, err) < 0 || cm_kube_delete(intent, "jobs", name, err) < 0 ||
+        if (cm_intend_again(step, &spec, &intent, err) < 0 || cm_kube_delete(intent, cm_json_text(job, "metadata.namespace", NULL), "jobs", name, err) < 0 ||
             cm_intent_happened(intent, NULL, err) < 0)
             return -1;
         cm_say(step, "Job %s was deleted", name);

@@ -87,7 +87,9 @@ static void note_refusal(struct trial *t, const char *words)
 /* 1: there is no dry run here (noted). *words: the API server's refusal; NULL: accepted. */
 static int show_it(struct trial *t, const json_t *object, char **words, struct cm_err **err)
 {
-    cm_autofree char *text = json_dumps(object, JSON_COMPACT);
+    cm_autojson there = json_deep_copy(object);
+    json_object_set_new(json_object_get(there, "metadata"), "namespace", json_string(t->ns));
+    cm_autofree char *text = json_dumps(there, JSON_COMPACT);
     cm_autoerr seen = NULL;
     if (cm_kube_dry_run(t->step, text, words, &seen) < 0) {
         if (cm_look_ends(&seen, err))
@@ -168,13 +170,13 @@ static int look_at_job(void *ctx, struct cm_err **err)
     cm_autojson job = NULL;
     cm_autojson pods = NULL;
     enum cm_seen seen = CM_ABSENT;
-    if (cm_kube_get(step, "jobs", w->job, NULL, &job, &seen, err) < 0 ||
-        cm_kube_get(step, "pods", NULL, selector, &pods, &seen, err) < 0)
+    if (cm_kube_get_in(step, w->t->ns, "jobs", w->job, NULL, &job, &seen, err) < 0 ||
+        cm_kube_get_in(step, w->t->ns, "pods", NULL, selector, &pods, &seen, err) < 0)
         return -1;
     json_decref(w->pod);
     w->pod = json_incref(json_array_get(json_object_get(pods, "items"), 0));
     free(w->why);
-    w->why = w->pod ? cm_trial_stuck(w->pod, &w->lasting) : cm_job_without_pod(step, w->job, &w->refused);
+    w->why = w->pod ? cm_trial_stuck(w->pod, &w->lasting) : cm_job_without_pod(step, w->t->ns, w->job, &w->refused);
     w->ended = cm_json_int(job, "status.succeeded", 0) > 0 || cm_json_int(job, "status.failed", 0) > 0;
     if (w->ended || w->refused)
         return 1;
@@ -196,7 +198,7 @@ static int make(struct trial *t, const char *image, const char *name, struct cm_
     cm_autoerr seen = NULL;
     enum cm_seen there = CM_ABSENT;
     struct cm_intent_spec spec = {.effect = "job.create", .key = image, .detail = detail};
-    if (cm_kube_get(t->step, "jobs", name, NULL, &old, &there, err) < 0)
+    if (cm_kube_get_in(t->step, t->ns, "jobs", name, NULL, &old, &there, err) < 0)
         return -1;
     if (there == CM_SEEN) {
         i = cm_intent_newest(t->step, "job.create");
@@ -204,7 +206,7 @@ static int make(struct trial *t, const char *image, const char *name, struct cm_
     }
     if (cm_intend_again(t->step, &spec, &i, err) < 0)
         return -1;
-    if (cm_kube_create(i, job, &seen) == 0)
+    if (cm_kube_create(i, t->ns, job, &seen) == 0)
         return cm_intent_happened(i, NULL, err);
     if (cm_look_ends(&seen, err))
         return -1;
@@ -223,7 +225,7 @@ static int unmake(struct trial *t, const char *image, const char *name, struct c
     struct cm_intent *i = NULL;
     cm_autojson detail = json_pack("{s:s}", "job", name);
     struct cm_intent_spec spec = {.effect = "job.delete", .key = image, .detail = detail};
-    if (cm_intend_again(t->step, &spec, &i, err) < 0 || cm_kube_delete(i, "jobs", name, err) < 0)
+    if (cm_intend_again(t->step, &spec, &i, err) < 0 || cm_kube_delete(i, t->ns, "jobs", name, err) < 0)
         return -1;
     return cm_intent_happened(i, NULL, err);
 }
@@ -255,7 +257,7 @@ static int take_output(struct trial *t, const char *image, const struct waiting 
 {
     cm_autofree char *log = NULL;
     struct cm_trial_seen s;
-    if (cm_kube_logs(t->step, cm_json_text(w->pod, "metadata.name", ""), "connect-content", 200, &log, err) < 0)
+    if (cm_kube_logs(t->step, t->ns, cm_json_text(w->pod, "metadata.name", ""), "connect-content", 200, &log, err) < 0)
         return -1;
     cm_trial_read(log, &s);
     if (s.whole) {
@@ -363,7 +365,7 @@ static int sweep(struct trial *t, struct cm_err **err)
     enum cm_seen seen = CM_ABSENT;
     size_t i;
     json_t *job;
-    if (cm_kube_get(t->step, "jobs", NULL, "app.kubernetes.io/managed-by=connect-migrate", &jobs, &seen, err) < 0)
+    if (cm_kube_get_in(t->step, t->ns, "jobs", NULL, "app.kubernetes.io/managed-by=connect-migrate", &jobs, &seen, err) < 0)
         return -1;
     json_array_foreach(json_object_get(jobs, "items"), i, job)
     {
@@ -410,6 +412,7 @@ static int look(struct trial *t, struct cm_err **err)
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct trial t = {.step = step,
+                      .ns = cm_target_content_namespace(step),
                       .images = json_object(),
                       .hosts = CM_STR(CM_STR_LINE),
                       .databases = CM_STR(1024),

@@ -13,6 +13,7 @@
 
 struct trial {
     struct cm_step *step;
+    const char *ns;                      /* that content runs in */
     const struct cm_source *source;      /* NULL: there is no old server, or it is not reached */
     json_t *base;                        /* job.yaml of the rendered ConfigMap; NULL: none */
     json_t *images;                      /* {image: "paths"} */

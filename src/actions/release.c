@@ -135,7 +135,7 @@ static int unlock(struct cm_step *step, const struct cm_helm_revision *r, const 
         return -1;
     cm_say(step, "revision %d of release %s is %s, ours, and no helm works on it any more: its record is deleted", r->revision,
            cm_release_name(step), r->status);
-    if (cm_kube_delete(intent, cm_helm_record_kind(), r->secret, err) < 0)
+    if (cm_kube_delete(intent, NULL, cm_helm_record_kind(), r->secret, err) < 0)
         return -1;
     return cm_intent_happened(intent, NULL, err);
 }

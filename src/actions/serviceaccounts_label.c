@@ -83,14 +83,19 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
     return 0;
 }
 
+static char *by_hand(struct cm_step *step, const char *name, const char *label)
+{
+    const char *const argv[] = {"label", "serviceaccount", name, label, "--namespace", cm_target_content_namespace(step), NULL};
+    return cm_kube_by_hand(step, argv);
+}
+
 static int preview(struct cm_step *step, struct cm_err **err)
 {
     struct names names = {.n = 0};
     if (collect(step, &names, err) < 0)
         return -1;
     for (size_t i = 0; i < names.n; i++) {
-        const char *const argv[] = {"label", "serviceaccount", names.list[i], LABEL "=true", NULL};
-        cm_autofree char *line = cm_kube_by_hand(step, argv);
+        cm_autofree char *line = by_hand(step, names.list[i], LABEL "=true");
         cm_will(step, "command", "%s", line);
     }
     return 0;
@@ -122,12 +127,6 @@ static int label(struct cm_step *step, const char *name, struct cm_err **err)
     cm_say(step, "service account %s could not be labelled from here: %s", name, cm_err_message(why));
     cm_err_free(why);
     return 1; /* the intent stays open: a person does it, and what it was is on record */
-}
-
-static char *by_hand(struct cm_step *step, const char *name, const char *label)
-{
-    const char *const argv[] = {"label", "serviceaccount", name, label, "--namespace", cm_target_content_namespace(step), NULL};
-    return cm_kube_by_hand(step, argv);
 }
 
 /* Without the right to patch: the commands, for somebody who has it. */

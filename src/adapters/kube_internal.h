@@ -18,8 +18,10 @@ enum cm_kube_trouble cm_kube_trouble(const char *errout);
 /* An error of the cluster in words, with kubectl's last lines as evidence; returns -1. */
 int cm_kube_fail(struct cm_step *step, const struct cm_out *out, const char *what, struct cm_err **err);
 
+/* {NAMESPACE: its documents}; what names none belongs to `otherwise`, which is always there. New reference. */
+json_t *cm_kube_by_namespace(const char *manifests, const char *otherwise);
 /* What in kubectl's words on a dry run is a refusal of the manifests; "" when nothing is. *no_right: some of it could not be tried, a
- * right is missing. Caller frees. */
-char *cm_kube_refusal(const char *errout, bool *no_right);
+ * right is missing. *not_tried: kubectl did not come to ask. Caller frees. */
+char *cm_kube_refusal(const char *errout, bool *no_right, bool *not_tried);
 
 #endif

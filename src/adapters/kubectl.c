@@ -59,6 +59,9 @@ enum cm_kube_trouble cm_kube_trouble(const char *errout)
                                           "error: context", NULL};
     static const char *const passing[] = {"Unable to connect to the server",
                                           "was refused",
+                                          "connection refused",
+                                          "failed to download openapi",
+                                          "proxyconnect",
                                           "i/o timeout",
                                           "no such host",
                                           "TLS handshake timeout",
@@ -212,12 +215,12 @@ int cm_kube_get(struct cm_step *step, const char *kind, const char *name, const 
     return cm_kube_get_in(step, NULL, kind, name, selector, object, seen, err);
 }
 
-int cm_kube_can_i(struct cm_step *step, const char *verb, const char *resource, bool *allowed, struct cm_err **err)
+int cm_kube_can_i(struct cm_step *step, const char *ns, const char *verb, const char *resource, bool *allowed, struct cm_err **err)
 {
     cm_autoargv a = {0};
     cm_autoout out = {0};
     *allowed = false;
-    cm_kube_argv(step, &a, NULL);
+    cm_kube_argv(step, &a, ns);
     cm_argv_add(&a, "auth");
     cm_argv_add(&a, "can-i");
     /* "pods/exec" would be a pod named exec: kubectl wants the subresource as an option */
@@ -257,12 +260,12 @@ int cm_kube_version(struct cm_step *step, json_t **version, struct cm_err **err)
     return 0;
 }
 
-int cm_kube_dry_run(struct cm_step *step, const char *manifests, char **refused, struct cm_err **err)
+static int dry_run(struct cm_step *step, const char *ns, const char *manifests, char **refused, struct cm_err **err)
 {
     cm_autoargv a = {0};
     cm_autoout out = {0};
     *refused = NULL;
-    cm_kube_argv(step, &a, NULL);
+    cm_kube_argv(step, &a, ns);
     cm_argv_add(&a, "apply");
     cm_argv_add(&a, "--dry-run=server");
     cm_argv_add2(&a, "-f", "-");
@@ -273,8 +276,10 @@ int cm_kube_dry_run(struct cm_step *step, const char *manifests, char **refused,
     enum cm_kube_trouble t = cm_kube_trouble(out.errout);
     if (t == CM_KT_PASSING || t == CM_KT_LOGIN || t == CM_KT_CONTEXT)
         return cm_kube_fail(step, &out, "server-side dry run", err);
-    bool no_right;
-    cm_autofree char *words = cm_kube_refusal(out.errout, &no_right);
+    bool no_right, not_tried;
+    cm_autofree char *words = cm_kube_refusal(out.errout, &no_right, &not_tried);
+    if (words[0] == '\0' && not_tried)
+        return cm_kube_fail(step, &out, "server-side dry run", err);
     if (words[0] == '\0' && no_right) {
         cm_autofree char *said = cm_last_lines(out.errout, 5), *masked = cm_mask(said);
         cm_fail(err, CM_E_FAILED, "the cluster forbids it to this login");
@@ -287,6 +292,28 @@ int cm_kube_dry_run(struct cm_step *step, const char *manifests, char **refused,
         return 0;
     cm_autofree char *last = cm_last_lines(words, 20);
     *refused = cm_mask(last);
+    return 0;
+}
+
+/* kubectl refuses an object of another namespace than --namespace says: content may have one of its own. */
+int cm_kube_dry_run(struct cm_step *step, const char *manifests, char **refused, struct cm_err **err)
+{
+    cm_autojson parts = cm_kube_by_namespace(manifests, cm_plan_text(cm_step_plan(step), "target.namespace"));
+    cm_autostr all = CM_STR(CM_STR_PAGE);
+    const char *ns;
+    json_t *text;
+    *refused = NULL;
+    json_object_foreach(parts, ns, text)
+    {
+        cm_autofree char *words = NULL;
+        if (*json_string_value(text) == '\0')
+            continue;
+        if (dry_run(step, ns, json_string_value(text), &words, err) < 0)
+            return -1;
+        if (words != NULL)
+            cm_str_addf(&all, "%s%s", all.len > 0 ? "\n" : "", words);
+    }
+    *refused = all.len > 0 ? cm_str_take(&all) : NULL;
     return 0;
 }
 
@@ -333,10 +360,11 @@ static void logs_argv(struct cm_step *step, struct cm_argv *a, const char *ns, c
     cm_argv_add(a, cm_arena_strdup(cm_step_arena(step), tail));
 }
 
-int cm_kube_logs(struct cm_step *step, const char *pod, const char *container, int lines, char **text, struct cm_err **err)
+int cm_kube_logs(struct cm_step *step, const char *ns, const char *pod, const char *container, int lines, char **text,
+                 struct cm_err **err)
 {
     cm_autoargv a = {0};
-    logs_argv(step, &a, NULL, pod, container, lines);
+    logs_argv(step, &a, ns, pod, container, lines);
     return logs(step, pod, &a, text, err);
 }
 
@@ -391,24 +419,24 @@ int cm_kube_annotate_in(struct cm_intent *intent, const char *ns, const char *ki
     return put(intent, ns, "annotate", kind, name, annotation, err);
 }
 
-int cm_kube_delete(struct cm_intent *intent, const char *kind, const char *name, struct cm_err **err)
+int cm_kube_delete(struct cm_intent *intent, const char *ns, const char *kind, const char *name, struct cm_err **err)
 {
     cm_autoargv a = {0};
     cm_autofree char *what = cm_fmt("deleting %s %s", kind, name);
-    cm_kube_argv(cm_intent_step(intent), &a, NULL);
+    cm_kube_argv(cm_intent_step(intent), &a, ns);
     cm_argv_add(&a, "delete");
     cm_argv_add2(&a, kind, name);
     cm_argv_add(&a, "--ignore-not-found");
     return change(intent, &a, NULL, what, err);
 }
 
-int cm_kube_create(struct cm_intent *intent, const json_t *manifest, struct cm_err **err)
+int cm_kube_create(struct cm_intent *intent, const char *ns, const json_t *manifest, struct cm_err **err)
 {
     cm_autoargv a = {0};
     cm_autofree char *text = json_dumps(manifest, JSON_COMPACT);
     cm_autofree char *what =
         cm_fmt("creating %s %s", cm_json_text(manifest, "kind", "?"), cm_json_text(manifest, "metadata.name", "?"));
-    cm_kube_argv(cm_intent_step(intent), &a, NULL);
+    cm_kube_argv(cm_intent_step(intent), &a, ns);
     cm_argv_add(&a, "create");
     cm_argv_add2(&a, "-f", "-");
     return change(intent, &a, text, what, err);

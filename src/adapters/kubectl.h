@@ -24,17 +24,18 @@ int cm_kube_get_managed(struct cm_step *step, const char *kind, const char *name
 /* "argocd-controller at 2026-12-05T21:00:00Z": who, beside helm and us, changed an object last, but for its status; NULL: nobody did, or
  * it cannot be seen. Caller frees. */
 char *cm_kube_other_writer(struct cm_step *step, const char *kind, const char *name);
-int cm_kube_can_i(struct cm_step *step, const char *verb, const char *resource, bool *allowed, struct cm_err **err);
+/* ns NULL: the plan's namespace. */
+int cm_kube_can_i(struct cm_step *step, const char *ns, const char *verb, const char *resource, bool *allowed, struct cm_err **err);
 /* {"client": "v1.32.4", "server": "v1.31.2"}; new reference. */
 int cm_kube_version(struct cm_step *step, json_t **version, struct cm_err **err);
-/* Server-side dry run of manifests (stdin); a refusal is *refused (caller frees), not an error. */
+/* Server-side dry run of manifests (stdin), those that name no namespace in the plan's; a refusal is *refused (caller frees), not an error. */
 int cm_kube_dry_run(struct cm_step *step, const char *manifests, char **refused, struct cm_err **err);
 /* Run argv in a pod's container. Reading: it must change nothing there. */
 int cm_kube_exec(struct cm_step *step, const char *pod, const char *container, const char *const *argv, struct cm_out *out,
                  struct cm_err **err);
-/* The last `lines` lines of a container's log; *text may be "". Caller frees. */
-int cm_kube_logs(struct cm_step *step, const char *pod, const char *container, int lines, char **text, struct cm_err **err);
-/* As cm_kube_logs, in another namespace (NULL: the plan's), each line with its time before it where kubectl gives one; `before`: of the
+/* The last `lines` lines of a container's log; *text may be "". ns NULL: the plan's namespace. Caller frees. */
+int cm_kube_logs(struct cm_step *step, const char *ns, const char *pod, const char *container, int lines, char **text, struct cm_err **err);
+/* As cm_kube_logs, each line with its time before it where kubectl gives one; `before`: of the
  * container's instance before this one. */
 int cm_kube_logs_in(struct cm_step *step, const char *ns, const char *pod, const char *container, int lines, bool before, char **text,
                     struct cm_err **err);
@@ -44,8 +45,9 @@ int cm_kube_label_in(struct cm_intent *intent, const char *ns, const char *kind,
                      struct cm_err **err);
 int cm_kube_annotate_in(struct cm_intent *intent, const char *ns, const char *kind, const char *name, const char *annotation,
                         struct cm_err **err);
-int cm_kube_delete(struct cm_intent *intent, const char *kind, const char *name, struct cm_err **err);
-int cm_kube_create(struct cm_intent *intent, const json_t *manifest, struct cm_err **err);
+/* ns NULL: the plan's namespace. */
+int cm_kube_delete(struct cm_intent *intent, const char *ns, const char *kind, const char *name, struct cm_err **err);
+int cm_kube_create(struct cm_intent *intent, const char *ns, const json_t *manifest, struct cm_err **err);
 /* A merge patch (RFC 7396); it stands in argv, so it must hold no secret. ns NULL: the plan's namespace. */
 int cm_kube_patch(struct cm_intent *intent, const char *ns, const char *kind, const char *name, const json_t *patch,
                   struct cm_err **err);

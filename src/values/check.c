@@ -159,6 +159,46 @@ static void check_sub_path(struct cm_values_look *l)
                         tag);
 }
 
+/* A value other than nothing, and other than the chart's own for the kind of Service. */
+static bool says_something(const struct cm_yaml *node)
+{
+    node = node && node->type == CM_YAML_ALIAS ? node->target : node;
+    if (!node)
+        return false;
+    if (node->type == CM_YAML_SCALAR)
+        return node->text_bytes > 0 && !(node->plain && (strcmp(node->text, "null") == 0 || strcmp(node->text, "~") == 0 ||
+                                                         strcmp(node->text, "ClusterIP") == 0));
+    for (size_t i = 0; i < node->count; i++)
+        if (says_something(node->items[i]))
+            return true;
+    return false;
+}
+
+/* The chart renders them for the Launcher alone, and says nothing otherwise: mounts, accounts and limits of content would be lost. */
+static void check_ignored(struct cm_values_look *l)
+{
+    static const char *const paths[] = {"launcher.templateValues.pod",         "launcher.templateValues.job",
+                                        "launcher.templateValues.service",     "launcher.templateValues.sharedStorage",
+                                        "launcher.launcherKubernetesProfilesConf", "launcher.extraTemplates"};
+    struct cm_str names = CM_STR(CM_STR_LINE);
+    const struct cm_yaml_doc *doc = NULL, *first_doc = NULL;
+    const struct cm_yaml *first = NULL;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        const struct cm_yaml *node = cm_look_at(l, paths[i], &doc);
+        if (!says_something(node))
+            continue;
+        cm_str_addf(&names, "%s%s", first ? ", " : "", paths[i]);
+        first_doc = first ? first_doc : doc;
+        first = first ? first : node;
+    }
+    if (first)
+        cm_look_finding(l, first_doc, first, "warning", "values.launcher-ignored",
+                        "Where content shall have it, write a converted file with `connect-migrate-run convert values --output NEW FILE` and name "
+                        "NEW in target.values; else remove it.",
+                        "written for the Launcher, which is off, and given to nothing: %s", cm_str_text(&names));
+    cm_str_fini(&names);
+}
+
 static void check_runners(struct cm_values_look *l)
 {
     bool launcher = cm_look_true(l, "launcher.enabled", false), backend = cm_look_true(l, "backends.kubernetes.enabled", true);
@@ -170,12 +210,15 @@ static void check_runners(struct cm_values_look *l)
     if (launcher && backend)
         blocker(l, "launcher.enabled", "values.both-runners",
                 "launcher.enabled and backends.kubernetes.enabled are both true (the latter is the chart's default)",
-                "Convert the file with `convert values`, or set one of them to false.");
+                "Write a converted file with `connect-migrate-run convert values --output NEW FILE` and name NEW in target.values, or set one of "
+                "them to false.");
     if (launcher && !has_storage(l) && !data_dir && !cm_look_at(l, "config.Launcher.DataDirPVCName", NULL))
         blocker(l, NULL, "values.storage", "the Launcher needs persistent storage, and nothing gives it",
                 "Set sharedStorage.create or sharedStorage.mount to true.");
     if (!backend)
         return;
+    if (!launcher)
+        check_ignored(l);
     check_kubernetes_settings(l);
     if (!has_storage(l) && !(pvc && *pvc))
         blocker(l, NULL, "values.storage", "the direct runner needs persistent storage, and nothing gives it",

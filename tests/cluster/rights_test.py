@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Logins to the cluster as administrators have them: several contexts, a list of kubeconfigs, an exec credential plugin, a pod's own account, a
 user of one namespace. A token stands in no argument, log or message."""
+import json
 import os
+import select
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -82,6 +85,84 @@ def contexts(cluster, kubelet_, postgres):
         r = m.cli("rollback", m.plan, "--yes", env={"KUBECONFIG": f"{first}:{second}"})
         tap.ok(r.status in (1, 3) and m.count("service.start") == 0, "a login that has expired: nothing is started", r.err)
         tap.ok("log in to the cluster again" in " ".join(r.err.split()).lower() or "credentials" in r.err, "and it says to log in again", r.err)
+
+
+class Proxy(threading.Thread):
+    """Leads CONNECT requests on, as a company's proxy does."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.asked = 0
+
+    def run(self):
+        while True:
+            client, _ = self.listener.accept()
+            threading.Thread(target=self.lead, args=(client,), daemon=True).start()
+
+    def lead(self, client):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            got = client.recv(4096)
+            if not got:
+                return
+            head += got
+        self.asked += 1
+        host, port = head.split()[1].decode().rsplit(":", 1)
+        with client, socket.create_connection((host, int(port))) as server:
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            other = {client: server, server: client}
+            while True:
+                for side in select.select(list(other), [], [])[0]:
+                    got = side.recv(65536)
+                    if not got:
+                        return
+                    other[side].sendall(got)
+
+
+def forms(cluster, kubelet_, postgres):
+    """Paths relative to the kubeconfig, a token's file, a proxy; and logins that do not work: one question each, and nothing taken for a refusal."""
+    proxy = Proxy()
+    proxy.start()
+    with Migration(cluster, kubelet_, postgres) as m:
+        good = m.plan_text()
+        os.makedirs(m.path("kube", "certificates"))
+        shutil.copy(cluster.path("ca.crt"), m.path("kube", "certificates", "ca.crt"))
+        with open(m.path("kube", "token"), "w", encoding="utf-8") as f:
+            f.write("token-admin")
+
+        def kubeconfig(user, **more):
+            with open(cluster.path("admin.kubeconfig"), encoding="utf-8") as f:
+                config = json.load(f)
+            config["clusters"][0]["cluster"] |= {"certificate-authority": "certificates/ca.crt", **more}
+            config["users"][0]["user"] = user
+            with open(m.path("kube", "config"), "w", encoding="utf-8") as f:
+                json.dump(config, f)
+            m.write_plan(good.replace(cluster.path("admin.kubeconfig"), m.path("kube", "config")))
+
+        def stands_in_the_way():
+            r = m.cli("check", m.plan, "--json", "--fresh")
+            found = {f["id"]: f for f in json.loads(r.out)["findings"] if f["verdict"] in ("blocker", "unknown") and not f.get("answer")}
+            return r.status, sorted(found), " ".join(f["seen"] + " " + f["remedy"] for f in found.values())
+
+        kubeconfig({"tokenFile": "token"}, **{"proxy-url": proxy.url})
+        status, found, words = stands_in_the_way()
+        tap.ok((status, found) == (0, []) and proxy.asked > 0, "relative paths, a token's file and a proxy: all is looked at", words)
+        asks = {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "IfAvailable", "command": m.path("asks")}
+        with open(m.path("asks"), "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\nprintf 'Password: ' >&2; read -r word || exit 9\n")
+        os.chmod(m.path("asks"), 0o755)
+        for name, user, more, say in (("a plugin that asks a person", {"exec": asks}, {}, "Log in to the cluster again"),
+                                      ("a plugin that is not installed", {"exec": {**asks, "command": "/nowhere/login"}}, {}, "Log in to the cluster again"),
+                                      ("a token that is not good any more", {"token": "token-old"}, {}, "Log in to the cluster again"),
+                                      ("a proxy that is not there", {"tokenFile": "token"}, {"proxy-url": "http://127.0.0.1:9"}, "was not reached")):
+            kubeconfig(user, **more)
+            status, found, words = stands_in_the_way()
+            tap.ok((status, found) == (5, ["cluster.unreachable"]) and say in words, f"{name}: one question", f"{found} {words}")
+        m.write_plan(good.replace(cluster.path("admin.kubeconfig"), m.path("kube", "nowhere")))
+        status, found, words = stands_in_the_way()
+        tap.ok((status, found) == (5, ["cluster.unreachable"]) and "nowhere" in words, "a kubeconfig that is not there: one question", f"{found} {words}")
 
 
 OWN = [("", ["pods", "pods/log", "pods/exec", "pods/portforward", "services", "configmaps", "secrets", "serviceaccounts", "persistentvolumeclaims",
@@ -204,7 +285,7 @@ def main():
     postgres = Postgres()
     try:
         with Cluster() as cluster, Kubelet(cluster) as k:
-            for part in (contexts, namespace_only, without_some, in_a_pod):
+            for part in (contexts, forms, namespace_only, without_some, in_a_pod):
                 try:
                     part(cluster, k, postgres)
                 except Exception as e:  # a test that breaks is a failed test, and hides no other

@@ -176,6 +176,40 @@ def images_refused(m):
     undo()
 
 
+def content_elsewhere(m):
+    """backends.kubernetes.namespace: Jobs are tried there, accounts labelled there, and a Role of another namespace is no refusal."""
+    there = m.cluster.namespace()
+    with open(m.path("values.yaml"), encoding="utf-8") as f:
+        text = f.read()
+    with open(m.path("values.yaml"), "w", encoding="utf-8") as f:
+        f.write(text.replace("  kubernetes:\n", f"  kubernetes:\n    namespace: {there}\n", 1))
+    claim = m.api.get(f"/api/v1/namespaces/{m.ns}/persistentvolumeclaims/connect-data")
+    volume = m.api.get(f"/api/v1/persistentvolumes/{claim['spec']['volumeName']}")
+    name = f"connect-data-{there}"
+    m.api.put("v1", "persistentvolumes", {"metadata": {"name": name}, "spec": {**volume["spec"], "claimRef": {"namespace": there, "name": "connect-data"}}})
+    m.api.put("v1", "persistentvolumeclaims", {"metadata": {"name": "connect-data", "namespace": there}, "spec": {**claim["spec"], "volumeName": name}})
+    m.cluster.wait("the claim there", lambda: m.api.get(f"/api/v1/namespaces/{there}/persistentvolumeclaims/connect-data").get("status", {}).get("phase") == "Bound")
+    m.kubelet.play(there, kubelet.world(m))
+    m.api.put("v1", "resourcequotas", {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": there}, "spec": {"hard": {"pods": "0"}}})
+    m.cluster.wait("the quota", lambda: m.api.get(f"/api/v1/namespaces/{there}/resourcequotas/none").get("status", {}).get("hard"))
+    m.leave("allow: [pods]\nsteps: {pods.check: {timeout: 12s}}\n")
+    verdicts, seen, r, found = m.found("pods.waiting", "values.dry-run")
+    tap.ok(verdicts == ["unknown", "ok"] and "exceeded quota" in seen, "content's namespace has its own quota: its Jobs are tried there", f"{seen}\n{r.out[-1500:]}")
+    m.api.delete(f"/api/v1/namespaces/{there}/resourcequotas/none")
+    m.leave("allow: [pods]\n")
+    r = m.cli("preview", m.plan)
+    tap.ok(f"label serviceaccount default connect.posit.co/service-account=true --namespace {there}" in " ".join(r.out.split()),
+           "the preview names the account there", r.out[-3000:])
+    r = m.run()
+    account = f"/api/v1/namespaces/{there}/serviceaccounts/default"
+    labels = m.api.get(account)["metadata"].get("labels", {})
+    jobs = m.api.get(f"/apis/batch/v1/namespaces/{there}/jobs")["items"]
+    tap.equal([r.status, labels.get("connect.posit.co/service-account"), jobs], [0, "true", []], "the migration ends with 0, the account is labelled there", r.err)
+    r = m.cli("rollback", m.plan, "--yes")
+    tap.equal([r.status, "connect.posit.co/service-account" in m.api.get(account)["metadata"].get("labels", {}), m.violations()], [0, False, []],
+              "and the way back takes the label away", r.err)
+
+
 def main():
     why = why_not()
     if why:
@@ -183,7 +217,8 @@ def main():
     postgres = Postgres()
     try:
         with Cluster() as cluster, Kubelet(cluster) as k:
-            for part in (one_cause_is_one_blocker, pod_security, limits, hung, images, images_refused):
+            parts = (one_cause_is_one_blocker, pod_security, limits, hung, images, images_refused, content_elsewhere)
+            for part in parts:
                 with Trials(cluster, k, postgres, "--pod-ms", 50) as m:
                     part(m)
     finally:

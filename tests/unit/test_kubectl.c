@@ -126,9 +126,9 @@ static void a_right_is_asked_for_and_no_is_an_answer(void **state)
     bool allowed = false;
     scene_tool(st, "kubectl", "case \"$*\" in *'can-i get pods') echo yes;; *) echo 'no - nobody said so'; exit 1;; esac");
 
-    assert_int_equal(cm_kube_can_i(st, "get", "pods", &allowed, NULL), 0);
+    assert_int_equal(cm_kube_can_i(st, NULL, "get", "pods", &allowed, NULL), 0);
     assert_true(allowed);
-    assert_int_equal(cm_kube_can_i(st, "delete", "pods", &allowed, NULL), 0);
+    assert_int_equal(cm_kube_can_i(st, NULL, "delete", "pods", &allowed, NULL), 0);
     assert_false(allowed);
 }
 
@@ -206,7 +206,7 @@ static void a_container_that_waits_has_an_empty_log(void **state)
     scene_tool(st, "kubectl",
                "echo 'Error from server (BadRequest): container \"connect\" in pod \"p\" is waiting to start' >&2; exit 1");
 
-    assert_int_equal(cm_kube_logs(st, "p", "connect", 10, &text, NULL), 0);
+    assert_int_equal(cm_kube_logs(st, NULL, "p", "connect", 10, &text, NULL), 0);
 
     cm_autofree char *log = text;
     assert_string_equal(log, "");
@@ -236,7 +236,7 @@ static void what_is_created_goes_in_by_standard_input(void **state)
     scene_tool(st, "kubectl", "cat >$DIR/input");
     assert_int_equal(cm_intend(st, &(struct cm_intent_spec){.effect = "job.create", .key = "j"}, &i, NULL), 0);
 
-    assert_int_equal(cm_kube_create(i, job, NULL), 0);
+    assert_int_equal(cm_kube_create(i, NULL, job, NULL), 0);
 
     cm_autofree char *input = scene_read(st, "input"), *calls = scene_read(st, "calls");
     assert_non_null(strstr(input, "\"kind\":\"Job\""));

@@ -92,6 +92,8 @@ static void tells_each_rule_with_its_place(void **state)
         {"config: {Postgres: {Password: hunter2}}", "values.secret.Postgres.Password", "warning", "values.yaml:3:31: "},
         {"config: {Postgres: {URL: \"postgres://u:hunter2@h/d\"}}", "values.secret.Postgres.URL", "warning", "values.yaml:3:26: "},
         {"config: {Launcher: {Enabled: true}}", "values.launcher-settings", "warning", "values.yaml:3:20: "},
+        {"launcher: {enabled: false, templateValues: {pod: {serviceAccountName: sa}}}", "values.launcher-ignored", "warning", "values.yaml:3:"},
+        {"launcher: {launcherKubernetesProfilesConf: {\"*\": {default-cpus: 1}}}", "values.launcher-ignored", "warning", "values.yaml:3:"},
         {"affinity: {nodeAffinity: {}}", "values.affinity", "warning", "values.yaml:3:11: "},
         {"executionEnvironment: []", "values.unknown-key.executionEnvironment", "warning", "values.yaml:3:1: "},
         {"sharedStorage2: {}", "values.unknown-key.sharedStorage2", "warning", "values.yaml:3:1: "},
@@ -198,6 +200,20 @@ static void the_later_file_decides(void **state)
     assert_null(helper_finding(findings, "values.both-runners"));
 }
 
+static void what_a_launcher_that_is_off_would_have_read_is_told_only_where_something_stands(void **state)
+{
+    static const char *const quiet[] = {
+        "launcher: {templateValues: {pod: {}, job: {annotations: {}}, service: {type: ClusterIP}}}\n",
+        "launcher: {enabled: false, extraTemplates: {}, launcherKubernetesProfilesConf: null}\n",
+        "launcher: {enabled: true, templateValues: {pod: {serviceAccountName: sa}}}\nbackends: {kubernetes: {enabled: false}}\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++) {
+        const char *const texts[] = {"sharedStorage: {mount: true}\nexecutionEnvironments: [{name: a}]\n", quiet[i], NULL};
+        cm_autojson findings = check_files(texts, NULL);
+        assert_null(helper_finding(findings, "values.launcher-ignored"));
+    }
+}
+
 static void names_the_nearest_known_key(void **state)
 {
     const char *const texts[] = {"sharedStorage: {mount: true}\nexecutionEnvironments: [{name: a}]\npod: {volumeMount: []}\n",
@@ -259,6 +275,7 @@ int main(void)
         cmocka_unit_test(what_is_said_to_stand_below_a_key_is_checked_there_alone),
         cmocka_unit_test(sub_path_has_its_rules),
         cmocka_unit_test(the_later_file_decides),
+        cmocka_unit_test(what_a_launcher_that_is_off_would_have_read_is_told_only_where_something_stands),
         cmocka_unit_test(names_the_nearest_known_key),
         cmocka_unit_test(a_converted_file_has_no_blocker),
         cmocka_unit_test(refuses_a_file_that_is_no_yaml),
