@@ -86,16 +86,28 @@ static bool is_exact(const char *version)
     return strspn(version, "v0123456789.") == n && dots == 2;
 }
 
-/* A folder or archive has one version, and helm takes it whatever --version says. */
-static bool is_as_pinned(const json_t *chart, const char *wanted)
+static bool same_version(const char *has, const char *wanted)
 {
-    const char *has = cm_json_text(chart, "version", "");
-    if (wanted == NULL || !is_exact(wanted))
-        return true;
     wanted += *wanted == 'v';
     has += *has == 'v';
     size_t n = strcspn(wanted, "+");
     return n == strcspn(has, "+") && strncmp(wanted, has, n) == 0;
+}
+
+/* A folder or archive has one version, and helm takes it whatever --version says. Of a chart that has Connect's as a dependency either
+ * version may be meant. */
+static bool is_as_pinned(const json_t *chart, const char *wanted)
+{
+    const json_t *one;
+    size_t i;
+    if (wanted == NULL || !is_exact(wanted) || same_version(cm_json_text(chart, "version", ""), wanted))
+        return true;
+    json_array_foreach(json_object_get(chart, "dependencies"), i, one)
+    {
+        if (strcmp(cm_json_text(one, "name", ""), "rstudio-connect") == 0 && same_version(cm_json_text(one, "version", ""), wanted))
+            return true;
+    }
+    return false;
 }
 
 static void say_chart(struct cm_step *step, const json_t *chart)
@@ -132,7 +144,8 @@ static int judge_chart(struct cm_step *step, struct cm_err **err)
     bool absent = cm_helm_chart_is_absent(seen);
     cm_autofree char *instead = absent ? cm_helm_instead(step) : cm_strdup("");
     cm_finding(step, absent ? CM_BLOCKER : CM_UNKNOWN, "cluster.chart", cm_err_hint(seen) ? cm_err_hint(seen) : "Check again.",
-               "chart %s%s%s cannot be had: %s%s%s", name, wanted ? " " : "", wanted ? wanted : "", words, *instead ? "; " : "", instead);
+               "chart %s%s%s cannot be had: %s%s%s", name, wanted ? " " : "", wanted ? wanted : "", words, *instead ? "; " : "",
+               instead);
     return 0;
 }
 

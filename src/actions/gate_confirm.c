@@ -60,8 +60,8 @@ static int add_chart(struct cm_step *step, struct cm_str *out, struct cm_err **e
     if (cm_chart_keep(step, &kept, err) < 0)
         return -1;
     if (kept && !cm_plan_text(cm_step_plan(step), "target.chart_version"))
-        cm_str_addf(out, "chart         %s %s, the newest when this was first shown; it stays that one\n", plan_text(step, "target.chart"),
-                    cm_json_text(kept, "version", "?"));
+        cm_str_addf(out, "chart         %s %s, the newest when this was first shown; it stays that one\n",
+                    plan_text(step, "target.chart"), cm_json_text(kept, "version", "?"));
     return 0;
 }
 
@@ -263,8 +263,9 @@ const struct cm_action cm_action_gate_confirm = {
     .preview = apply,
     .apply = apply,
     .reads = "The plan, the values files, the record.",
-    .does = "Shows what follows and waits for an answer: --yes (go only), a terminal, `approve`, or the plan's `gates`. gate.downtime keeps the "
-            "chart's archive in artifacts/ (helm pull), which helm is given until the end.",
+    .does =
+        "Shows what follows and waits for an answer: --yes (go only), a terminal, `approve`, or the plan's `gates`. gate.downtime keeps the "
+        "chart's archive in artifacts/ (helm pull), which helm is given until the end.",
     .proves = "The answer stands in the record with who gave it and the digest of what was shown.",
     .undoes = "Nothing.",
     .rights = "None.",

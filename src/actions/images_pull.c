@@ -121,9 +121,9 @@ static json_t *job_for(const char *name, const char *image, const json_t *like)
             json_object_set(pod, kept[i], json_object_get(like, kept[i]));
     if (security != NULL)
         json_object_set(box, "securityContext", security);
-    return json_pack("{s:s, s:s, s:{s:s, s:{s:s}}, s:{s:i, s:i, s:i, s:{s:o}}}", "apiVersion", "batch/v1", "kind", "Job", "metadata",
-                     "name", name, "labels", "app.kubernetes.io/managed-by", "connect-migrate", "spec", "backoffLimit", 0,
-                     "activeDeadlineSeconds", 3600, "ttlSecondsAfterFinished", 600, "template", "spec", pod);
+    return json_pack("{s:s, s:s, s:{s:s, s:{s:s}}, s:{s:i, s:i, s:i, s:{s:o}}}", "apiVersion", "batch/v1", "kind", "Job",
+                     "metadata", "name", name, "labels", "app.kubernetes.io/managed-by", "connect-migrate", "spec", "backoffLimit",
+                     0, "activeDeadlineSeconds", 3600, "ttlSecondsAfterFinished", 600, "template", "spec", pod);
 }
 
 struct pulling {
@@ -149,7 +149,8 @@ static int pulled(void *ctx, struct cm_err **err)
     cm_autofree char *stuck = cm_target_stuck(json_object_get(pods, "items"), cm_loop_now_ms(cm_step_loop(p->step)),
                                               cm_target_patience(p->step), &p->stuck_since);
     bool refused = false;
-    cm_autofree char *why = json_array_size(json_object_get(pods, "items")) > 0 ? NULL : cm_job_without_pod(p->step, NULL, p->job, &refused);
+    cm_autofree char *why =
+        json_array_size(json_object_get(pods, "items")) > 0 ? NULL : cm_job_without_pod(p->step, NULL, p->job, &refused);
     if (refused)
         stuck = why, why = NULL;
     p->stuck = stuck == NULL ? NULL : cm_arena_strdup(cm_step_arena(p->step), stuck);

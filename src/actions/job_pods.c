@@ -23,7 +23,8 @@ static const char *refusal(const json_t *events, const char *job)
     json_array_foreach(json_object_get(events, "items"), i, one)
     {
         if (strcmp(cm_json_text(one, "involvedObject.kind", ""), "Job") == 0 &&
-            strcmp(cm_json_text(one, "involvedObject.name", ""), job) == 0 && strcmp(cm_json_text(one, "reason", ""), "FailedCreate") == 0)
+            strcmp(cm_json_text(one, "involvedObject.name", ""), job) == 0 &&
+            strcmp(cm_json_text(one, "reason", ""), "FailedCreate") == 0)
             newest = cm_json_text(one, "message", newest);
     }
     return newest;

@@ -84,7 +84,8 @@ static int settle_jobs(struct cm_step *step, struct cm_err **err)
         struct cm_intent *intent = NULL;
         cm_autojson detail = json_pack("{s:s}", "job", name);
         struct cm_intent_spec spec = {.effect = "job.delete", .key = name, .detail = detail};
-        if (cm_intend_again(step, &spec, &intent, err) < 0 || cm_kube_delete(intent, cm_json_text(job, "metadata.namespace", NULL), "jobs", name, err) < 0 ||
+        if (cm_intend_again(step, &spec, &intent, err) < 0 ||
+            cm_kube_delete(intent, cm_json_text(job, "metadata.namespace", NULL), "jobs", name, err) < 0 ||
             cm_intent_happened(intent, NULL, err) < 0)
             return -1;
         cm_say(step, "Job %s was deleted", name);

@@ -136,7 +136,8 @@ static int dry_run(struct trial *t, const char *why, struct cm_err **err)
     if (t->refused.len)
         return cm_pods_say_refused(t, "the cluster would refuse the Jobs that content runs in", err);
     if (t->waiting.len)
-        cm_finding(t->step, CM_UNKNOWN, "pods.waiting", "Look at the quota of the namespace (`kubectl describe quota`), and check again.",
+        cm_finding(t->step, CM_UNKNOWN, "pods.waiting",
+                   "Look at the quota of the namespace (`kubectl describe quota`), and check again.",
                    "content's pods would not be made now: %s", cm_str_text(&t->waiting));
     else if (t->rights.len)
         cm_pods_say_rights(t);

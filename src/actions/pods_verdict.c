@@ -206,7 +206,8 @@ static int speaks_against_all(struct trial *t, bool *all, struct cm_err **err)
     cm_autofree char *manifests = NULL, *words = NULL;
     cm_autoerr seen = NULL;
     *all = false;
-    if (!*t->reason || !cm_walk_has(t->step, "values.check") || cm_helm_template(t->step, NULL, &manifests, &seen) < 0 || cm_kube_dry_run(t->step, manifests, &words, &seen) < 0)
+    if (!*t->reason || !cm_walk_has(t->step, "values.check") || cm_helm_template(t->step, NULL, &manifests, &seen) < 0 ||
+        cm_kube_dry_run(t->step, manifests, &words, &seen) < 0)
         return seen && cm_look_ends(&seen, err) ? -1 : 0;
     *all = words && strstr(words, t->reason);
     return 0;
@@ -219,10 +220,11 @@ int cm_pods_say_refused(struct trial *t, const char *what, struct cm_err **err)
         return 0;
     if (speaks_against_all(t, &all, err) < 0)
         return -1;
-    cm_finding(t->step, all ? CM_WARNING : CM_BLOCKER, "pods.admission",
-               "Change backends.kubernetes.defaultResourceJobBase in the values as these words ask (security context, resources), or ask who "
-               "runs the cluster.",
-               "%s%s: %s", what, all ? ", for the reason that values.dry-run names" : "", cm_str_text(&t->refused));
+    cm_finding(
+        t->step, all ? CM_WARNING : CM_BLOCKER, "pods.admission",
+        "Change backends.kubernetes.defaultResourceJobBase in the values as these words ask (security context, resources), or ask who "
+        "runs the cluster.",
+        "%s%s: %s", what, all ? ", for the reason that values.dry-run names" : "", cm_str_text(&t->refused));
     return 0;
 }
 

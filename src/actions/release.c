@@ -35,8 +35,10 @@ static int add_digest(json_t *to, const char *path, struct cm_err **err)
     unsigned char sum[32];
     char hex[65];
     const char *name = cm_path_base(path);
-    if (cm_sha256_file(path, sum, err) < 0)
+    if (cm_sha256_file(path, sum, err) < 0) {
+        cm_hint(err, "Put the file back as it was, or correct target.values in the plan.");
         return -1;
+    }
     cm_hex(sum, 32, hex);
     json_object_set_new(to, json_object_get(to, name) == NULL ? name : path, json_string(hex));
     return 0;

@@ -178,7 +178,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
         return -1;
     return cm_fact_set(step, "config.values",
                        json_pack("{s:s, s:s, s:i, s:O}", "step", cm_step_id(step), "launcher", was_word(&c), "files",
-                                 (int)json_object_size(c.files), "commands", c.commands), err);
+                                 (int)json_object_size(c.files), "commands", c.commands),
+                       err);
 }
 
 static const char *const gives[] = {"config.values", "values.files", NULL};

@@ -40,8 +40,7 @@ static json_t *base_of(const json_t *ours, const json_t *base)
         return json_string(hex);
     }
     out = json_object();
-    json_object_foreach(cm_json_loose(ours), key, value)
-        json_object_set_new(out, key, base_of(value, cm_look_member(base, key)));
+    json_object_foreach(cm_json_loose(ours), key, value) json_object_set_new(out, key, base_of(value, cm_look_member(base, key)));
     return out;
 }
 
@@ -156,8 +155,9 @@ char *cm_values_misfit(struct cm_step *step, struct cm_err **err)
         return NULL;
     return names.len == 0
                ? cm_strdup("")
-               : cm_fmt("the values files were changed, and values.config.yaml, which helm is given behind them, says something else: %s",
-                        cm_str_text(&names));
+               : cm_fmt(
+                     "the values files were changed, and values.config.yaml, which helm is given behind them, says something else: %s",
+                     cm_str_text(&names));
 }
 
 int cm_values_fit(struct cm_step *step, struct cm_err **err)
@@ -171,6 +171,7 @@ int cm_values_fit(struct cm_step *step, struct cm_err **err)
     if (remember(step, again, err) < 0)
         return -1;
     cm_fail(err, CM_E_FAILED, "%s", words);
-    cm_hint(err, "Nothing was deployed. Run the same command again with --redo %s: it is made anew, and what your files say wins.", again);
+    cm_hint(err, "Nothing was deployed. Run the same command again with --redo %s: it is made anew, and what your files say wins.",
+            again);
     return -1;
 }

@@ -243,7 +243,8 @@ static const struct {
      "This registry speaks plain HTTP, for which helm wants --plain-http: name a script that adds it under tools.helm in the plan, or save "
      "the chart with `helm pull` and name the archive in target.chart."},
     {".tgz", "x509:", WAY, "helm trusts the system's authorities; another one is named by the variable SSL_CERT_FILE."},
-    {"\"FetchReference\"", "x509:", WAY, "helm trusts the system's authorities; another one is named by the variable SSL_CERT_FILE."},
+    {"\"FetchReference\"", "x509:", WAY,
+     "helm trusts the system's authorities; another one is named by the variable SSL_CERT_FILE."},
     {"/tags/list", "x509:", WAY, "helm trusts the system's authorities; another one is named by the variable SSL_CERT_FILE."},
     {"is not a valid chart repository", NULL, NETWORK, NULL},
     {"\"FetchReference\"", NULL, NETWORK, NULL},
@@ -274,9 +275,7 @@ enum cm_helm_trouble cm_helm_chart_trouble(const char *words, const char **hint)
         if (strstr(words, troubles[i].words) == NULL || (troubles[i].also != NULL && strstr(words, troubles[i].also) == NULL))
             continue;
         *hint = troubles[i].hint != NULL ? troubles[i].hint : hint_for(troubles[i].way);
-        return troubles[i].way == ABSENT    ? CM_HT_ABSENT
-               : troubles[i].way == NETWORK ? CM_HT_PASSING
-                                            : CM_HT_OTHER;
+        return troubles[i].way == ABSENT ? CM_HT_ABSENT : troubles[i].way == NETWORK ? CM_HT_PASSING : CM_HT_OTHER;
     }
     *hint = NULL;
     return CM_HT_NONE;

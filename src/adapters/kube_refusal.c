@@ -32,8 +32,14 @@ static bool right_missing(const char *message) { return strstr(message, "is forb
 /* kubectl's own trouble (a kubeconfig that is not there, a file that is full) says nothing about the manifests; what it reads in them does. */
 static bool own_trouble(const char *message)
 {
-    static const char *const about_manifests[] = {"validating data",        "unable to recognize", "no matches for", "unable to decode",
-                                                  "resource mapping not found", "error parsing",       "not set",        "from server"};
+    static const char *const about_manifests[] = {"validating data",
+                                                  "unable to recognize",
+                                                  "no matches for",
+                                                  "unable to decode",
+                                                  "resource mapping not found",
+                                                  "error parsing",
+                                                  "not set",
+                                                  "from server"};
     if (!cm_starts(message, "error:") && !cm_starts(message, "Error:"))
         return false;
     for (size_t i = 0; i < sizeof about_manifests / sizeof *about_manifests; i++)

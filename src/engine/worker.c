@@ -174,8 +174,9 @@ static json_t *own_finding(const struct worker *w)
                                           WIFSIGNALED(w->status) ? WTERMSIG(w->status) : WEXITSTATUS(w->status));
     cm_autofree char *longer =
         cm_fmt(" Where a login or a machine is slow, give it longer with `steps: {%s: {timeout: 5m}}` in the plan.", w->r->id);
-    cm_autofree char *remedy = cm_fmt("Run the check again; with -v it says more.%s If it stays so, look at what it names by hand and attest it.",
-                                      w->late ? longer : "");
+    cm_autofree char *remedy =
+        cm_fmt("Run the check again; with -v it says more.%s If it stays so, look at what it names by hand and attest it.",
+               w->late ? longer : "");
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "finding", "step", w->r->id, "id", id, "verdict", "unknown", "seen",
                      seen, "remedy", remedy);
 }

@@ -212,8 +212,10 @@ static json_t *chart(struct cm_reading *r, const char *path, const struct cm_yam
     const char *scheme = strstr(text, "://");
     if (scheme && memchr(scheme + 3, '@', strcspn(scheme + 3, "/?#"))) {
         /* Not shown: there may be a password in it, and helm would get it as an argument that everybody on this machine can see. */
-        cm_problem(r->problems, r->doc, n,
-                   "%s: the address has a user in it; log in with `helm registry login` or `helm repo add`, and name the chart without", path);
+        cm_problem(
+            r->problems, r->doc, n,
+            "%s: the address has a user in it; log in with `helm registry login` or `helm repo add`, and name the chart without",
+            path);
         return NULL;
     }
     bool is_path = strchr("./~", *text) || (!scheme && cm_ends(text, ".tgz"));

@@ -177,9 +177,12 @@ static bool says_something(const struct cm_yaml *node)
 /* The chart renders them for the Launcher alone, and says nothing otherwise: mounts, accounts and limits of content would be lost. */
 static void check_ignored(struct cm_values_look *l)
 {
-    static const char *const paths[] = {"launcher.templateValues.pod",         "launcher.templateValues.job",
-                                        "launcher.templateValues.service",     "launcher.templateValues.sharedStorage",
-                                        "launcher.launcherKubernetesProfilesConf", "launcher.extraTemplates"};
+    static const char *const paths[] = {"launcher.templateValues.pod",
+                                        "launcher.templateValues.job",
+                                        "launcher.templateValues.service",
+                                        "launcher.templateValues.sharedStorage",
+                                        "launcher.launcherKubernetesProfilesConf",
+                                        "launcher.extraTemplates"};
     struct cm_str names = CM_STR(CM_STR_LINE);
     const struct cm_yaml_doc *doc = NULL, *first_doc = NULL;
     const struct cm_yaml *first = NULL;
@@ -192,10 +195,11 @@ static void check_ignored(struct cm_values_look *l)
         first = first ? first : node;
     }
     if (first)
-        cm_look_finding(l, first_doc, first, "warning", "values.launcher-ignored",
-                        "Where content shall have it, write a converted file with `connect-migrate-run convert values --output NEW FILE` and name "
-                        "NEW in target.values; else remove it.",
-                        "written for the Launcher, which is off, and given to nothing: %s", cm_str_text(&names));
+        cm_look_finding(
+            l, first_doc, first, "warning", "values.launcher-ignored",
+            "Where content shall have it, write a converted file with `connect-migrate-run convert values --output NEW FILE` and name "
+            "NEW in target.values; else remove it.",
+            "written for the Launcher, which is off, and given to nothing: %s", cm_str_text(&names));
     cm_str_fini(&names);
 }
 
@@ -208,10 +212,11 @@ static void check_runners(struct cm_values_look *l)
         blocker(l, "config.Launcher.DataDir", "values.launcher-data-dir",
                 "config.Launcher.DataDir has a ':', which the chart refuses", "Use sharedStorage and remove it.");
     if (launcher && backend)
-        blocker(l, "launcher.enabled", "values.both-runners",
-                "launcher.enabled and backends.kubernetes.enabled are both true (the latter is the chart's default)",
-                "Write a converted file with `connect-migrate-run convert values --output NEW FILE` and name NEW in target.values, or set one of "
-                "them to false.");
+        blocker(
+            l, "launcher.enabled", "values.both-runners",
+            "launcher.enabled and backends.kubernetes.enabled are both true (the latter is the chart's default)",
+            "Write a converted file with `connect-migrate-run convert values --output NEW FILE` and name NEW in target.values, or set one of "
+            "them to false.");
     if (launcher && !has_storage(l) && !data_dir && !cm_look_at(l, "config.Launcher.DataDirPVCName", NULL))
         blocker(l, NULL, "values.storage", "the Launcher needs persistent storage, and nothing gives it",
                 "Set sharedStorage.create or sharedStorage.mount to true.");

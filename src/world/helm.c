@@ -14,10 +14,10 @@
 #define PAUSE_MS "4"
 
 static const char *const valued[] = {
-    "namespace", "n=namespace", "kube-context", "kubeconfig",   "version",      "values",   "f=values", "labels", "l=labels",
-    "timeout",   "history-max", "output",       "o=output",     "description",  "template", "revision", "max",    "filter",
-    "selector",  "show-only",   "s=show-only",  "api-versions", "kube-version", "repo",     "cascade",
-    "destination", "d=destination", NULL};
+    "namespace",    "n=namespace",  "kube-context", "kubeconfig",  "version",     "values",        "f=values",
+    "labels",       "l=labels",     "timeout",      "history-max", "output",      "o=output",      "description",
+    "template",     "revision",     "max",          "filter",      "selector",    "show-only",     "s=show-only",
+    "api-versions", "kube-version", "repo",         "cascade",     "destination", "d=destination", NULL};
 static const char *const bare[] = {"install",
                                    "i=install",
                                    "create-namespace",
@@ -562,10 +562,17 @@ int tool_helm(struct call *c)
         int (*run)(struct call *, const struct args *);
         bool offline;
     } verbs[] = {
-        {"version", helm_version, true},  {"template", helm_template, true},    {"show", helm_show, true},
-        {"upgrade", helm_upgrade, false}, {"uninstall", helm_uninstall, false}, {"list", helm_list, false},
-        {"ls", helm_list, false},         {"history", helm_history, false},     {"get", helm_get, false},
-        {"status", helm_status, false},   {"pull", helm_pull, true},
+        {"version", helm_version, true},
+        {"template", helm_template, true},
+        {"show", helm_show, true},
+        {"upgrade", helm_upgrade, false},
+        {"uninstall", helm_uninstall, false},
+        {"list", helm_list, false},
+        {"ls", helm_list, false},
+        {"history", helm_history, false},
+        {"get", helm_get, false},
+        {"status", helm_status, false},
+        {"pull", helm_pull, true},
     };
     struct args a;
     int status = -1;

@@ -108,8 +108,9 @@ static void converted_values_take_the_place_of_the_plans(void **state)
 {
     struct cm_step *st = *state;
     const char *own = json_string_value(json_array_get(cm_plan_get(cm_step_plan(st), "target.values"), 0));
-    json_object_set_new(st->facts, "values.files", json_pack("{s:{s:s}, s:{s:s}}", own, "given", "/run/values.converted.yaml",
-                                                             "/not/in/the/plan.yaml", "given", "/run/of-before.yaml"));
+    json_object_set_new(st->facts, "values.files",
+                        json_pack("{s:{s:s}, s:{s:s}}", own, "given", "/run/values.converted.yaml", "/not/in/the/plan.yaml",
+                                  "given", "/run/of-before.yaml"));
 
     cm_autofree char *line = cm_helm_upgrade_by_hand(st, NULL);
 
@@ -183,10 +184,11 @@ static void a_chart_that_is_not_reached_is_not_the_cluster(void **state)
     } said[] = {
         {"Get \\\"https://charts.example.com/rstudio-connect-0.21.0.tgz\\\": dial tcp 192.0.2.1:443: connect: connection refused",
          "the chart was not reached", "helm pull", true, false},
-        {"Get \\\"https://charts.example.com/x-1.tgz\\\": dial tcp: lookup charts.example.com: no such host", "the chart was not reached",
-         "HTTPS_PROXY", true, false},
+        {"Get \\\"https://charts.example.com/x-1.tgz\\\": dial tcp: lookup charts.example.com: no such host",
+         "the chart was not reached", "HTTPS_PROXY", true, false},
         {"failed to fetch https://charts.example.com/x-1.tgz : 404 Not Found", "cannot get the chart", "target.chart", false, true},
-        {"failed to fetch https://charts.example.com/x-1.tgz : 401 Unauthorized", "cannot get the chart", "helm repo add", false, false},
+        {"failed to fetch https://charts.example.com/x-1.tgz : 401 Unauthorized", "cannot get the chart", "helm repo add", false,
+         false},
         {"chart \\\"x\\\" matching 1.0.0 not found in a index. (try 'helm repo update'): no chart version found for x-1.0.0",
          "cannot get the chart", "helm search repo", false, true},
         {"failed to perform \\\"FetchReference\\\" on source: registry.example.com/x:1.0.0: not found", "cannot get the chart",

@@ -289,9 +289,11 @@ static void refuses_a_secret_without_showing_it(void **state)
 
 static void a_chart_is_a_name_an_address_or_a_path_beside_the_plan(void **state)
 {
-    static const char *const as_they_are[] = {CHART("hub/rstudio-connect"), CHART("oci://registry.example.com/charts/rstudio-connect"),
+    static const char *const as_they_are[] = {CHART("hub/rstudio-connect"),
+                                              CHART("oci://registry.example.com/charts/rstudio-connect"),
                                               CHART("https://charts.example.com/rstudio-connect-0.21.0.tgz")};
-    static const char *const paths[] = {CHART("./hub"), CHART("rstudio-connect-0.21.0.tgz"), CHART("charts/rstudio-connect-0.21.0.tgz")};
+    static const char *const paths[] = {CHART("./hub"), CHART("rstudio-connect-0.21.0.tgz"),
+                                        CHART("charts/rstudio-connect-0.21.0.tgz")};
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         struct cm_plan *p = load_good(as_they_are[i]);
@@ -305,7 +307,8 @@ static void a_chart_is_a_name_an_address_or_a_path_beside_the_plan(void **state)
 
 static void refuses_a_login_in_the_charts_address_without_showing_it(void **state)
 {
-    static const char *const plans[] = {CHART("https://ann:hunter2@charts.example.com/x.tgz"), CHART("oci://hunter2@registry.example.com/x")};
+    static const char *const plans[] = {CHART("https://ann:hunter2@charts.example.com/x.tgz"),
+                                        CHART("oci://hunter2@registry.example.com/x")};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         cm_autoerr err = NULL;
