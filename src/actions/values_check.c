@@ -26,8 +26,9 @@ static enum cm_verdict verdict_of(const char *word)
     return CM_UNKNOWN;
 }
 
-/* The rules of the chart, on the files themselves: with the place, and all at once, where helm names the first without one. */
-static void look_at_files(struct cm_step *step, const struct cm_yaml_doc *const *docs, const char *const *names)
+/* The rules of the chart, on the files themselves: with the place, and all at once, where helm names the first without one. True: one of
+ * them stands in the way. */
+static bool look_at_files(struct cm_step *step, const struct cm_yaml_doc *const *docs, const char *const *names)
 {
     size_t n = 0, bytes, i;
     json_t *f;
@@ -44,10 +45,16 @@ static void look_at_files(struct cm_step *step, const struct cm_yaml_doc *const 
                                            chart ? cm_json_text(chart, "appVersion", NULL) : NULL, &why);
     if (!findings)
         cm_finding(step, CM_BLOCKER, "values.unreadable", "Mend the file, then check again.", "%s", cm_err_message(why));
-    json_array_foreach(findings, i, f) cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", ""),
-                                                  cm_json_text(f, "remedy", ""), "%s", cm_json_text(f, "seen", ""));
+    bool stands = !findings;
+    json_array_foreach(findings, i, f)
+    {
+        enum cm_verdict v = verdict_of(cm_json_text(f, "verdict", ""));
+        stands = stands || v == CM_BLOCKER;
+        cm_finding(step, v, cm_json_text(f, "id", ""), cm_json_text(f, "remedy", ""), "%s", cm_json_text(f, "seen", ""));
+    }
     if (findings && !json_array_size(findings))
         cm_finding(step, CM_OK, "values.rules", NULL, "no rule of the chart speaks against these values");
+    return stands;
 }
 
 /* Connect's chart as a dependency of somebody's own: are its values where the plan says, and does helm make anything of it? */
@@ -81,7 +88,8 @@ static void judge_umbrella(struct cm_step *step, const json_t *chart, const char
     cm_manifests_fini(&m);
 }
 
-static void try_helm(struct cm_step *step)
+/* What a rule has said already is one thing to mend, and counted once: helm only confirms it. */
+static void try_helm(struct cm_step *step, bool ruled)
 {
     cm_autofree char *manifests = NULL, *refused = NULL;
     cm_autoerr why = NULL;
@@ -93,9 +101,12 @@ static void try_helm(struct cm_step *step)
     }
     if (cm_helm_template(step, none, &manifests, &why) < 0) {
         cm_autofree char *tail = cm_last_lines(cm_err_evidence(why) ? cm_err_evidence(why) : "", 2);
-        cm_finding(step, cm_err_is_passing(why) ? CM_UNKNOWN : CM_BLOCKER, "values.template",
-                   "Mend the values that helm names; try with `helm template`.",
-                   "helm cannot render the chart with these values: %s %s", cm_err_message(why), tail);
+        cm_finding(step,
+                   cm_err_is_passing(why) ? CM_UNKNOWN
+                   : ruled                ? CM_WARNING
+                                          : CM_BLOCKER,
+                   "values.template", "Mend the values that helm names; try with `helm template`.",
+                   "helm cannot render the chart with these values%s: %s %s", ruled ? " either" : "", cm_err_message(why), tail);
         return;
     }
     cm_finding(step, CM_OK, "values.template", NULL, "helm renders the chart with these values");
@@ -122,10 +133,10 @@ static int apply(struct cm_step *step, struct cm_err **err)
         cm_err_free(why);
         return 0;
     }
-    look_at_files(step, docs, names);
+    bool ruled = look_at_files(step, docs, names);
     if (cm_cancelled(step))
         return 0;
-    try_helm(step);
+    try_helm(step, ruled);
     return 0;
 }
 

@@ -101,6 +101,12 @@ def one_cause_is_one_blocker(m):
     tap.equal([r.status, blockers(found)], [5, ["pods.admission"]], "one against Jobs alone is a blocker of its own", seen)
     tap.equal(m.jobs(), [], "no Job is left")
     undo()
+    with open(m.path("values.yaml"), encoding="utf-8") as f:
+        text = f.read()
+    with open(m.path("values.yaml"), "w", encoding="utf-8") as f:
+        f.write(text.replace("launcher:\n  enabled: false", "launcher:\n  enabled: true"))
+    verdicts, seen, r, found = m.found("values.template")
+    tap.equal([blockers(found), verdicts], [["values.both-runners"], ["warning"]], "what a rule of the chart has said helm only confirms", seen)
 
 
 def pod_security(m):
