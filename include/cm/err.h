@@ -49,6 +49,9 @@ int cm_fail(struct cm_err **err, enum cm_code code, const char *fmt, ...) CM_PRI
 int cm_fail_errno(struct cm_err **err, enum cm_code code, const char *fmt, ...) CM_PRINTF(3, 4);
 /* CM_E_FAILED that may pass by itself (a 502, a lost connection): the only errors that `retries` repeats. */
 int cm_fail_passing(struct cm_err **err, const char *fmt, ...) CM_PRINTF(2, 3);
+/* The same, where nobody was reached at all (a cluster, a node, a database, a Connect that is away): the engine tries for a while,
+ * whatever `retries` says, since such things come back by themselves. */
+int cm_fail_unreached(struct cm_err **err, const char *fmt, ...) CM_PRINTF(2, 3);
 /* Put "text: " before the message; returns -1. */
 int cm_wrap(struct cm_err **err, const char *fmt, ...) CM_PRINTF(2, 3);
 /* A sentence that says what to do or type. The first hint set is kept. */
@@ -58,6 +61,7 @@ void cm_evidence(struct cm_err **err, const char *text);
 
 enum cm_code cm_err_code(const struct cm_err *err);     /* CM_E_OK for NULL */
 bool cm_err_is_passing(const struct cm_err *err);
+bool cm_err_is_unreached(const struct cm_err *err);     /* is passing, too */
 const char *cm_err_message(const struct cm_err *err);   /* "" for NULL; lives as long as err */
 const char *cm_err_hint(const struct cm_err *err);      /* NULL when there is none */
 const char *cm_err_evidence(const struct cm_err *err);  /* NULL when there is none */

@@ -393,7 +393,7 @@ static int attested(const struct look *l, bool may_ask, struct cm_err **err)
     if (cm_gate_answer(l->step, gate.id) != NULL)
         return 0;
     if (l->passing)
-        cm_fail_passing(err, "it cannot be told whether an old Connect is still at work: %s", cm_str_text(&l->unknown));
+        cm_fail_unreached(err, "it cannot be told whether an old Connect is still at work: %s", cm_str_text(&l->unknown));
     else
         cm_fail(err, CM_E_FAILED, "it cannot be told whether an old Connect is still at work: %s", cm_str_text(&l->unknown));
     cm_hint(err, "Make it reachable from here, then run the same command again.");

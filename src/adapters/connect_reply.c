@@ -91,7 +91,7 @@ int cm_reply_fail(const struct cm_reply *r, const struct cm_connect *c, const ch
     const char *problem = r->problem != NULL ? r->problem : "an unexpected answer";
 
     if (cm_reply_passes(r))
-        return cm_fail_passing(err, "%s at %s: %s", what, cm_connect_url(c), problem);
+        return cm_fail_unreached(err, "%s at %s: %s", what, cm_connect_url(c), problem);
     switch (r->status) {
     case 401:
         cm_fail(err, CM_E_FAILED, "%s does not take the API key (%s)", cm_connect_url(c), problem);

@@ -126,11 +126,11 @@ static void say(const struct cm_host *h, enum blame why, const char *told, const
         cm_hint(err, "Allow there what this ssh offers, or set it for that host in ~/.ssh/config; then: %s", line);
         break;
     case LOST:
-        cm_fail_passing(err, "%s: the connection was lost while a command ran there%s%s", h->name, colon, told);
+        cm_fail_unreached(err, "%s: the connection was lost while a command ran there%s%s", h->name, colon, told);
         cm_hint(err, "Run the same command again; what was begun is looked at first.");
         break;
     case NOT_REACHED:
-        cm_fail_passing(err, "%s: cannot be reached%s%s", h->name, colon, told);
+        cm_fail_unreached(err, "%s: cannot be reached%s%s", h->name, colon, told);
         cm_hint(err, "See whether this works here: %s (a VPN, a firewall, or the name and port in ~/.ssh/config).", line);
         break;
     }

@@ -138,6 +138,27 @@ static struct cm_forward *forward_new(struct cm_step *step, const char *service)
     return f;
 }
 
+/* Why there is no forward: what kubectl said. */
+static void not_begun(struct cm_step *step, const struct cm_forward *f, const char *service, struct cm_err **err)
+{
+    const char *words = f->words == NULL ? cm_proc_errout(f->proc) : f->words;
+    cm_autofree char *what = cm_fmt("a port-forward to svc/%s", service);
+    cm_autofree char *masked = cm_mask(words), *copy = cm_strdup(words);
+    const struct cm_out out = {.status = 1, .errout = copy};
+    enum cm_kube_trouble why = cm_kube_trouble(words);
+    if (why == CM_KT_FORBIDDEN) {
+        cm_fail(err, CM_E_FAILED, "%s is forbidden to this login", what);
+        cm_hint(err, "Ask for the right that kubectl names, or let target.url be Connect's public name (https://...) with target.resolve the "
+                     "address of its ingress; then run the same command again with --accept-plan-changes.");
+    } else if (why == CM_KT_OTHER || why == CM_KT_ABSENT) {
+        cm_fail_passing(err, f->ended ? "%s ended at once" : "%s was not ready in time", what);
+    } else {
+        cm_kube_fail(step, &out, what, err);
+        return;
+    }
+    cm_evidence(err, masked);
+}
+
 struct cm_forward *cm_kube_forward(struct cm_step *step, const char *service, struct cm_err **err)
 {
     struct cm_forward *f = forward_new(step, service);
@@ -156,12 +177,8 @@ struct cm_forward *cm_kube_forward(struct cm_step *step, const char *service, st
     }
     if (w == CM_WAIT_CANCELLED)
         cm_fail(err, CM_E_INTERRUPTED, "interrupted while a port-forward to svc/%s was opened", service);
-    else if (f->ended)
-        cm_fail_passing(err, "the port-forward to svc/%s ended at once", service);
     else
-        cm_fail_passing(err, "the port-forward to svc/%s was not ready in time", service);
-    cm_autofree char *masked = cm_mask(f->words == NULL ? cm_proc_errout(f->proc) : f->words);
-    cm_evidence(err, masked);
+        not_begun(step, f, service, err);
     cm_forward_stop(f);
     return NULL;
 }

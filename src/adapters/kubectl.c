@@ -95,11 +95,13 @@ int cm_kube_fail(struct cm_step *step, const struct cm_out *out, const char *wha
     cm_autofree char *last = cm_last_lines(out->errout == NULL ? "" : out->errout, 5);
     cm_autofree char *masked = cm_mask(last);
     switch (cm_kube_trouble(out->errout)) {
-    case CM_KT_PASSING:
-        cm_fail_passing(err, "%s: the cluster was not reached", what);
-        cm_hint(err, "Look whether `kubectl --context %s get nodes` answers, then run the same command again.",
-                context == NULL ? "…" : context);
+    case CM_KT_PASSING: {
+        static const char *const looks[] = {"get", "pods", NULL};
+        cm_autofree char *line = cm_kube_by_hand(step, looks);
+        cm_fail_unreached(err, "%s: the cluster was not reached", what);
+        cm_hint(err, "Look whether `%s` answers, then run the same command again.", line);
         break;
+    }
     case CM_KT_FORBIDDEN:
         cm_fail(err, CM_E_FAILED, "%s: the cluster forbids it", what);
         cm_hint(err, "Ask for the right that kubectl names; `connect-migrate-run explain` lists the least rights of each "

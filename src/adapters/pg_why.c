@@ -123,9 +123,9 @@ int cm_pg_fail(enum cm_pg_why why, const char *where, const char *message, int64
 
     if (why == CM_PG_SILENT && *message == '\0') {
         cm_autofree char *limit = cm_duration_text(timeout_ms);
-        cm_fail_passing(err, "the database %s does not answer within %s", where, limit);
+        cm_fail_unreached(err, "the database %s does not answer within %s", where, limit);
     } else if (why == CM_PG_SILENT || why == CM_PG_LOST || why == CM_PG_FULL || why == CM_PG_UNREACHABLE) {
-        cm_fail_passing(err, "the database %s cannot be reached: %s", where, words);
+        cm_fail_unreached(err, "the database %s cannot be reached: %s", where, words);
     } else {
         cm_fail(err, CM_E_FAILED, "the database %s does not let us in: %s", where, words);
     }

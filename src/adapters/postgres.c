@@ -240,7 +240,7 @@ static int lost(struct cm_pg *p, struct cm_err **err)
     cm_autofree char *words = cm_pg_words(PQerrorMessage(p->conn));
 
     p->broken = true;
-    return cm_fail_passing(err, "the connection to the database %s is lost: %s", p->where, words);
+    return cm_fail_unreached(err, "the connection to the database %s is lost: %s", p->where, words);
 }
 
 static int limit_passed(struct cm_pg *p, enum cm_wait got, struct cm_err **err)

@@ -15,7 +15,7 @@
 
 struct cm_err {
     enum cm_code code;
-    bool passing;
+    bool passing, unreached;
     char *message, *hint, *evidence;
 };
 
@@ -73,6 +73,21 @@ int cm_fail_passing(struct cm_err **err, const char *fmt, ...)
     return make(err, CM_E_FAILED, true, message);
 }
 
+int cm_fail_unreached(struct cm_err **err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *message = format(fmt, ap);
+    va_end(ap);
+    if (err != NULL && *err == NULL) {
+        make(err, CM_E_FAILED, true, message);
+        (*err)->unreached = true;
+    } else {
+        free(message);
+    }
+    return -1;
+}
+
 int cm_wrap(struct cm_err **err, const char *fmt, ...)
 {
     if (err == NULL || *err == NULL)
@@ -110,6 +125,8 @@ void cm_evidence(struct cm_err **err, const char *text)
 enum cm_code cm_err_code(const struct cm_err *err) { return err == NULL ? CM_E_OK : err->code; }
 
 bool cm_err_is_passing(const struct cm_err *err) { return err != NULL && err->passing; }
+
+bool cm_err_is_unreached(const struct cm_err *err) { return err != NULL && err->unreached; }
 
 const char *cm_err_message(const struct cm_err *err) { return err == NULL ? "" : err->message; }
 

@@ -214,7 +214,7 @@ static int once(struct cm_engine *e, const struct cm_rstep *r, struct cm_step *s
 static void pause_before(struct cm_engine *e, int try)
 {
     int64_t ms = 100;
-    while (--try > 0 && ms < 10000)
+    while (--try > 0 && ms < 3200)
         ms *= 2;
     cm_loop_until(e->s->loop, NULL, NULL, cm_loop_now_ms(e->s->loop) + ms);
 }
@@ -237,12 +237,47 @@ static bool lock_is_back(struct cm_engine *e, struct cm_err **why)
     return false;
 }
 
+/* How long somebody who is not reached is waited for: 60 s with the usual connect.doubt. */
+static int64_t patience_ms(const struct cm_engine *e)
+{
+    enum { TIMES = 6 };
+    const json_t *doubt = cm_plan_get(e->s->plan, "connect.doubt");
+    return json_integer_value(json_array_get(doubt, json_array_size(doubt) ? json_array_size(doubt) - 1 : 0)) * TIMES;
+}
+
+struct tries {
+    int count, all; /* all: also those where nobody was reached */
+    int64_t away_since_ms; /* since when nobody is reached; 0: they are */
+};
+
+/* Is it to be tried again? Says so. */
+static bool tries_again(struct cm_engine *e, const struct cm_rstep *r, const struct cm_err *why, struct tries *t)
+{
+    int64_t now = cm_loop_now_ms(e->s->loop), patience = patience_ms(e);
+    bool away = cm_err_is_unreached(why) && effectful(r), first = away && t->away_since_ms == 0;
+    t->away_since_ms = !away ? 0 : first ? now : t->away_since_ms;
+    bool waits = away && now - t->away_since_ms < patience;
+    t->all++;
+    t->count += !waits;
+    if (waits) {
+        if (first)
+            cm_log(CM_NORMAL, "  %s: %s; it is tried again for up to %lld s", r->id, cm_err_message(why),
+                   (long long)((patience + 999) / 1000));
+        return true;
+    }
+    if (!cm_err_is_passing(why) || t->count > r->retries)
+        return false;
+    cm_log(CM_NORMAL, "  %s: %s; try %d of %d follows", r->id, cm_err_message(why), t->count + 1, r->retries + 1);
+    return true;
+}
+
 int cm_step_walk(struct cm_engine *e, const struct cm_rstep *r, struct cm_err **err)
 {
     int64_t began = cm_loop_now_ms(e->s->loop);
     int relocked = 0;
+    struct tries tries = {0};
     show(e, r, CM_BEGINS, NULL, 0);
-    for (int try = 1;; try++) {
+    for (;;) {
         struct cm_step st;
         struct cm_err *why = NULL;
         record_begin(e, r);
@@ -267,15 +302,13 @@ int cm_step_walk(struct cm_engine *e, const struct cm_rstep *r, struct cm_err **
             cm_err_free(why);
             continue;
         }
-        bool again = cm_err_is_passing(why) && try <= r->retries;
         bool waiting = cm_err_code(why) == CM_E_WAITING;
         record_end(e, r, waiting ? CM_S_WAITING : CM_S_FAILED, why, took, NULL);
-        if (!again) {
+        if (!tries_again(e, r, why, &tries)) {
             show(e, r, waiting ? CM_ENDS_WAITING : CM_ENDS_FAILED, cm_err_message(why), took);
             return cm_err_move(err, why);
         }
-        cm_log(CM_NORMAL, "  %s: %s; try %d of %d follows", r->id, cm_err_message(why), try + 1, r->retries + 1);
         cm_err_free(why);
-        pause_before(e, try);
+        pause_before(e, tries.all);
     }
 }

@@ -21,6 +21,25 @@ class Stop(Exception):
     """The cluster ends."""
 
 
+class Patient:
+    """The API as a kubelet has it: while nobody answers there, it tries again."""
+
+    def __init__(self, kubelet, api):
+        self.kubelet, self.api = kubelet, api
+
+    def __getattr__(self, name):
+        call = getattr(self.api, name)
+
+        def patiently(*args, **more):
+            while True:
+                try:
+                    return call(*args, **more)
+                except (OSError, http.client.HTTPException):
+                    if self.kubelet.stopping.wait(0.2):
+                        raise
+        return patiently
+
+
 def now():
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
@@ -30,7 +49,7 @@ class Pod:
 
     def __init__(self, kubelet, o):
         self.kubelet, self.o = kubelet, o
-        self.api = kubelet.cluster.api("parts")
+        self.api = Patient(kubelet, kubelet.cluster.api("parts"))
         self.name, self.ns = o["metadata"]["name"], o["metadata"]["namespace"]
         self.path = f"/api/v1/namespaces/{self.ns}/pods/{self.name}"
         self.ending = threading.Event()    # it was deleted, or has to end

@@ -41,6 +41,7 @@ PARTS = [
      "Mend what the message names, then type the same command again."),
     ("Other steps", ["src/actions/*.c"], "Mend what the message names, then type the same command again."),
 ]
+PASSING = ("cm_fail_passing", "cm_fail_unreached")
 CODES = {"FAILED": 1, "USAGE": 2, "WAITING": 3, "LOCKED": 4, "BLOCKED": 5, "INTERNAL": 6, "PARTLY": 7, "UNSETTLED": 8, "CHANGED": 9, "INTERRUPTED": 130, "TERMINATED": 143}
 # A message that tells by itself what is right, or whose place in a file is told.
 TELLS = re.compile(r"did you mean|expected|knows|: [a-z ]+ has [a-z]+, |needs|belongs|takes |goes with|%s:%zu:%zu|write it|use ")
@@ -115,15 +116,15 @@ def errors():
             text = re.sub(r"/\*.*?\*/", " ", f.read(), flags=re.S)
         for body in functions(text):
             hints = [(p, [readable(t) for t in texts(a)]) for p, _, a in calls(body, "cm_hint")]
-            made = list(calls(body, "cm_fail|cm_fail_errno|cm_fail_passing"))
+            made = list(calls(body, "cm_fail|cm_fail_errno|cm_fail_passing|cm_fail_unreached"))
             for k, (p, name, args) in enumerate(made):
-                code = "FAILED" if name == "cm_fail_passing" else (re.search(r"CM_E_(\w+)", args) or ["", "FAILED"])[1]
+                code = "FAILED" if name in PASSING else (re.search(r"CM_E_(\w+)", args) or ["", "FAILED"])[1]
                 end = made[k + 1][0] if k + 1 < len(made) else len(body)
                 own = [found for at, found in hints if p < at < end] or [found for at, found in hints if at > p][:1]      # one hint may serve several errors
                 behind = [t for found in own for t in found][:2]
                 for raw in texts(args):
                     yield {"part": part_of(path), "path": os.path.relpath(path, SRC), "code": code, "raw": raw, "text": readable(raw) + (": …" if name == "cm_fail_errno" else ""),
-                           "hints": behind, "passing": name == "cm_fail_passing"}
+                           "hints": behind, "passing": name in PASSING}
 
 
 def code_is_covered(e):
@@ -155,7 +156,7 @@ def page():
         out.append(f"| `{f['id']}` | {cell(f['title'])} | {cell(f['meaning'])} | {cell(f['remedy'])} |")
     out += ["", "## Errors", "",
             "After a step has failed the program shows the cause, the last lines of the tool that failed, the state of the world in five lines, and the commands that are safe now.",
-            "What is on record is never lost, and typing the same command again is always right once the cause is mended. The number is the exit status", "(`connect-migrate-run(1)`); *passing* errors are tried again by themselves where the step has `retries`."]
+            "What is on record is never lost, and typing the same command again is always right once the cause is mended. The number is the exit status", "(`connect-migrate-run(1)`); *passing* errors are tried again by themselves where the step has `retries`; where nobody was reached, for 60 s in any case."]
     every = list(errors())
     for title, _, remedy in PARTS:
         rows = {}

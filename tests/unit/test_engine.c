@@ -21,7 +21,7 @@
 static struct {
     int changes, originals_read, verified, undone, probes;
     int fail_apply, fail_verify; /* how many times */
-    bool passing, blocker, unknown, done_outside;
+    bool passing, unreached, blocker, unknown, done_outside;
     bool old_letters;                  /* the outside speaks ISO 8859-1 */
     enum cm_held lock;                 /* what the engine is told of its lock */
     bool lose_lock, lock_is_somebodys; /* it is lost in the middle of a change; and can be had no more */
@@ -75,8 +75,9 @@ static int change_apply(struct cm_step *st, struct cm_err **err)
         return 0;
     if (world.fail_apply > 0) {
         world.fail_apply--;
-        return world.passing ? cm_fail_passing(err, "not reached")
-                             : cm_fail(err, CM_E_FAILED, "broken%s", world.old_letters ? " in M\374nchen" : "");
+        return world.unreached ? cm_fail_unreached(err, "nobody is there")
+               : world.passing ? cm_fail_passing(err, "not reached")
+                               : cm_fail(err, CM_E_FAILED, "broken%s", world.old_letters ? " in M\374nchen" : "");
     }
     if (world.lose_lock) {
         world.lose_lock = false;
@@ -183,7 +184,7 @@ static int set_up(void **state)
     put(s->dir, "back.yaml",
         "runbook: 1\nid: back\nstages:\n  - id: settle\n    title: Settle\n    steps:\n      - {uses: fake.settle}\n");
     put(s->dir, "plan.yaml",
-        "runbook: ./ours.yaml\nsource: {hosts: [localhost]}\nconnect: {api_key: {env: X}}\n"
+        "runbook: ./ours.yaml\nsource: {hosts: [localhost]}\nconnect: {api_key: {env: X}, doubt: [50ms, 100ms, 300ms]}\n"
         "target: {context: c, namespace: ns, release: r, values: [plan.yaml]}\n");
     cm_log_level(CM_QUIET);
     *state = s;
@@ -322,6 +323,29 @@ static void repeats_only_what_may_pass_by_itself(void **state)
     world.passing = true;
     assert_int_equal(forward(s), CM_E_UNSETTLED);
     world.passing = false;
+}
+
+static void waits_for_who_is_not_reached_whatever_the_retries(void **state)
+{
+    const struct stage *s = *state;
+    book(s, "      - {uses: fake.change, id: two}\n");
+    world.fail_apply = 3;
+    world.unreached = true;
+    assert_int_equal(forward(s), CM_E_UNSETTLED);
+    assert_int_equal(world.changes, 1);
+    world.unreached = false;
+}
+
+static void does_not_wait_for_ever_for_who_is_not_reached(void **state)
+{
+    const struct stage *s = *state;
+    book(s, "      - {uses: fake.change, id: two}\n");
+    world.fail_apply = 1000;
+    world.unreached = true;
+    assert_int_equal(forward(s), CM_E_FAILED);
+    assert_true(world.probes > 2 && world.probes < 20);
+    world.unreached = false;
+    world.fail_apply = 0;
 }
 
 static void does_not_repeat_what_is_broken(void **state)
@@ -515,6 +539,8 @@ int main(void)
         T(does_nothing_again_when_all_is_done),
         T(goes_on_from_the_intent_on_record_and_keeps_the_first_original),
         T(repeats_only_what_may_pass_by_itself),
+        T(waits_for_who_is_not_reached_whatever_the_retries),
+        T(does_not_wait_for_ever_for_who_is_not_reached),
         T(does_not_repeat_what_is_broken),
         T(only_verify_leads_to_done),
         T(a_check_cannot_make_an_intent_and_a_blocker_stops_before_anything_is_changed),
