@@ -19,7 +19,7 @@
 #include "base/time.h"
 #include "plan/plan.h"
 
-enum { EVENTS_SHOWN = 12, LOG_LINES = 200, LOG_SHOWN = 15, FOUND_MOST = 8, EVIDENCE_MOST = 600, CONTENT_PODS = 3 };
+enum { EVENTS_SHOWN = 12, SAME_REASON = 3, LOG_LINES = 200, LOG_SHOWN = 15, FOUND_MOST = 8, EVIDENCE_MOST = 600, CONTENT_PODS = 3 };
 enum { SLACK_MS = 10 * 60 * 1000 }; /* between our clock and the cluster's */
 enum { SILENT_MS = 60 * 1000 };
 
@@ -38,7 +38,7 @@ struct diagnosis {
     struct found found[FOUND_MOST];
     size_t count;
     const char *data_dir;
-    json_t *said;      /* {"event of NAME REASON": true}; the same is not shown over and over */
+    json_t *said;      /* what was said of events, and how often; the same is not shown over and over */
     json_t *names;     /* living pods, and what else events may be about: {NAME: of enum LACKS_*} */
     bool shown_only;   /* what is looked at now is not what is waited for */
     int64_t since_ms;  /* events of objects that outlive an upgrade count from here on; 0: all */
@@ -541,8 +541,13 @@ static void add_event(struct diagnosis *d, const struct event *e, size_t *shown)
     if (json_object_get(d->said, again) != NULL || (lacks & SHOWN_ONLY) != 0 || (c != NULL && is_past(c, lacks)))
         return;
     json_object_set_new(d->said, again, json_true());
+    size_t had = d->count;
     judge(d, CM_SIGHT_EVENT, where, text, lacks);
-    if (++*shown <= EVENTS_SHOWN)
+    /* the same reason again says much the same, with another pod's name in it */
+    cm_autofree char *kind = cm_fmt("%s %s", where, e->reason);
+    int64_t times = json_integer_value(json_object_get(d->said, kind));
+    json_object_set_new(d->said, kind, json_integer(times + 1));
+    if ((times < SAME_REASON || d->count > had) && ++*shown <= EVENTS_SHOWN)
         cm_str_addf(&d->seen, "  %s: %s\n", where, text);
 }
 
