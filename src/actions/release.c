@@ -277,7 +277,8 @@ int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struc
                 return failed(step, cm_history_last(&h), &out, err);
             if (sent && life == CM_NOT_HAPPENED && out.status != 128 + 9)
                 return failed(step, NULL, &out, err);
-            continue;
+            if (!fresh)
+                continue;
         }
         int rc = may_send(step, w, &h, fresh, err);
         if (rc <= 0)

@@ -83,6 +83,8 @@ void cm_connect_free(struct cm_connect *c)
 
 const char *cm_connect_url(const struct cm_connect *c) { return c->url; }
 
+bool cm_connect_is_forwarded(const struct cm_connect *c) { return c->no_proxy; }
+
 /* It becomes a line of the request: a line break in it would make two of one. */
 static bool is_one_word(const char *key)
 {

@@ -20,17 +20,18 @@ struct cm_connect;
 struct cm_connect *cm_connect_new(struct cm_outside *o, const char *url, bool no_proxy);
 void cm_connect_free(struct cm_connect *c);
 const char *cm_connect_url(const struct cm_connect *c);
+bool cm_connect_is_forwarded(const struct cm_connect *c); /* its address is ours, by a port-forward (no_proxy) */
 
 struct cm_reply {
-    long status;                /* HTTP; 0: no answer */
-    bool answered;              /* by Connect itself: any status but 429, 502, 503, 504 without an API error body */
+    long status;   /* HTTP; 0: no answer */
+    bool answered; /* by Connect itself: any status but 429, 502, 503, 504 without an API error body */
     bool sent;
-    int code;                   /* API error code; -1: none */
-    json_t *body;               /* owned; NULL: not JSON */
-    char *problem;              /* owned; for people: "502 Bad Gateway", "4: Cache does not exist", curl's words; NULL below 400 */
-    int64_t server_ms;          /* wall clock of its Date header; 0: none */
-    char *location;             /* redirect target of a page; owned; NULL: none */
-    char *text;                 /* beginning of a page that is not JSON, at most 64 KiB; owned; NULL: none (pages only) */
+    int code;          /* API error code; -1: none */
+    json_t *body;      /* owned; NULL: not JSON */
+    char *problem;     /* owned; for people: "502 Bad Gateway", "4: Cache does not exist", curl's words; NULL below 400 */
+    int64_t server_ms; /* wall clock of its Date header; 0: none */
+    char *location;    /* redirect target of a page; owned; NULL: none */
+    char *text;        /* beginning of a page that is not JSON, at most 64 KiB; owned; NULL: none (pages only) */
 };
 void cm_reply_fini(struct cm_reply *r);
 #define cm_autoreply CM_CLEANUP(cm_reply_fini) struct cm_reply
@@ -53,8 +54,8 @@ int cm_connect_each(struct cm_step *step, struct cm_connect *c, const char *path
 
 /* Without waiting; `done` borrows the reply. No repeats. For polls and look-ups of the build. Who leaves before `done` was
  * called must say so: cm_connect_forget. */
-void cm_connect_get_soon(struct cm_connect *c, const char *path, int64_t timeout_ms,
-                         void (*done)(void *ctx, struct cm_reply *r), void *ctx);
+void cm_connect_get_soon(struct cm_connect *c, const char *path, int64_t timeout_ms, void (*done)(void *ctx, struct cm_reply *r),
+                         void *ctx);
 /* A changing request. The intent must be durable. POST/DELETE/PATCH with a JSON body (borrowed; may be NULL). */
 void cm_connect_change_soon(struct cm_intent *intent, struct cm_connect *c, const char *method, const char *path,
                             const json_t *body, int64_t timeout_ms, void (*done)(void *ctx, struct cm_reply *r), void *ctx);

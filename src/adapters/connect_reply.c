@@ -82,8 +82,15 @@ bool cm_reply_passes(const struct cm_reply *r) { return r->status == 0 || !r->an
 
 static void hint_401(const struct cm_connect *c, struct cm_err **err)
 {
-    cm_hint(err, "Make a new API key for an administrator at %s and put it where the plan's connect.api_key points.",
-            cm_connect_url(c));
+    if (cm_connect_is_forwarded(c)) /* its address ends with us, and its keys are those of the database that was moved */
+        cm_hint(
+            err,
+            "Put an administrator's API key of the old server where the plan's connect.api_key points (the new server knows the same "
+            "keys), then run the same command again. To make one on the new server: `kubectl port-forward svc/NAME 3939:80` (`kubectl get svc` names it) "
+            "and http://127.0.0.1:3939.");
+    else
+        cm_hint(err, "Make a new API key for an administrator at %s and put it where the plan's connect.api_key points.",
+                cm_connect_url(c));
 }
 
 int cm_reply_fail(const struct cm_reply *r, const struct cm_connect *c, const char *what, struct cm_err **err)

@@ -246,7 +246,7 @@ static int64_t patience_ms(const struct cm_engine *e)
 }
 
 struct tries {
-    int count, all; /* all: also those where nobody was reached */
+    int count, all;        /* all: also those where nobody was reached */
     int64_t away_since_ms; /* since when nobody is reached; 0: they are */
 };
 
