@@ -88,17 +88,23 @@ static int own_rights(struct cm_step *step, struct cm_err **err)
     }
     const char *ns = cm_plan_text(cm_step_plan(step), "target.namespace");
     if (missing.len)
-        cm_finding(step, CM_BLOCKER, "cluster.rights",
-                   cm_arena_fmt(cm_step_arena(step),
-                                "Ask for these rights in namespace %s, or put `steps: {STEP: {by: hand}}` into the plan for "
-                                "each step that needs them; `connect-migrate-run explain` says which.",
-                                ns),
-                   "in namespace %s this login may not: %s", ns, cm_str_text(&missing));
+        cm_finding(
+            step, CM_BLOCKER, "cluster.rights",
+            cm_arena_fmt(cm_step_arena(step),
+                         "Ask for these rights in namespace %s, or put `steps: {STEP: {by: hand}}` into the plan for "
+                         "each step that needs them; `connect-migrate-run explain` says which.%s",
+                         ns,
+                         strstr(cm_str_text(&missing), "pods/portforward") == NULL
+                             ? ""
+                             : " Where port-forward stays forbidden, let target.url be Connect's public name (https://...) and "
+                               "target.resolve the address of its ingress."),
+            "in namespace %s this login may not: %s", ns, cm_str_text(&missing));
     if (by_hand.len)
-        cm_finding(step, CM_WARNING, "cluster.rights-by-hand",
-                   "Have somebody at hand who may: the run shows the command and waits for it in the middle of the downtime. Or ask for the "
-                   "right.",
-                   "in namespace %s this login may not: %s", ns, cm_str_text(&by_hand));
+        cm_finding(
+            step, CM_WARNING, "cluster.rights-by-hand",
+            "Have somebody at hand who may: the run shows the command and waits for it in the middle of the downtime. Or ask for the "
+            "right.",
+            "in namespace %s this login may not: %s", ns, cm_str_text(&by_hand));
     if (unknown.len)
         cm_finding(step, CM_UNKNOWN, "cluster.rights-unknown",
                    "Ask who runs the cluster whether this login may run `helm upgrade` there.",

@@ -29,6 +29,15 @@ static int answers(void *ctx, struct cm_err **err)
 
     if (cm_connect_ping(p->step, p->connect, &p->status, err) < 0)
         return -1;
+    if (cm_connect_untrusted(p->connect) != NULL) {
+        cm_fail(err, CM_E_FAILED, "the certificate at %s is not trusted: %s", cm_connect_url(p->connect),
+                cm_connect_untrusted(p->connect));
+        cm_hint(
+            err,
+            "Name the authority that signed it in the plan (`connect: {ca_file: FILE}`), or correct the name in the address, then run the "
+            "same command again with --accept-plan-changes.");
+        return -1;
+    }
     if (p->status != 402)
         return p->status == 200;
     cm_fail(err, CM_E_FAILED, "Connect at %s has no valid license (it answers 402 to everything)", cm_connect_url(p->connect));

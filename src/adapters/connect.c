@@ -43,6 +43,7 @@ struct cm_connect {
     const char *ca_file; /* the plan's */
     char *resolve;
     bool no_proxy;
+    char *untrusted; /* what is wrong with its certificate, by the newest ping; NULL */
     struct cm_secret *key;
     struct soon *under_way; /* requests sent and not yet ended */
 };
@@ -77,6 +78,7 @@ void cm_connect_free(struct cm_connect *c)
         soon_drop(c->under_way);
     cm_secret_free(c->key);
     free(c->resolve);
+    free(c->untrusted);
     free(c->url);
     free(c);
 }
@@ -263,9 +265,13 @@ int cm_connect_ping(struct cm_step *step, struct cm_connect *c, long *status, st
     if (cm_http_do(cm_outside_http(c->outside), &q, &a, err) != 0)
         return -1;
     *status = a.status;
+    free(c->untrusted);
+    c->untrusted = a.untrusted ? cm_strdup(a.problem == NULL ? "its certificate is not trusted" : a.problem) : NULL;
     cm_http_answer_fini(&a);
     return 0;
 }
+
+const char *cm_connect_untrusted(const struct cm_connect *c) { return c->untrusted; }
 
 /* ---- an array, item by item ---- */
 

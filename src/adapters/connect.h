@@ -44,6 +44,8 @@ int cm_connect_get(struct cm_step *step, struct cm_connect *c, const char *path,
 int cm_connect_get_ok(struct cm_step *step, struct cm_connect *c, const char *path, json_t **body, struct cm_err **err);
 /* GET base/__ping__ without a key, no repeats: the HTTP status, 0: nobody answers. */
 int cm_connect_ping(struct cm_step *step, struct cm_connect *c, long *status, struct cm_err **err);
+/* Why the newest ping did not trust who answered; NULL: it did, or nobody answered. */
+const char *cm_connect_untrusted(const struct cm_connect *c);
 /* GET a page (content) with the key, without waiting: status, redirect target, bytes and its beginning; never follows. `done` borrows
  * the reply. */
 void cm_connect_page_soon(struct cm_connect *c, const char *path, int64_t timeout_ms,

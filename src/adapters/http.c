@@ -268,6 +268,7 @@ static void fill_answer(struct cm_http_call *c, CURLcode result)
     if (curl_easy_getinfo(c->easy, CURLINFO_PRIMARY_IP, &peer) == CURLE_OK && peer != NULL)
         (void)snprintf(a->peer, sizeof a->peer, "%s", peer);
     a->sent = was_sent(c->easy, result);
+    a->untrusted = result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE;
     if (result == CURLE_OK) {
         curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &a->status);
         if (a->body == NULL && (c->piece == NULL || a->status != 200))

@@ -37,6 +37,7 @@ struct cm_http_answer {
     char *content_type, *location, *server_date;     /* owned; NULL */
     bool sent;                            /* at least a byte of the request may have left: without an answer, it is in doubt */
     char *problem;                        /* curl's words when status is 0; owned */
+    bool untrusted;                       /* its certificate is not trusted, or is for another name: asking again does not mend that */
     int64_t took_ms;
     char peer[64];                        /* address that answered */
 };
