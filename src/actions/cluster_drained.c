@@ -141,13 +141,18 @@ int cm_cluster_drained(struct cm_step *step, struct cm_err **err)
     return fenced ? 0 : cm_heal_fail(step, NULL, "it was paused, and is not any more", err);
 }
 
-/* On the way back of a change in place the release is started again: until then it has to hold. */
+/* On the way back of a change in place the release is started again with its own values: until then it has to hold, and once more when
+ * somebody brought the other mode back behind that. */
 static int verify(struct cm_step *step, struct cm_err **err)
 {
+    struct cm_heal h = {0};
     bool restored = false;
     if (!has_old_server(step) && cm_release_is_restored(step, &restored, err) < 0)
         return -1;
-    return restored ? 0 : cm_cluster_drained(step, err);
+    if (!restored)
+        return cm_cluster_drained(step, err);
+    int rc = cm_heal_begin(step, &h, err) < 0 ? -1 : cm_heal_stands(&h, NULL, NULL, err);
+    return rc < 0 ? -1 : rc > 0 ? 0 : cm_cluster_drained(step, err);
 }
 
 static int preview(struct cm_step *step, struct cm_err **err)

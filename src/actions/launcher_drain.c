@@ -159,10 +159,15 @@ static bool new_mode_is_deployed(struct cm_step *step)
     return false;
 }
 
-/* A hold until the new mode is deployed: from then on pods are meant to live. */
+/* A hold until the new mode is deployed: from then on pods are meant to live, but those of the old mode. Where somebody brought these back,
+ * an upgrade would roll from one mode to the other with both alive: then it is drained once more. */
 static int verify(struct cm_step *step, struct cm_err **err)
 {
-    return new_mode_is_deployed(step) ? 0 : cm_cluster_has_no_pods(step, err);
+    struct cm_heal h = {0};
+    if (!new_mode_is_deployed(step))
+        return cm_cluster_has_no_pods(step, err);
+    int rc = cm_heal_begin(step, &h, err) < 0 ? -1 : cm_heal_stands(&h, NULL, NULL, err);
+    return rc != 0 ? (rc < 0 ? -1 : 0) : cm_cluster_has_no_pods(step, err);
 }
 
 /* Taken back is what was there: as many replicas, and with the configuration that they had. The same number alone would be true of the

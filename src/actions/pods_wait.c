@@ -13,6 +13,7 @@
 #include "actions/target.h"
 #include "actions/values_fit.h"
 #include "adapters/kubectl.h"
+#include "adapters/outside.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -196,6 +197,8 @@ static int deploy_again(struct cm_step *step, struct cm_heal *h, struct cm_err *
         return -1;
     if (!changed && !healed && !cm_effect_open(step, "helm.upgrade"))
         return 0;
+    if (healed && cm_outside_hosts(cm_step_outside(step)) == 0) /* ours over theirs would be both modes at once: launcher.drain first */
+        return cm_heal_fail(step, NULL, "its pods are not those of the revision that was deployed", err);
     if (changed)
         cm_say(step, "the values have changed since the last upgrade: they are deployed");
     else if (healed)

@@ -11,6 +11,7 @@
 #include "actions/evening.h"
 #include "actions/interlock.h"
 #include "actions/release.h"
+#include "actions/release_heal.h"
 #include "actions/server_verify.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
@@ -74,8 +75,16 @@ int cm_release_as_before(struct cm_step *step, struct cm_err **err)
 
 static int verify(struct cm_step *step, struct cm_err **err)
 {
-    if (cm_release_verify(step, &wish, NULL, err) < 0 || cm_release_as_before(step, err) < 0)
+    struct cm_heal h = {0};
+    const char *what, *kind;
+    if (cm_release_verify(step, &wish, NULL, err) < 0)
         return -1;
+    if (cm_release_as_before(step, err) < 0) {
+        if (cm_heal_begin(step, &h, NULL) < 0 || cm_heal_stands(&h, &what, &kind, NULL) != 0)
+            return -1;
+        cm_err_clear(err); /* what the release says is right, what the cluster holds is another's */
+        return cm_heal_fail(step, kind, what, err);
+    }
     return cm_ledger_back_all(step, "release.scale", NULL, err);
 }
 
@@ -84,7 +93,7 @@ static int undo(struct cm_step *step, const struct cm_change *c, struct cm_err *
 const struct cm_action cm_action_release_restore = {
     .name = "release.restore",
     .summary = "Give the release its own values back",
-    .kind = CM_EFFECT,
+    .kind = CM_HOLD,
     .reversal = CM_REVERSIBLE_AT_A_COST,
     .cost = "Going forward again has the downtime again.",
     .probe = probe,
@@ -118,13 +127,16 @@ static int look(struct cm_step *step, json_t **found, struct cm_err **err)
 
 static int is_up(void *ctx, struct cm_err **err)
 {
-    struct cm_step *step = ctx;
+    struct cm_heal *h = ctx;
+    struct cm_step *step = h->step;
     cm_autojson d = NULL;
     enum cm_seen seen;
     if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
         return -1;
+    if (cm_heal_look(h, d, err) < 0)
+        return -1;
     int64_t want = cm_json_int(d, "spec.replicas", 0);
-    return want > 0 && cm_json_int(d, "status.observedGeneration", 0) >= cm_json_int(d, "metadata.generation", 0) &&
+    return want > 0 && !cm_heal_differs(h, d) && cm_json_int(d, "status.observedGeneration", 0) >= cm_json_int(d, "metadata.generation", 0) &&
            cm_json_int(d, "status.availableReplicas", 0) >= want;
 }
 
@@ -132,10 +144,13 @@ static int is_up(void *ctx, struct cm_err **err)
 static int wait_up(struct cm_step *step, struct cm_err **err)
 {
     int64_t now = cm_loop_now_ms(cm_step_loop(step)), deadline = cm_step_deadline(step);
-    int rc = cm_wait_until(step, is_up, step, deadline == CM_NEVER ? CM_NEVER : deadline - (deadline - now) / 10, 10, 1000, err);
+    struct cm_heal h = {.step = step};
+    if (cm_heal_begin(step, &h, err) < 0)
+        return -1;
+    int rc = cm_wait_until(step, is_up, &h, deadline == CM_NEVER ? CM_NEVER : deadline - (deadline - now) / 10, 10, 1000, err);
     cm_target_reconnect(step);
     if (rc != 0)
-        return rc < 0 ? -1 : 0;
+        return rc < 0 ? -1 : cm_heal_stays(&h, err);
     cm_autofree char *why = cm_target_diagnosis(step);
     cm_fail_passing(err, "no pod of release %s is ready", cm_plan_text(cm_step_plan(step), "target.release"));
     cm_hint(err, "Mend what is named here, then type the same command again.");

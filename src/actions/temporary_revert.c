@@ -17,6 +17,7 @@
 #include "actions/values_fit.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
+#include "adapters/outside.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -234,6 +235,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
         return -1;
     if (cm_intent_newest(step, "helm.upgrade") != NULL && was_healed(step, &h, &w.anew, err) < 0)
         return -1;
+    if (w.anew && cm_outside_hosts(cm_step_outside(step)) == 0) /* as in pods.wait: launcher.drain first */
+        return cm_heal_fail(step, NULL, "its pods are not those of the revision that was deployed", err);
     if (w.anew)
         cm_say(step, "somebody else changed the release since the last upgrade: ours is deployed again, once");
     if (cm_release_send(step, &w, err) < 0 || wait_for_pod(step, err) < 0)
