@@ -10,6 +10,7 @@
 #include <cm/action.h>
 #include <cm/str.h>
 
+#include "actions/release_heal.h"
 #include "actions/evening.h"
 #include "actions/server_verify.h"
 #include "actions/target.h"
@@ -52,7 +53,7 @@ static int verify_in_force(struct cm_step *step, struct cm_connect *c, struct cm
     cm_fail(err, CM_E_FAILED, "the temporary setting Scheduler.MinProcessesLimit is %lld at %s, not %lld", (long long)now,
             cm_connect_url(c), (long long)wanted);
     cm_hint(err, "Was the release deployed with artifacts/values.temporary.yaml as its last values file? See `helm get values`.");
-    return -1;
+    return cm_heal_blame(step, err);
 }
 
 static int look(struct cm_step *step, json_t **found, struct cm_err **err)

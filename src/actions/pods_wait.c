@@ -242,10 +242,29 @@ static int learn_images(struct cm_step *step, struct cm_err **err)
     return json_array_size(images) == 0 ? 0 : cm_fact_set(step, "deploy.images", json_incref(images), err);
 }
 
+static bool reverted(struct cm_step *step)
+{
+    struct cm_change c;
+    for (uint64_t after = 0; cm_ledger_next(step, "helm.upgrade", after, &c); after = c.intent)
+        if (strcmp(cm_json_text(c.detail, "purpose", ""), "revert") == 0)
+            return true;
+    return false;
+}
+
+/* A hold until the revert begins: somebody may bring another version of the release while nobody looks, and what follows here builds
+ * content with the settings of ours. From the revert on, the pods are temporary.revert's. */
 static int verify(struct cm_step *step, struct cm_err **err)
 {
     cm_autojson d = NULL;
     enum cm_seen seen;
+    struct cm_heal h = {0};
+    bool healed = false;
+    if (reverted(step))
+        return 0;
+    if (was_healed(step, &h, &healed, err) < 0)
+        return -1;
+    if (healed)
+        return cm_heal_fail(step, NULL, "its pods are not those of the revision that was deployed", err);
     if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
         return -1;
     if (seen != CM_SEEN || !rolled_out(d))
@@ -276,7 +295,7 @@ static const char *const gives[] = {"deploy.images", NULL};
 const struct cm_action cm_action_pods_wait = {
     .name = "pods.wait",
     .summary = "Wait until the new server's pods are ready",
-    .kind = CM_EFFECT,
+    .kind = CM_HOLD,
     .reversal = CM_REVERSIBLE_AT_A_COST,
     .cost = "As the deployment: where values were changed meanwhile they are deployed here.",
     .needs = needs,

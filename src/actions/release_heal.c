@@ -142,3 +142,13 @@ int cm_heal_stays(const struct cm_heal *h, struct cm_err **err)
             return -1;
     }
 }
+
+int cm_heal_blame(struct cm_step *step, struct cm_err **err)
+{
+    struct cm_heal h = {0};
+    const char *what, *kind;
+    if (cm_heal_begin(step, &h, NULL) < 0 || cm_heal_stands(&h, &what, &kind, NULL) != 0)
+        return -1;
+    cm_err_clear(err);
+    return cm_heal_fail(step, kind, what, err);
+}

@@ -29,6 +29,9 @@ int cm_heal_scaled(struct cm_heal *h, int64_t replicas, struct cm_err **err);
 /* Before what was deployed is taken as proved: where somebody beside helm and us has ever written the objects, they are watched for some
  * seconds; where nobody has, one look is enough. -1: it does not stay, or CM_E_INTERRUPTED. */
 int cm_heal_stays(const struct cm_heal *h, struct cm_err **err);
+/* *err says that something is not as it should be: if that is because the cluster does not hold what was deployed, *err becomes who changes
+ * it. Returns -1. */
+int cm_heal_blame(struct cm_step *step, struct cm_err **err);
 /* kind: "deployments" (NULL too) or "configmaps". */
 int cm_heal_fail(struct cm_step *step, const char *kind, const char *what, struct cm_err **err);
 

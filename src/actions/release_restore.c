@@ -75,16 +75,10 @@ int cm_release_as_before(struct cm_step *step, struct cm_err **err)
 
 static int verify(struct cm_step *step, struct cm_err **err)
 {
-    struct cm_heal h = {0};
-    const char *what, *kind;
     if (cm_release_verify(step, &wish, NULL, err) < 0)
         return -1;
-    if (cm_release_as_before(step, err) < 0) {
-        if (cm_heal_begin(step, &h, NULL) < 0 || cm_heal_stands(&h, &what, &kind, NULL) != 0)
-            return -1;
-        cm_err_clear(err); /* what the release says is right, what the cluster holds is another's */
-        return cm_heal_fail(step, kind, what, err);
-    }
+    if (cm_release_as_before(step, err) < 0)
+        return cm_heal_blame(step, err);
     return cm_ledger_back_all(step, "release.scale", NULL, err);
 }
 

@@ -104,26 +104,14 @@ static int was_healed(struct cm_step *step, struct cm_heal *h, bool *healed, str
     return rc < 0 ? -1 : 0;
 }
 
-/* Our newest revision has no overlay, and the cluster shows it all the same. */
-static bool brought_back_by_others(struct cm_step *step)
-{
-    struct cm_heal h = {0};
-    bool healed;
-    return was_healed(step, &h, &healed, NULL) == 0 && healed && h.gcfg != NULL;
-}
-
 int cm_temporary_undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err)
 {
     cm_autojson names = json_pack("{s:b}", change->key, 1);
     if (settings_are_back(step, names, err) == 0)
         return 0;
-    if (brought_back_by_others(step)) {
-        cm_err_clear(err);
-        return cm_heal_fail(step, "configmaps", "it holds the temporary settings again", err);
-    }
     cm_hint(err,
             "It is taken back by an upgrade without values.temporary.yaml: temporary.revert, or release.scale on the way back.");
-    return -1;
+    return cm_heal_blame(step, err);
 }
 
 /* Connect's own word: the limit is in force again. Only what its API shows can be asked for. */
@@ -270,8 +258,9 @@ static int verify(struct cm_step *step, struct cm_err **err)
         wait_for_pod(step, err) < 0)
         return -1;
     cm_target_reconnect(step);
-    if (settings_are_back(step, NULL, err) < 0 || api_shows_it(step, err) < 0 ||
-        cm_ledger_back_all(step, "temporary.setting", NULL, err) < 0)
+    if (settings_are_back(step, NULL, err) < 0 || api_shows_it(step, err) < 0)
+        return cm_heal_blame(step, err);
+    if (cm_ledger_back_all(step, "temporary.setting", NULL, err) < 0)
         return -1;
     return final_values(step, err);
 }
