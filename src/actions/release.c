@@ -10,6 +10,7 @@
 
 #include "actions/evening.h"
 #include "actions/interlock.h"
+#include "actions/manifests.h"
 #include "actions/release_hand.h"
 #include "actions/release_heal.h"
 #include "actions/release_work.h"
@@ -350,6 +351,20 @@ int cm_release_is_restored(struct cm_step *step, bool *restored, struct cm_err *
     return 0;
 }
 
+/* "ConfigMap a, Deployment b": what helm keeps of the release. Caller frees; "" when it cannot be read. */
+static char *what_stays(struct cm_step *step)
+{
+    cm_autofree char *text = NULL;
+    struct cm_manifests m = {0};
+    struct cm_str all = CM_STR(CM_STR_PAGE);
+    if (cm_helm_manifest(step, &text, NULL) == 0)
+        cm_manifests_read(&m, text);
+    for (size_t i = 0; i < m.count; i++)
+        cm_str_addf(&all, "%s%s", i > 0 ? ", " : "", m.list[i].name);
+    cm_manifests_fini(&m);
+    return cm_str_take(&all);
+}
+
 int cm_release_undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err)
 {
     cm_autojson pods = NULL;
@@ -372,8 +387,8 @@ int cm_release_undo(struct cm_step *step, const struct cm_change *change, struct
     if (cm_ledger_next(step, CM_UPGRADE, change->intent, &older))
         return 0; /* said once, for the first of them */
     const char *const uninstall[] = {"uninstall", cm_release_name(step), NULL};
-    cm_autofree char *command = cm_helm_by_hand(step, uninstall);
-    cm_say(step, "release %s stays installed with no pods; `%s` removes it, after a look at what becomes of its volumes",
-           cm_release_name(step), command);
+    cm_autofree char *command = cm_helm_by_hand(step, uninstall), *objects = what_stays(step);
+    cm_say(step, "release %s stays installed with no pods (%s); `%s` removes it, after a look at what becomes of its volumes",
+           cm_release_name(step), objects, command);
     return 0;
 }

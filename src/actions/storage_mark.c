@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "actions/evening.h"
+#include "actions/release_heal.h"
 #include "actions/source.h"
 #include "actions/target.h"
 #include "adapters/host.h"
@@ -345,6 +346,8 @@ static int prove_apply(struct cm_step *step, struct cm_err **err)
         p.path = marker_path(step, inside);
         int rc = cm_wait_until(step, look_in_pod, &p, limit, 20, 3000, err);
         cm_autojson seen = p.seen;
+        if (rc < 0 && err != NULL && cm_err_code(*err) == CM_E_FAILED)
+            return cm_heal_blame(step, err); /* the pod went while it was looked at: by whom? */
         if (rc < 0)
             return -1;
         if (rc == 0 || !is_ours(step, seen))
