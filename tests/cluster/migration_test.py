@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """The whole migration on a real API server, with real helm 3 and helm 4: it ends whole, comes back whole, and leaves what it says."""
+import os
+
 from cluster import Cluster, why_not
 from kubelet import Kubelet
 from migration import RELEASE, Migration
@@ -26,6 +28,9 @@ def forward_and_back(cluster, kubelet, postgres, helm):
         tap.equal(made, sorted([f"ConfigMap/{RELEASE}-config", f"ConfigMap/{RELEASE}-execution-environments", f"ConfigMap/{RELEASE}-prestart",
                                 f"Deployment/{RELEASE}", f"Role/{RELEASE}", f"RoleBinding/{RELEASE}", f"Service/{RELEASE}",
                                 f"ServiceAccount/{RELEASE}"]), f"helm {helm}: what stays is the release's, without pods")
+        with open(os.path.join(m.run_dir, "report.md"), encoding="utf-8") as f:
+            report = f.read()
+        tap.equal([k for k in made if k.split("/")[1] not in report], [], f"helm {helm}: and the report names each of them")
         tap.equal(after.get(f"Deployment/{RELEASE}", {}).get("spec", {}).get("replicas"), 0, f"helm {helm}: it is scaled to zero")
 
 
