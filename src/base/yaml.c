@@ -18,13 +18,14 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-enum { DEEPEST = 64, MARK_STRIDE = 64 };
+enum { DEEPEST = 64, MARK_STRIDE = 64, MANY_KEYS = 16 };
 static const size_t most_bytes = (size_t)64 << 20;
 static const size_t most_repeated = 1000000; /* nodes that aliases add when they are written out */
 
 /* A node and what only the parser needs of it. */
 struct node {
     struct cm_yaml y; /* first: a struct cm_yaml * from here is a struct node * too */
+    uint32_t *sorted; /* map of many keys: the numbers of its pairs, in the order of their keys */
     size_t expanded;  /* nodes below and with it, aliases written out */
     unsigned height;  /* levels of collections below and with it, aliases written out */
     bool open;        /* its end has not been seen */
@@ -34,6 +35,7 @@ struct cm_yaml_doc {
     struct cm_arena *arena;
     char *name, *source;
     size_t bytes;
+    bool crlf;
     struct cm_yaml *root;
 };
 
@@ -284,7 +286,31 @@ static int by_text(const void *a, const void *b)
     return d != 0 ? d : x->begin < y->begin ? -1 : x->begin > y->begin;
 }
 
-static int refuse_duplicates(struct parse *p, const struct cm_yaml *map)
+/* Pairs stand in the order of their places. */
+static size_t number_of(const struct cm_yaml *map, const struct cm_yaml *key)
+{
+    size_t low = 0, high = map->count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (map->keys[middle]->begin <= key->begin)
+            low = middle;
+        else
+            high = middle;
+    }
+    while (low > 0 && map->keys[low] != key) /* keys of nothing may share a place */
+        low--;
+    return low;
+}
+
+static void remember_order(struct parse *p, struct cm_yaml *map, struct cm_yaml *const *sorted)
+{
+    uint32_t *order = cm_arena_alloc(p->doc->arena, map->count * sizeof *order);
+    for (size_t i = 0; i < map->count; i++)
+        order[i] = (uint32_t)number_of(map, sorted[i]);
+    ((struct node *)map)->sorted = order;
+}
+
+static int refuse_duplicates(struct parse *p, struct cm_yaml *map)
 {
     if (map->count < 2)
         return 0;
@@ -298,6 +324,8 @@ static int refuse_duplicates(struct parse *p, const struct cm_yaml *map)
             cm_hint(p->err, "Keep one of the two: which one a reader takes is not the same everywhere.");
             return -1;
         }
+    if (map->count >= MANY_KEYS)
+        remember_order(p, map, sorted);
     return 0;
 }
 
@@ -444,6 +472,8 @@ struct cm_yaml_doc *cm_yaml_parse(const char *text, size_t bytes, const char *na
     doc->bytes = bytes;
     if (bytes > 0)
         memcpy(doc->source, text, bytes);
+    const char *nl = memchr(doc->source, '\n', bytes);
+    doc->crlf = nl != NULL && nl > doc->source && nl[-1] == '\r';
     if (parse_source(doc, err) == 0)
         return doc;
     cm_yaml_free(doc);
@@ -484,12 +514,33 @@ const char *cm_yaml_source(const struct cm_yaml_doc *doc, size_t *bytes)
     return doc->source;
 }
 
+bool cm_yaml_crlf(const struct cm_yaml_doc *doc) { return doc->crlf; }
+
 struct cm_yaml *cm_yaml_root(const struct cm_yaml_doc *doc) { return doc->root; }
 
-static size_t find_key(const struct cm_yaml *map, const char *key)
+static size_t find_among_many(const struct cm_yaml *map, const char *key)
+{
+    const uint32_t *sorted = ((const struct node *)map)->sorted;
+    size_t low = 0, high = map->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int d = strcmp(map->keys[sorted[middle]]->text, key);
+        if (d == 0)
+            return sorted[middle];
+        if (d < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return SIZE_MAX;
+}
+
+size_t cm_yaml_index(const struct cm_yaml *map, const char *key)
 {
     if (map == NULL || map->type != CM_YAML_MAP)
         return SIZE_MAX;
+    if (map->count >= MANY_KEYS)
+        return find_among_many(map, key);
     for (size_t i = 0; i < map->count; i++)
         if (strcmp(map->keys[i]->text, key) == 0)
             return i;
@@ -498,7 +549,7 @@ static size_t find_key(const struct cm_yaml *map, const char *key)
 
 struct cm_yaml *cm_yaml_get(const struct cm_yaml *map, const char *key)
 {
-    size_t i = find_key(map, key);
+    size_t i = cm_yaml_index(map, key);
     return i == SIZE_MAX ? NULL : map->items[i];
 }
 
@@ -520,7 +571,7 @@ const struct cm_yaml *cm_yaml_reach(const struct cm_yaml *map, const char *key) 
 
 struct cm_yaml *cm_yaml_key(const struct cm_yaml *map, const char *key)
 {
-    size_t i = find_key(map, key);
+    size_t i = cm_yaml_index(map, key);
     return i == SIZE_MAX ? NULL : map->keys[i];
 }
 

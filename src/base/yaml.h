@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -43,12 +44,15 @@ struct cm_yaml_doc *cm_yaml_load(const char *path, struct cm_err **err);      /*
 void cm_yaml_free(struct cm_yaml_doc *doc);
 const char *cm_yaml_name(const struct cm_yaml_doc *doc);
 const char *cm_yaml_source(const struct cm_yaml_doc *doc, size_t *bytes);
+bool cm_yaml_crlf(const struct cm_yaml_doc *doc);                             /* does its first line end in CRLF? */
 struct cm_yaml *cm_yaml_root(const struct cm_yaml_doc *doc);                  /* NULL: an empty document */
 /* From now on the root is the map at this dotted path below it, as if there were nothing else in the file; places stay those of the file.
  * No map there: an empty document. */
 void cm_yaml_begin_at(struct cm_yaml_doc *doc, const char *path);
 struct cm_yaml *cm_yaml_get(const struct cm_yaml *map, const char *key);      /* NULL: not a map, or no such key */
 struct cm_yaml *cm_yaml_key(const struct cm_yaml *map, const char *key);      /* the key's own node, for its place */
+/* The number of its pair; SIZE_MAX: not a map, or no such key. All three take about as long in a map of many keys as in one of few. */
+size_t cm_yaml_index(const struct cm_yaml *map, const char *key);
 /* The value of a key as YAML's readers see it: through aliases and merge keys (<<), a map's own keys first. Never an alias; NULL: none. */
 const struct cm_yaml *cm_yaml_reach(const struct cm_yaml *map, const char *key);
 /* The node as JSON, typed as helm's reader types plain scalars (YAML 1.1 booleans, null, ints, floats; big numbers stay

@@ -75,12 +75,13 @@ static int expect(struct merge *g, json_t *into, const char *lines)
     return json_is_array(into) ? json_array_extend(into, value) : json_object_update_recursive(into, value);
 }
 
-/* What is expected of a key of the file, opened; a map or list where there is nothing yet. */
+/* What is expected of a key of the file, opened; a map or list where there is nothing yet (`[]` is nothing, too, where a map is to be). */
 static json_t *expected_at(json_t *in, const char *key, const struct cm_yaml *value, bool list)
 {
-    if (value && (value->type == CM_YAML_MAP || value->type == CM_YAML_LIST))
+    json_t *there = json_object_get(in, key);
+    if (value && value->count)
         return cm_edit_open_key(in, key, value);
-    if (!json_object_get(in, key) || cm_edit_placeheld(json_object_get(in, key)))
+    if (!there || cm_edit_placeheld(there) || json_is_array(there) != list)
         json_object_set_new(in, key, list ? json_array() : json_object());
     return json_object_get(in, key);
 }

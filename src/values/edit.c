@@ -60,7 +60,7 @@ void cm_edit_insert_lines(struct cm_edits *e, size_t at, long depth, const char 
     const char *s = cm_yaml_source(e->doc, &bytes);
     bool open = at > 0 && s[at - 1] != '\n' && !(at == 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0);
     cm_autofree char *whole = open ? cm_fmt("\n%s", lines) : NULL;
-    cm_autofree char *text = cm_edit_crlf(e->doc) ? with_crlf(whole ? whole : lines) : NULL;
+    cm_autofree char *text = cm_yaml_crlf(e->doc) ? with_crlf(whole ? whole : lines) : NULL;
     cm_edit_insert(e, at, depth, text ? text : whole ? whole : lines);
 }
 

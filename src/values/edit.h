@@ -67,12 +67,11 @@ int cm_edit_end(const struct cm_yaml_doc *doc, const struct cm_yaml *collection,
 void cm_edit_shifted(const struct cm_yaml_doc *doc, size_t begin, size_t end, long by, struct cm_str *out);
 size_t cm_edit_line_begin(const struct cm_yaml_doc *doc, size_t at);
 size_t cm_edit_line_end(const struct cm_yaml_doc *doc, size_t at);      /* behind its line break */
-bool cm_edit_crlf(const struct cm_yaml_doc *doc);
 /* Text in block style (| or >): it ends behind its last line break. */
 bool cm_edit_is_block_text(const struct cm_yaml_doc *doc, const struct cm_yaml *node);
 /* Such a text that the blank lines behind it are part of (|+ or >+): no line can come, go or move right behind it. */
 bool cm_edit_keeps_breaks(const struct cm_yaml_doc *doc, const struct cm_yaml *node);
-/* Columns that one level of this document is indented by (2 where it does not show). */
+/* These two look at the whole file. Columns that one level of this document is indented by (2 where it does not show). */
 int cm_edit_step(const struct cm_yaml_doc *doc);
 /* Are items of lists indented below their key (1), flush with it (0)? */
 bool cm_edit_lists_indented(const struct cm_yaml_doc *doc);

@@ -51,22 +51,30 @@ static const struct cm_yaml *alias_of(const struct cm_yaml *n, const char *name)
     return found;
 }
 
-/* Where the change begins that is the last before this code point of the new text. */
-static size_t change_before(const struct cm_edits *e, const char *text, size_t bytes, size_t points)
+/* The byte of the new text at a code point. */
+static size_t byte_at(const char *text, size_t bytes, size_t points)
 {
-    size_t at = 0, found = e->count ? e->list[0].begin : 0, in_new = 0, from = 0;
+    size_t at = bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     while (at < bytes && points > 0)
         for (points--, at++; at < bytes && ((unsigned char)text[at] & 0xc0) == 0x80;)
             at++;
+    return at;
+}
+
+/* Where this byte of the new text was in the old one; of a change, where it begins. */
+static size_t in_old_text(const struct cm_edits *e, size_t at)
+{
+    size_t in_new = 0, from = 0;
     for (size_t i = 0; i < e->count; i++) {
-        in_new += e->list[i].begin - from;
-        if (in_new > at)
+        const struct cm_edit *one = &e->list[i];
+        if (in_new + (one->begin - from) > at)
             break;
-        found = e->list[i].begin;
-        in_new += e->list[i].bytes;
-        from = e->list[i].end;
+        in_new += one->begin - from + one->bytes;
+        from = one->end;
+        if (in_new > at)
+            return one->begin;
     }
-    return found;
+    return from + (at - in_new);
 }
 
 void cm_edits_explain(const struct cm_edits *e, const struct cm_edits_failure *why, const char *text, size_t bytes,
@@ -75,9 +83,9 @@ void cm_edits_explain(const struct cm_edits *e, const struct cm_edits_failure *w
     const char *name = cm_yaml_name(e->doc);
     const struct cm_yaml *unended = unended_text(e->doc);
     const struct cm_yaml *alias = why->alias ? alias_of(cm_yaml_root(e->doc), why->alias) : NULL;
-    size_t line, column, all, odd = odd_break(e->doc);
+    size_t line, column, all, odd = odd_break(e->doc), at = byte_at(text, bytes, why->point);
     cm_yaml_source(e->doc, &all);
-    place_of(e->doc, odd < all ? odd : change_before(e, text, bytes, why->point), &line, &column);
+    place_of(e->doc, odd < all ? odd : in_old_text(e, at), &line, &column);
     if (unended) {
         cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: the file ends within this text, and its last line has no line break", name,
                 unended->line, unended->column);
@@ -91,6 +99,9 @@ void cm_edits_explain(const struct cm_edits *e, const struct cm_edits_failure *w
         cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: the alias *%s would come before its anchor", name, alias->line, alias->column,
                 alias->text);
         cm_hint(err, "Write out what it stands for in its place, then start again. Nothing was changed.");
+    } else if (why->problem && at < bytes && text[at] == '\t') {
+        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: a tab before a comment; the file cannot be edited safely", name, line, column);
+        cm_hint(err, "Write spaces in its place, then start again. Nothing was changed.");
     } else {
         cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: cannot be edited safely: the changed text does not read as it should%s%s", name, line,
                 column, why->problem ? ": " : "", why->problem ? why->problem : "");

@@ -24,13 +24,6 @@ size_t cm_edit_line_end(const struct cm_yaml_doc *doc, size_t at)
     return nl ? (size_t)(nl - s) + 1 : bytes;
 }
 
-bool cm_edit_crlf(const struct cm_yaml_doc *doc)
-{
-    size_t bytes;
-    const char *s = cm_yaml_source(doc, &bytes), *nl = bytes ? memchr(s, '\n', bytes) : NULL;
-    return nl && nl > s && nl[-1] == '\r';
-}
-
 static int refuse(const struct cm_yaml_doc *doc, const struct cm_yaml *node, const char *what, struct cm_err **err)
 {
     cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: %s cannot be edited safely", cm_yaml_name(doc), node->line, node->column, what);
@@ -178,7 +171,7 @@ void cm_edit_shifted(const struct cm_yaml_doc *doc, size_t begin, size_t end, lo
 {
     size_t bytes;
     const char *s = cm_yaml_source(doc, &bytes);
-    bool crlf = cm_edit_crlf(doc);
+    bool crlf = cm_yaml_crlf(doc);
     if (end > bytes)
         end = bytes;
     while (begin < end) {

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "values/index.h"
 #include "values/launcher_work.h"
 #include "values/quote.h"
 
@@ -58,7 +59,7 @@ static void add_pairs(struct cm_launcher_work *w, struct cm_str *out, const stru
         else
             add_key(w, out, map->keys[i]);
         cm_str_add(out, ":");
-        cm_flow_write(w, map->items[i], indent + cm_edit_step(w->doc), out);
+        cm_flow_write(w, map->items[i], indent + cm_launcher_step(w), out);
     }
 }
 
@@ -134,14 +135,6 @@ void cm_flow_pruned(struct cm_launcher_work *w, const struct cm_yaml *map, const
 
 /* ---- ours put together with a user's map or list ---- */
 
-static const struct cm_piece *kid_of(const struct cm_piece *p, const char *key)
-{
-    for (size_t i = 0; i < p->count; i++)
-        if (p->kids[i]->key && strcmp(p->kids[i]->key, key) == 0)
-            return p->kids[i];
-    return NULL;
-}
-
 static void conflict(struct cm_launcher_work *w, const struct cm_piece *ours, const struct cm_yaml *theirs, const char *path)
 {
     cm_autojson a = cm_piece_json(w, ours);
@@ -168,41 +161,47 @@ static void join_pair(struct cm_launcher_work *w, struct cm_piece *in, struct cm
     }
 }
 
-static bool names(const struct cm_yaml *list, const char *name)
+static const char *name_of_item(const struct cm_yaml *item)
 {
-    for (size_t i = 0; name && i < list->count; i++) {
-        const struct cm_yaml *n = cm_yaml_get(list->items[i], "name");
-        if (n && n->type == CM_YAML_SCALAR && strcmp(n->text, name) == 0)
-            return true;
+    const struct cm_yaml *n = cm_yaml_get(item, "name");
+    return n && n->type == CM_YAML_SCALAR ? n->text : NULL;
+}
+
+/* Of ours that have a name of their own: the last of each. */
+static void index_ours(struct cm_index *names, const struct cm_piece *ours)
+{
+    for (size_t k = 0; k < ours->count; k++) {
+        const struct cm_piece *said = ours->kids[k]->kind == CM_PIECE_MAP ? cm_piece_kid(ours->kids[k], "name") : NULL;
+        if (said && json_is_string(said->value))
+            cm_index_put(names, json_string_value(said->value), k);
     }
-    return false;
 }
 
 static void join_lists(struct cm_launcher_work *w, struct cm_piece *both, struct cm_piece *ours, const struct cm_yaml *theirs,
                        const char *path)
 {
+    struct cm_index *mine = cm_index_new(), *there = cm_index_new();
+    size_t at;
+    index_ours(mine, ours);
     for (size_t i = 0; i < theirs->count; i++) {
-        const struct cm_yaml *name = cm_yaml_get(theirs->items[i], "name");
-        struct cm_piece *same = NULL;
-        for (size_t k = 0; name && name->type == CM_YAML_SCALAR && k < ours->count; k++) {
-            const struct cm_piece *said = kid_of(ours->kids[k], "name");
-            if (ours->kids[k]->kind == CM_PIECE_MAP && said && json_is_string(said->value) &&
-                strcmp(json_string_value(said->value), name->text) == 0)
-                same = ours->kids[k];
-        }
-        if (same)
-            cm_flow_join(w, both, same, theirs->items[i], path);
+        const char *name = name_of_item(theirs->items[i]);
+        if (name)
+            cm_index_put(there, name, i);
+        if (name && cm_index_get(mine, name, &at))
+            cm_flow_join(w, both, ours->kids[at], theirs->items[i], path);
         else
             cm_piece_item(w, both, theirs, i);
     }
     for (size_t k = 0; k < ours->count; k++) {
         cm_autojson value = cm_piece_json(w, ours->kids[k]);
         const char *name = json_string_value(json_object_get(value, "name"));
-        if (!names(theirs, name))
+        if (!name || !cm_index_get(there, name, &at))
             cm_piece_adopt(w, both, ours->kids[k]);
         else if (ours->kids[k]->kind != CM_PIECE_MAP)
             cm_place_conflict(w, theirs, cm_arena_fmt(w->arena, "%s[name=%s]", path, name));
     }
+    cm_index_free(mine);
+    cm_index_free(there);
 }
 
 struct cm_piece *cm_flow_join(struct cm_launcher_work *w, struct cm_piece *in, struct cm_piece *ours, const struct cm_yaml *theirs,
@@ -217,10 +216,7 @@ struct cm_piece *cm_flow_join(struct cm_launcher_work *w, struct cm_piece *in, s
     }
     for (size_t i = 0; i < theirs->count; i++) {
         const char *key = theirs->keys[i]->text;
-        struct cm_piece *mine = NULL;
-        for (size_t k = 0; k < ours->count; k++)
-            if (strcmp(ours->kids[k]->key, key) == 0)
-                mine = ours->kids[k];
+        struct cm_piece *mine = cm_piece_kid(ours, key);
         if (mine)
             join_pair(w, both, mine, theirs, i, cm_arena_fmt(w->arena, "%s.%s", path, key));
         else

@@ -6,6 +6,40 @@
 #include "values/launcher_work.h"
 #include "values/quote.h"
 
+enum { MANY_KIDS = 16 };
+
+static size_t slot_of(const struct cm_piece *in, const char *key)
+{
+    size_t h = 5381;
+    while (*key)
+        h = h * 33 + (unsigned char)*key++;
+    return (h ^ h >> 15) % in->named_size;
+}
+
+/* Numbers are kept plus one, 0 is a free place. Of kids with one key the first is found. */
+static void remember_name(struct cm_piece *in, size_t number)
+{
+    const char *key = in->kids[number]->key;
+    if (!key)
+        return;
+    for (size_t i = slot_of(in, key);; i = (i + 1) % in->named_size) {
+        if (in->named[i] && strcmp(in->kids[in->named[i] - 1]->key, key) == 0)
+            return;
+        if (!in->named[i]) {
+            in->named[i] = (uint32_t)number + 1;
+            return;
+        }
+    }
+}
+
+static void make_names(struct cm_launcher_work *w, struct cm_piece *in)
+{
+    in->named_size = in->cap * 2;
+    in->named = cm_arena_alloc(w->arena, in->named_size * sizeof *in->named);
+    for (size_t i = 0; i < in->count; i++)
+        remember_name(in, i);
+}
+
 void cm_piece_adopt(struct cm_launcher_work *w, struct cm_piece *in, struct cm_piece *p)
 {
     if (in->count == in->cap) {
@@ -14,8 +48,12 @@ void cm_piece_adopt(struct cm_launcher_work *w, struct cm_piece *in, struct cm_p
             memcpy(more, in->kids, in->count * sizeof *more);
         in->kids = more;
         in->cap = in->cap * 2 + 8;
+        if (in->cap > MANY_KIDS && p->key)
+            make_names(w, in);
     }
     in->kids[in->count++] = p;
+    if (in->named)
+        remember_name(in, in->count - 1);
 }
 
 static struct cm_piece *add(struct cm_launcher_work *w, struct cm_piece *in, enum cm_piece_kind kind, const char *key)
@@ -27,19 +65,25 @@ static struct cm_piece *add(struct cm_launcher_work *w, struct cm_piece *in, enu
     return p;
 }
 
-static struct cm_piece *kid(const struct cm_piece *in, const char *key)
+struct cm_piece *cm_piece_kid(const struct cm_piece *in, const char *key)
 {
+    if (in->named) {
+        for (size_t i = slot_of(in, key); in->named[i]; i = (i + 1) % in->named_size)
+            if (strcmp(in->kids[in->named[i] - 1]->key, key) == 0)
+                return in->kids[in->named[i] - 1];
+        return NULL;
+    }
     for (size_t i = 0; i < in->count; i++)
         if (in->kids[i]->key && strcmp(in->kids[i]->key, key) == 0)
             return in->kids[i];
     return NULL;
 }
 
-bool cm_piece_has(const struct cm_piece *in, const char *key) { return kid(in, key) != NULL; }
+bool cm_piece_has(const struct cm_piece *in, const char *key) { return cm_piece_kid(in, key) != NULL; }
 
 struct cm_piece *cm_piece_map(struct cm_launcher_work *w, struct cm_piece *in, const char *key)
 {
-    struct cm_piece *p = kid(in, key);
+    struct cm_piece *p = cm_piece_kid(in, key);
     if (p)
         return p;
     const char *pending = w->pending; /* a comment belongs to what was moved, not to the maps that we make above it */
@@ -51,7 +95,7 @@ struct cm_piece *cm_piece_map(struct cm_launcher_work *w, struct cm_piece *in, c
 
 struct cm_piece *cm_piece_list(struct cm_launcher_work *w, struct cm_piece *in, const char *key)
 {
-    struct cm_piece *p = kid(in, key);
+    struct cm_piece *p = cm_piece_kid(in, key);
     return p ? p : add(w, in, CM_PIECE_LIST, key);
 }
 
@@ -68,7 +112,7 @@ struct cm_piece *cm_piece_path(struct cm_launcher_work *w, struct cm_piece *in, 
 
 struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in, const char *key, json_t *taken)
 {
-    struct cm_piece *p = key ? kid(in, key) : NULL;
+    struct cm_piece *p = key ? cm_piece_kid(in, key) : NULL;
     if (!p)
         p = add(w, in, CM_PIECE_VALUE, key);
     p->kind = CM_PIECE_VALUE;
@@ -163,7 +207,7 @@ bool cm_piece_open(struct cm_launcher_work *w, struct cm_piece *p)
 
 struct cm_piece *cm_piece_open_list(struct cm_launcher_work *w, struct cm_piece *in, const char *key)
 {
-    struct cm_piece *p = kid(in, key);
+    struct cm_piece *p = cm_piece_kid(in, key);
     if (!p)
         return cm_piece_list(w, in, key);
     return cm_piece_open(w, p) && p->kind == CM_PIECE_LIST ? p : NULL;
@@ -190,6 +234,20 @@ json_t *cm_piece_json(struct cm_launcher_work *w, const struct cm_piece *p) { re
 json_t *cm_piece_expected(struct cm_launcher_work *w, const struct cm_piece *p) { return as_value(w, p, false); }
 
 /* ---- as lines ---- */
+
+int cm_launcher_step(struct cm_launcher_work *w)
+{
+    if (!w->step)
+        w->step = cm_edit_step(w->doc);
+    return w->step;
+}
+
+bool cm_launcher_lists_indented(struct cm_launcher_work *w)
+{
+    if (!w->lists)
+        w->lists = cm_edit_lists_indented(w->doc) + 1;
+    return w->lists == 2;
+}
 
 static void write_comment(const char *comment, long indent, struct cm_str *out)
 {
@@ -260,14 +318,14 @@ void cm_piece_write(struct cm_launcher_work *w, const struct cm_piece *p, long i
         cm_yaml_add_key(out, p->key);
         cm_str_add(out, ":");
         if (p->kind == CM_PIECE_VALUE && p->node) {
-            cm_flow_write(w, p->node, indent + cm_edit_step(w->doc), out);
+            cm_flow_write(w, p->node, indent + cm_launcher_step(w), out);
         } else if (p->kind == CM_PIECE_VALUE) {
             cm_yaml_add_value(out, p->value, (int)indent + 2);
         } else if (!p->count) {
             cm_str_addf(out, " %s\n", p->kind == CM_PIECE_MAP ? "{}" : "[]");
         } else {
             cm_str_addf(out, "%s%s\n", p->behind ? " " : "", p->behind ? p->behind : "");
-            long step = p->kind == CM_PIECE_MAP ? cm_edit_step(w->doc) : cm_edit_lists_indented(w->doc) ? 2 : 0;
+            long step = p->kind == CM_PIECE_MAP ? cm_launcher_step(w) : cm_launcher_lists_indented(w) ? 2 : 0;
             write_kids(w, p, indent + step, out);
         }
     }

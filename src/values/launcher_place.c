@@ -41,7 +41,7 @@ static int rewrite_value(struct cm_launcher_work *w, const struct cm_piece *p, c
     struct cm_str lines = CM_STR(CM_STR_BIG);
     if (value->count)
         cm_launcher_row(w, key, path, path, CM_CHANGE, "it was written in flow style and had to be written anew");
-    long step = p->kind == CM_PIECE_MAP ? cm_edit_step(w->doc) : cm_edit_lists_indented(w->doc) ? 2 : 0;
+    long step = p->kind == CM_PIECE_MAP ? cm_launcher_step(w) : cm_launcher_lists_indented(w) ? 2 : 0;
     for (size_t i = 0; i < p->count; i++)
         cm_piece_write(w, p->kids[i], indent + step, &lines);
     cm_edit_insert_lines(w->edits, cm_edit_line_end(w->doc, value->end), indent * 2 + 1, cm_str_text(&lines));
@@ -175,10 +175,8 @@ int cm_place(struct cm_launcher_work *w, struct cm_piece *kids_of, struct cm_yam
     for (size_t k = 0; k < kids_of->count; k++) {
         struct cm_piece *p = kids_of->kids[k];
         const char *here = cm_arena_fmt(w->arena, "%s%s%s", path, *path ? "." : "", p->key);
-        size_t i = 0;
-        while (i < map->count && strcmp(map->keys[i]->text, p->key) != 0)
-            i++;
-        if (i < map->count) {
+        size_t i = cm_yaml_index(map, p->key);
+        if (i != SIZE_MAX) {
             if (place_on(w, p, map, i, json, here) != 0)
                 return -1;
         } else {

@@ -43,31 +43,44 @@ static bool can_follow(const char *pointer)
     return steps > 0 && !*pointer && strcmp(before, "containers") != 0;
 }
 
-/* Put a value at the rest of a pointer in a copy of what is there; NULL: the pointer does not lead anywhere. New reference. */
-static json_t *put_at(const json_t *there, const char *pointer, const json_t *value)
+static bool is_append(const char *token) { return strcmp(token, "-") == 0; }
+
+/* Does the rest of a pointer lead somewhere from here? there NULL: nothing yet, which will be made. */
+static bool can_put(const json_t *there, const char *pointer)
 {
-    if (!*pointer)
-        return json_deep_copy(value);
-    const char *rest = pointer;
-    cm_autofree char *token = next_token(&rest);
-    bool append = strcmp(token, "-") == 0, list = append || (is_index(token) && json_is_array(there));
-    if (there && !(list ? json_is_array(there) : json_is_object(there)))
-        return NULL;
-    cm_autojson copy = there ? json_deep_copy(there) : list ? json_array() : json_object();
-    size_t at = list && !append ? (size_t)strtoull(token, NULL, 10) : 0;
-    const json_t *below = append ? NULL : list ? json_array_get(copy, at) : json_object_get(copy, token);
-    json_t *made = put_at(below, rest, value);
-    if (!made || (list && !append && at >= json_array_size(copy))) {
-        json_decref(made);
-        return NULL;
+    if (!there || !*pointer)
+        return true;
+    cm_autofree char *token = next_token(&pointer);
+    if (is_append(token))
+        return json_is_array(there);
+    if (json_is_array(there)) {
+        size_t at = is_index(token) ? (size_t)strtoull(token, NULL, 10) : json_array_size(there);
+        return at < json_array_size(there) && can_put(json_array_get(there, at), pointer);
     }
-    if (append)
-        json_array_append_new(copy, made);
-    else if (list)
-        json_array_set_new(copy, at, made);
-    else
-        json_object_set_new(copy, token, made);
-    return json_incref(copy);
+    return json_is_object(there) && can_put(json_object_get(there, token), pointer);
+}
+
+static json_t *made_for(const char *rest) { return strcmp(rest, "/-") == 0 ? json_array() : json_object(); }
+
+static void put_at(json_t *there, const char *pointer, const json_t *value)
+{
+    cm_autofree char *token = next_token(&pointer);
+    json_t *below;
+    if (is_append(token)) {
+        json_array_append_new(there, json_deep_copy(value));
+    } else if (json_is_array(there)) {
+        size_t at = (size_t)strtoull(token, NULL, 10);
+        if (*pointer)
+            put_at(json_array_get(there, at), pointer, value);
+        else
+            json_array_set_new(there, at, json_deep_copy(value));
+    } else if (*pointer) {
+        if (!(below = json_object_get(there, token)))
+            json_object_set_new(there, token, below = made_for(pointer));
+        put_at(below, pointer, value);
+    } else {
+        json_object_set_new(there, token, json_deep_copy(value));
+    }
 }
 
 static bool is_structure(const char *token)
@@ -75,19 +88,42 @@ static bool is_structure(const char *token)
     return !strcmp(token, "metadata") || !strcmp(token, "spec") || !strcmp(token, "template");
 }
 
-/* Follow the pointer through the maps that we make; from where they end, values are put together anew. */
+/* A value of ours, made from what is there (ours, or a user's lines) with something put into it. */
+static bool put_value(struct cm_launcher_work *w, struct cm_piece *in, const char *token, const char *rest, const json_t *value)
+{
+    struct cm_piece *kid = cm_piece_kid(in, token);
+    bool ours = kid && kid->kind == CM_PIECE_VALUE && !kid->node;
+    json_t *there = ours ? json_incref(kid->value) : kid ? cm_piece_json(w, kid) : NULL;
+    if (!can_put(there, rest)) {
+        json_decref(there);
+        return false;
+    }
+    if (!*rest) {
+        json_decref(there);
+        there = json_deep_copy(value);
+    } else {
+        there = there ? there : made_for(rest);
+        put_at(there, rest, value);
+    }
+    if (ours && *rest)
+        json_decref(there); /* put into where it is */
+    else
+        cm_piece_value(w, in, token, there);
+    return true;
+}
+
+/* Follow the pointer through the maps that we make and those that moved; from where they end, values are put together anew. */
 static bool put(struct cm_launcher_work *w, struct cm_piece *in, const char *pointer, const json_t *value)
 {
     const char *rest = pointer;
     cm_autofree char *token = next_token(&rest);
     if (strcmp(token, "containers") == 0 && strncmp(rest, "/0/", 3) == 0)
         return put(w, cm_piece_content(w, in), rest + 2, value);
-    struct cm_piece *kid = NULL;
-    for (size_t i = 0; i < in->count; i++)
-        if (in->kids[i]->key && strcmp(in->kids[i]->key, token) == 0)
-            kid = in->kids[i];
+    struct cm_piece *kid = cm_piece_kid(in, token);
     if (!kid && *rest && is_structure(token))
         kid = cm_piece_map(w, in, token);
+    if (kid && *rest && kid->node && kid->node->type == CM_YAML_MAP)
+        cm_piece_open(w, kid);
     if (kid && kid->kind == CM_PIECE_MAP && *rest)
         return put(w, kid, rest, value);
     struct cm_piece *list = strcmp(rest, "/-") == 0 ? cm_piece_open_list(w, in, token) : NULL;
@@ -95,12 +131,7 @@ static bool put(struct cm_launcher_work *w, struct cm_piece *in, const char *poi
         cm_piece_value(w, list, NULL, json_deep_copy(value));
         return true;
     }
-    cm_autojson there = kid ? cm_piece_json(w, kid) : NULL;
-    json_t *made = put_at(there, rest, value);
-    if (!made)
-        return false;
-    cm_piece_value(w, in, token, made);
-    return true;
+    return put_value(w, in, token, rest, value);
 }
 
 static bool apply_override(struct cm_launcher_work *w, struct cm_yaml *one, const char *setting)

@@ -6,6 +6,8 @@
 #ifndef CM_VALUES_LAUNCHER_WORK_H
 #define CM_VALUES_LAUNCHER_WORK_H
 
+#include <stdint.h>
+
 #include "base/mem.h"
 #include "base/yaml.h"
 #include "values/config.h"
@@ -19,6 +21,8 @@ struct cm_piece {
     const char *key;                     /* NULL: an item of a list */
     struct cm_piece **kids;              /* map, list */
     size_t count, cap;
+    uint32_t *named;                     /* map: numbers of kids, by a hash of their keys; NULL: it has few */
+    size_t named_size;
     struct cm_extent at;                 /* lines: where they stand in the source */
     size_t head;                         /* lines of a pair: the byte behind its key */
     long indent;                         /* lines: column of the key or the dash, from 0 */
@@ -51,6 +55,8 @@ struct cm_launcher_work {
     unsigned char *taken;                /* a bit for each byte of the source: at the comments that were taken along */
     const char *pending;                 /* comments of a map that dissolves, for the next piece */
     const char *service_account, *namespace;
+    int step;                            /* see cm_launcher_step; 0: not looked for yet */
+    int lists;                           /* the same of lists, plus one */
     const char *renamed;                 /* the section of config that became Kubernetes; NULL */
     struct cm_err **err;
 };
@@ -64,7 +70,8 @@ struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in,
 struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i);
 /* A piece that exists, as the last kid of another one as well. */
 void cm_piece_adopt(struct cm_launcher_work *w, struct cm_piece *in, struct cm_piece *p);
-/* Is there one of that key? */
+/* The kid of that key; NULL: none. */
+struct cm_piece *cm_piece_kid(const struct cm_piece *in, const char *key);
 bool cm_piece_has(const struct cm_piece *in, const char *key);
 struct cm_piece *cm_piece_item(struct cm_launcher_work *w, struct cm_piece *in, const struct cm_yaml *list, size_t i);
 /* The container of content; made, as the last of the list, when missing. */
@@ -76,6 +83,10 @@ struct cm_piece *cm_piece_open_list(struct cm_launcher_work *w, struct cm_piece 
 json_t *cm_piece_json(struct cm_launcher_work *w, const struct cm_piece *p);          /* new reference */
 json_t *cm_piece_expected(struct cm_launcher_work *w, const struct cm_piece *p);      /* for the proof; new reference */
 void cm_piece_write(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out);
+
+/* As in edit.h, looked for once. */
+int cm_launcher_step(struct cm_launcher_work *w);
+bool cm_launcher_lists_indented(struct cm_launcher_work *w);
 
 /* launcher_place.c: putting pieces into the file, taking pairs out of it. */
 int cm_place(struct cm_launcher_work *w, struct cm_piece *kids_of, struct cm_yaml *map, json_t *json, const char *path);
