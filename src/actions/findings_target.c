@@ -262,6 +262,8 @@ const struct cm_finding_text cm_findings_values[] = {
     {"values.unknown-field", "no field of the chart's job template", "A typing error does nothing, silently.",
      "Look for a typing error; the job base takes any field of a pod."},
     {"values.unknown-key.*", "no value of the chart", "helm takes it and nothing reads it.", "Correct the name, or remove it."},
+    {"values.more", "more warnings than are named one by one", "A file with a thousand warnings is seldom a values file of this chart.",
+     "Mend those that are named, then look again."},
     {"values.image-tag", "image.tagPrefix is gone", "The chart now asks the repository for the tag VERSION-OS.",
      "Use the repository posit/connect, or set image.tag."},
     {"values.init-image", "the init image of the old chart", "Its tags are other ones than the new chart asks for.",

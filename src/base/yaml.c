@@ -26,9 +26,9 @@ static const size_t most_repeated = 1000000; /* nodes that aliases add when they
 struct node {
     struct cm_yaml y; /* first: a struct cm_yaml * from here is a struct node * too */
     uint32_t *sorted; /* map of many keys: the numbers of its pairs, in the order of their keys */
-    size_t expanded;  /* nodes below and with it, aliases written out */
-    unsigned height;  /* levels of collections below and with it, aliases written out */
-    bool open;        /* its end has not been seen */
+    uint32_t expanded; /* nodes below and with it, aliases written out */
+    uint16_t height;   /* levels of collections below and with it, aliases written out */
+    bool open;         /* its end has not been seen */
 };
 
 struct cm_yaml_doc {
@@ -116,23 +116,23 @@ static void index_points(struct parse *p)
     }
 }
 
-static size_t byte_of(const struct parse *p, const yaml_mark_t *m)
+static uint32_t byte_of(const struct parse *p, const yaml_mark_t *m)
 {
     size_t n = p->doc->bytes;
     if (p->ascii)
-        return m->index + p->skip < n ? m->index + p->skip : n;
+        return (uint32_t)(m->index + p->skip < n ? m->index + p->skip : n);
     if (m->index >= p->points)
-        return n;
+        return (uint32_t)n;
     size_t i = p->marks[m->index / MARK_STRIDE];
     for (size_t left = m->index % MARK_STRIDE; left > 0; left--)
         do
             i++;
         while (i < n && !begins_point(p->doc->source[i]));
-    return i;
+    return (uint32_t)i;
 }
 
 /* The first byte behind anchor and tag. */
-static size_t behind_properties(const char *s, size_t from, size_t end)
+static uint32_t behind_properties(const char *s, size_t from, size_t end)
 {
     while (from < end && (s[from] == '&' || s[from] == '!')) {
         bool verbatim = s[from] == '!' && from + 1 < end && s[from + 1] == '<';
@@ -149,7 +149,7 @@ static size_t behind_properties(const char *s, size_t from, size_t end)
                 from++;
         }
     }
-    return from;
+    return (uint32_t)from;
 }
 
 /* ---- building the tree ---- */
@@ -218,14 +218,14 @@ static int add_to_parent(struct parse *p, struct node *n)
     f->items[f->count++] = &n->y;
     f->node->expanded += n->expanded;
     if (f->node->height < n->height + 1)
-        f->node->height = n->height + 1;
+        f->node->height = (uint16_t)(n->height + 1);
     return 0;
 }
 
 static int add_scalar(struct parse *p, const yaml_event_t *e)
 {
     struct node *n = new_node(p, CM_YAML_SCALAR, e, e->data.scalar.anchor, e->data.scalar.tag);
-    n->y.text_bytes = e->data.scalar.length;
+    n->y.text_bytes = (uint32_t)e->data.scalar.length;
     n->y.text = cm_arena_alloc(p->doc->arena, n->y.text_bytes + 1);
     memcpy(n->y.text, e->data.scalar.value, n->y.text_bytes);
     n->y.plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
@@ -239,7 +239,7 @@ static int add_alias(struct parse *p, const yaml_event_t *e)
 {
     struct node *n = new_node(p, CM_YAML_ALIAS, e, NULL, NULL);
     n->y.text = cm_arena_strdup(p->doc->arena, (const char *)e->data.alias.anchor);
-    n->y.text_bytes = strlen(n->y.text);
+    n->y.text_bytes = (uint32_t)strlen(n->y.text);
     struct anchor wanted = {n->y.text, NULL};
     struct anchor **slot = tfind(&wanted, &p->anchors, by_anchor);
     if (slot == NULL)
@@ -343,7 +343,7 @@ static int end_collection(struct parse *p, const yaml_event_t *e)
 {
     struct frame *f = &p->frames[--p->depth];
     struct cm_yaml *y = &f->node->y;
-    y->count = f->count;
+    y->count = (uint32_t)f->count;
     y->keys = settle_array(p, f->keys, f->count);
     y->items = settle_array(p, f->items, f->count);
     f->keys = f->items = NULL;
@@ -439,6 +439,8 @@ static int parse_source(struct cm_yaml_doc *doc, struct cm_err **err)
     p->err = err;
     if (doc->bytes >= 3 && memcmp(doc->source, "\xef\xbb\xbf", 3) == 0)
         p->skip = 3;
+    if (doc->bytes > most_bytes)
+        return cm_fail(err, CM_E_USAGE, "%s:1:1: larger than %zu MiB", doc->name, most_bytes >> 20);
     size_t valid = cm_utf8_span(doc->source, doc->bytes);
     if (valid < doc->bytes)
         return fault_at_byte(p, valid, "not valid UTF-8");

@@ -17,23 +17,25 @@
 
 enum cm_yaml_type { CM_YAML_SCALAR, CM_YAML_MAP, CM_YAML_LIST, CM_YAML_ALIAS };
 
-struct cm_yaml {                       /* a node; all of them live in the document */
+struct cm_yaml {                       /* a node; all of them live in the document, and there are many: small on purpose */
     enum cm_yaml_type type;
-    char *text;                        /* scalar: decoded; alias: its name */
-    size_t text_bytes;
     bool plain;                        /* scalar without quotes, in block or flow: may be typed by YAML 1.1 rules */
     bool flow;                         /* [..] or {..} */
+    char *text;                        /* scalar: decoded; alias: its name */
     const char *anchor, *tag;          /* NULL: none */
     size_t line, column;               /* of its first byte, from 1; column counts code points */
-    size_t begin, end;                 /* bytes in the source, end exclusive; a block collection ends after its last
+    uint32_t text_bytes;
+    uint32_t begin, end;               /* bytes in the source, end exclusive; a block collection ends after its last
                                           child's last byte, never inside trailing comments; a block scalar (| or >)
                                           ends behind its last line break; begin is at the anchor or tag, if any */
-    size_t body;                       /* first byte behind anchor and tag; begin without them */
-    struct cm_yaml *target;            /* alias: the node it stands for; never an alias, never NULL */
+    uint32_t body;                     /* first byte behind anchor and tag; begin without them */
+    uint32_t count;                    /* of list items or map pairs */
     struct cm_yaml *parent;
-    size_t count;                      /* of list items or map pairs */
     struct cm_yaml **keys;             /* map only */
-    struct cm_yaml **items;            /* list items or map values */
+    union {
+        struct cm_yaml **items;        /* list items or map values */
+        struct cm_yaml *target;        /* alias: the node it stands for; never an alias, never NULL */
+    };
 };
 
 struct cm_yaml_doc;

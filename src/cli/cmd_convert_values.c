@@ -107,11 +107,8 @@ static void check_result(const struct cm_invocation *in, const struct cm_launche
 
 static bool needs_a_person(const struct cm_launcher_result *r)
 {
-    for (size_t i = 0; i < json_array_size(r->account); i++) {
-        const char *fate = cm_json_text(json_array_get(r->account, i), "disposition", "");
-        if (strcmp(fate, "ask") == 0 || strcmp(fate, "block") == 0)
-            return true;
-    }
+    if (cm_launcher_needs_a_person(r))
+        return true;
     for (size_t i = 0; i < json_array_size(r->findings); i++) {
         const char *verdict = cm_json_text(json_array_get(r->findings, i), "verdict", "");
         if (strcmp(verdict, "blocker") == 0 || strcmp(verdict, "unknown") == 0)
@@ -130,8 +127,10 @@ static void print_json(const struct cm_launcher_result *r)
 
 static void print_account(const struct cm_invocation *in, const struct cm_launcher_result *r)
 {
-    for (size_t i = 0; i < json_array_size(r->account); i++)
-        cm_convert_row(json_array_get(r->account, i));
+    for (size_t i = 0; i < cm_launcher_rows(r); i++) {
+        cm_autojson row = cm_launcher_row_json(r, i);
+        cm_convert_row(row);
+    }
     if (!r->changed)
         fprintf(stderr, "%s has no Launcher values to convert; it stays as it is\n", cm_convert_name(in->args[0]));
     cm_convert_findings(r->findings);
@@ -160,7 +159,8 @@ int cm_cmd_convert_values(const struct cm_invocation *in, struct cm_err **err)
     const char *name = cm_convert_name(in->args[0]);
     if (check_words(in, err) != 0 || cm_convert_read(in->args[0], &text, &n, err) < 0)
         return -1;
-    struct cm_launcher_wish w = {.text = text, .bytes = n, .name = name, .chart_version = cm_given_value(in, CM_O_CHART_VERSION)};
+    struct cm_launcher_wish w = {.text = text, .bytes = n, .name = name, .chart_version = cm_given_value(in, CM_O_CHART_VERSION),
+                                .rows_only = !cm_given_times(in, CM_O_JSON)};
     int rc = cm_launcher_convert(&w, &r, err);
     if (rc == 0)
         rc = put_values(in, text, n, &r, err);

@@ -290,7 +290,7 @@ static json_t *list(struct cm_reading *r, const struct cm_plan_key *k, const cha
     if (n->type != CM_YAML_LIST)
         return expected(r, path, n, "a list like [a, b]");
     if ((int64_t)n->count < k->min || (k->max && (int64_t)n->count > k->max)) {
-        cm_problem(r->problems, r->doc, n, "%s: a list of %lld to %lld entries is expected, found %zu", path, (long long)k->min,
+        cm_problem(r->problems, r->doc, n, "%s: a list of %lld to %lld entries is expected, found %u", path, (long long)k->min,
                    (long long)k->max, n->count);
         return NULL;
     }

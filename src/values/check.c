@@ -64,8 +64,13 @@ const char *cm_look_text(const struct cm_values_look *l, const char *path)
 void cm_look_finding(struct cm_values_look *l, const struct cm_yaml_doc *doc, const struct cm_yaml *node, const char *verdict,
                      const char *id, const char *remedy, const char *fmt, ...)
 {
+    enum { MOST = 1000 };     /* so many are named one by one; the others are counted */
     struct cm_str s = CM_STR(CM_STR_LINE);
     va_list ap;
+    if (json_array_size(l->findings) >= MOST && strcmp(verdict, "warning") == 0) {
+        l->more_warnings++;
+        return;
+    }
     if (node)
         cm_str_addf(&s, "%s:%zu:%zu: ", cm_yaml_name(doc), node->line, node->column);
     va_start(ap, fmt);
@@ -396,6 +401,11 @@ json_t *cm_values_check(const char *const *names, const char *const *texts, cons
         cm_check_job_base(&l);
         cm_check_config(&l);
         cm_check_keys(&l);
+    }
+    if (l.more_warnings) {
+        cm_autofree char *seen = cm_fmt("%zu more warnings; the first ones are named one by one", l.more_warnings);
+        json_array_append_new(l.findings, json_pack("{s:s, s:s, s:s, s:s}", "id", "values.more", "verdict", "warning", "seen", seen,
+                                                    "remedy", "Mend those that are named, then look again."));
     }
     for (size_t i = 0; i < l.count; i++)
         cm_yaml_free(l.docs[i]);

@@ -20,6 +20,7 @@ struct cm_values_look {
     size_t count;
     const char *app_version;         /* NULL: not known */
     json_t *findings;
+    size_t more_warnings;            /* that were only counted */
     struct cm_arena *arena;
 };
 

@@ -220,6 +220,27 @@ static int find_root(const struct cm_yaml_doc *doc, struct cm_yaml **root, const
     return 0;
 }
 
+static int refuse_root(struct merge *g, size_t line, size_t column, const char *how)
+{
+    cm_fail(g->err, CM_E_USAGE, "%s:%zu:%zu: expected a map in block style%s", cm_yaml_name(g->doc), line, column, how);
+    cm_hint(g->err, "Write the values file in block style, or convert without --merge. Nothing was changed.");
+    return -1;
+}
+
+/* A file of no values may have comments and the line "---"; behind its end ("...") nothing of it can come, and an anchor is an anchor. */
+static int check_nothing(struct merge *g)
+{
+    size_t bytes, line = 1;
+    const char *s = cm_yaml_source(g->doc, &bytes);
+    for (size_t at = cm_edit_line_begin(g->doc, 0); at < bytes; at = cm_edit_line_end(g->doc, at), line++) {
+        size_t n = strspn(s + at, " \t\r");
+        bool mark = strncmp(s + at, "---", 3) == 0 && strchr(" \t\r\n#", s[at + 3 + strspn(s + at + 3, " \t\r")]);
+        if (at + n < bytes && !strchr("\n#%", s[at + n]) && !mark)
+            return refuse_root(g, line, n + 1, "");
+    }
+    return 0;
+}
+
 int cm_config_merge_at(struct cm_yaml_doc *doc, const char **key, struct cm_err **err)
 {
     struct cm_yaml *root;
@@ -234,13 +255,10 @@ int cm_config_merge_at(struct cm_yaml_doc *doc, const char **key, struct cm_err 
 static int check_root(struct merge *g, const char *name)
 {
     if (!g->root)
-        return 0;
-    if (g->root->type != CM_YAML_MAP || g->root->flow || g->root->anchor || g->root->tag) {
-        cm_fail(g->err, CM_E_USAGE, "%s:%zu:%zu: expected a map in block style%s", name, g->root->line, g->root->column,
-                g->root->anchor || g->root->tag ? ", without an anchor or a tag" : "");
-        cm_hint(g->err, "Write the values file in block style, or convert without --merge. Nothing was changed.");
-        return -1;
-    }
+        return check_nothing(g);
+    if (g->root->type != CM_YAML_MAP || g->root->flow || g->root->anchor || g->root->tag)
+        return refuse_root(g, g->root->line, g->root->column,
+                           g->root->anchor || g->root->tag ? ", without an anchor or a tag" : "");
     const struct cm_yaml *merged = cm_yaml_key(g->root, "<<");
     if (merged) { /* a key of ours would hide what comes in by it */
         cm_fail(g->err, CM_E_USAGE, "%s:%zu:%zu: a merge key (<<) beside the keys that are to be added", name, merged->line,

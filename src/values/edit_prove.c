@@ -101,7 +101,7 @@ static bool same_scalar(struct proof *p, const json_t *want)
     const yaml_event_t *e = &p->event;
     struct cm_yaml n = {.type = CM_YAML_SCALAR,
                         .text = (char *)e->data.scalar.value,
-                        .text_bytes = e->data.scalar.length,
+                        .text_bytes = (uint32_t)e->data.scalar.length,
                         .plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE,
                         .tag = (const char *)e->data.scalar.tag};
     cm_autojson is = cm_yaml_json(p->old, &n);
@@ -127,7 +127,7 @@ static const json_t *value_of_key(struct proof *p, const json_t *want, char **na
     const json_t *value = json_object_get(want, *name);
     if (value || e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
         return value;
-    struct cm_yaml key = {.type = CM_YAML_SCALAR, .text = *name, .text_bytes = strlen(*name), .plain = true};
+    struct cm_yaml key = {.type = CM_YAML_SCALAR, .text = *name, .text_bytes = (uint32_t)strlen(*name), .plain = true};
     struct cm_yaml *keys[] = {&key}, *items[] = {&key};
     struct cm_yaml map = {.type = CM_YAML_MAP, .count = 1, .keys = keys, .items = items};
     cm_autojson typed = cm_yaml_json(p->old, &map);

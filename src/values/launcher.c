@@ -12,30 +12,6 @@
 #include "values/check_work.h"
 #include "values/launcher_work.h"
 
-/* ---- saying ---- */
-
-static const char *place_of(struct cm_launcher_work *w, const struct cm_yaml *at, bool column)
-{
-    return column ? cm_arena_fmt(w->arena, "%s:%zu:%zu", w->wish->name, at->line, at->column)
-                  : cm_arena_fmt(w->arena, "%s:%zu", w->wish->name, at->line);
-}
-
-void cm_launcher_row(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target,
-                     enum cm_fate fate, const char *reason)
-{
-    json_array_append_new(w->out->account, json_pack("{s:s, s:I, s:s, s:s?, s:s, s:s}", "source", place_of(w, at, false), "line",
-                                                     (json_int_t)at->line, "setting", setting, "target", target, "disposition",
-                                                     cm_fate_word(fate), "reason", reason));
-}
-
-void cm_launcher_finding(struct cm_launcher_work *w, const struct cm_yaml *at, const char *verdict, const char *id,
-                         const char *seen, const char *remedy)
-{
-    const char *text = cm_arena_fmt(w->arena, "%s: %s", place_of(w, at, true), seen);
-    json_array_append_new(w->out->findings,
-                          json_pack("{s:s, s:s, s:s, s:s}", "id", id, "verdict", verdict, "seen", text, "remedy", remedy));
-}
-
 void cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i,
                       const char *setting, const char *target)
 {
@@ -333,7 +309,8 @@ static void say_off(struct cm_launcher_work *w, const struct cm_yaml *launcher)
 
 static void keep_key(struct cm_launcher_work *w, const struct cm_yaml *key)
 {
-    cm_launcher_row(w, key, w->below, w->below, CM_KEEP,
+    const char *below = cm_arena_strdup(w->arena, w->below);
+    cm_launcher_row(w, key, below, below, CM_KEEP,
                     "the values of Connect's chart stand below this key, for a chart that has it as a dependency");
 }
 
@@ -388,7 +365,8 @@ static bool look_for_root(struct cm_launcher_work *w)
 int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_result *out, struct cm_err **err)
 {
     *out = (struct cm_launcher_result){.account = json_array(), .findings = json_array(), .commands = json_array()};
-    cm_autoarena arena = cm_arena_new();
+    out->more = cm_launcher_more_new(wish->name);
+    struct cm_arena *arena = cm_launcher_arena(out->more);
     cm_autoyaml doc = cm_yaml_parse(wish->text, wish->bytes, wish->name, err);
     struct cm_launcher_work w = {.wish = wish, .out = out, .arena = arena, .doc = doc, .err = err};
     int rc = doc ? 0 : -1;
@@ -419,7 +397,9 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
             memcpy(out->text, wish->text, wish->bytes);
         out->bytes = wish->bytes;
     }
-    if (rc != 0)
+    if (rc == 0)
+        cm_launcher_account(out, wish->rows_only);
+    else
         cm_launcher_result_fini(out);
     return rc;
 }
@@ -430,5 +410,6 @@ void cm_launcher_result_fini(struct cm_launcher_result *r)
     json_decref(r->account);
     json_decref(r->findings);
     json_decref(r->commands);
+    cm_launcher_more_free(r->more);
     *r = (struct cm_launcher_result){0};
 }

@@ -19,6 +19,7 @@ struct cm_launcher_wish {
     const char *chart_version;         /* that the file was written for; NULL: not said */
     enum cm_launcher_was was;
     const char *at;                    /* as for cm_values_check */
+    bool rows_only;                    /* leave `account` empty; cm_launcher_row_json gives the rows, one at a time */
 };
 struct cm_launcher_result {
     char *text; size_t bytes;      /* owned; equal to the input when nothing was to be done */
@@ -26,8 +27,12 @@ struct cm_launcher_result {
     json_t *account;               /* as in values/config.h */
     json_t *findings;
     json_t *commands;              /* ["kubectl label sa …"] that remain; owned */
+    struct cm_launcher_more *more;
 };
 int cm_launcher_convert(const struct cm_launcher_wish *w, struct cm_launcher_result *out, struct cm_err **err);
+size_t cm_launcher_rows(const struct cm_launcher_result *r);
+json_t *cm_launcher_row_json(const struct cm_launcher_result *r, size_t i);      /* new reference */
+bool cm_launcher_needs_a_person(const struct cm_launcher_result *r);             /* by its rows; findings are another matter */
 void cm_launcher_result_fini(struct cm_launcher_result *r);
 /* Every rule by which the chart fails or silently misrenders, told with file:line:column: [{"id","verdict","seen","remedy"}]. */
 /* at: the dotted key that the chart's values stand below; NULL: it is told from what stands there. */

@@ -131,10 +131,14 @@ int cm_launcher_profiles(struct cm_launcher_work *w, struct cm_yaml *launcher, s
 /* launcher_images.c: images into executionEnvironments. */
 int cm_launcher_images(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t i);
 
-/* launcher.c: the account. target NULL: nowhere. */
+/* launcher_account.c: what is said lives in the conversion's arena, or for ever. target NULL: nowhere. */
+struct cm_launcher_more *cm_launcher_more_new(const char *name);
+void cm_launcher_more_free(struct cm_launcher_more *m);
+struct cm_arena *cm_launcher_arena(const struct cm_launcher_more *m);
+void cm_launcher_account(struct cm_launcher_result *r, bool rows_only);      /* all was said */
 void cm_launcher_row(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target, enum cm_fate fate,
                      const char *reason);
-/* The i-th pair of a map moves to `target`, its row says so; where something before it took the place, it is left out, and that is
+/* launcher.c. The i-th pair of a map moves to `target`, its row says so; where something before it took the place, it is left out, and that is
  * said. */
 void cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i,
                       const char *setting, const char *target);
