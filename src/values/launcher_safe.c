@@ -24,12 +24,21 @@ static bool is_explicit(const struct cm_launcher_work *w, const struct cm_yaml *
     return (i > 0 && s[i - 1] == '?') || (key->begin < bytes && s[key->begin] == '?');
 }
 
+/* A key of nothing that no colon follows: "?" alone on its line; what comes next seems to be where it is. */
+static bool is_nowhere(const struct cm_launcher_work *w, const struct cm_yaml *key)
+{
+    size_t bytes;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    return key->begin == key->end && (key->begin == bytes || s[key->begin] != ':');
+}
+
 /* `{&a : 1}`, `{? , b: 1}`: where such a key begins and ends is not told. */
 static int check_keys_of_nothing(struct cm_launcher_work *w, const struct cm_yaml *n)
 {
     for (size_t i = 0; i < n->count; i++) {
         const struct cm_yaml *key = n->keys ? n->keys[i] : NULL;
-        if (key && n->flow && key->type == CM_YAML_SCALAR && !key->text_bytes && (key->anchor || key->tag || is_explicit(w, key)))
+        bool nothing = key && key->type == CM_YAML_SCALAR && !key->text_bytes;
+        if (nothing && (n->flow ? key->anchor || key->tag || is_explicit(w, key) : is_nowhere(w, key)))
             return refuse(w, key, "a key that is nothing but an anchor, a tag or a question mark");
         if ((key && check_keys_of_nothing(w, key) != 0) || check_keys_of_nothing(w, n->items[i]) != 0)
             return -1;

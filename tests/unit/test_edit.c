@@ -153,6 +153,51 @@ static void a_scalar_keeps_its_style_where_that_can_hold_the_text(void **state)
     end(&w, "a: x # c\nd: 'y'\nf: 'yes'\n");
 }
 
+static void a_block_of_text_gives_way_and_its_line_still_ends(void **state)
+{
+    struct work w = begin("a: |\n  b\nc:\n>-\n  d\ne: f\n");
+    const struct cm_yaml *root = cm_yaml_root(w.doc);
+    (void)state;
+    cm_edit_set(w.edits, cm_yaml_get(root, "a"), "x");
+    cm_edit_set(w.edits, cm_yaml_get(root, "c"), "y");
+    json_object_set_new(w.data, "a", json_string("x"));
+    json_object_set_new(w.data, "c", json_string("y"));
+    end(&w, "a: 'x'\nc:\n 'y'\ne: f\n");
+}
+
+static void a_blank_line_behind_a_text_that_keeps_it_is_refused_with_the_texts_place(void **state)
+{
+    struct work w = begin("a: |+\n  b\nc: d\n\ne: f\n");
+    char *out = NULL;
+    size_t bytes;
+    cm_autoerr err = NULL;
+    (void)state;
+    cm_edit_replace(w.edits, 10, 15, "");
+    json_object_set_new(w.data, "c", json_null());
+    assert_int_equal(cm_edits_apply(w.edits, w.data, &out, &bytes, &err), -1);
+    assert_string_equal(cm_err_message(err),
+                        "values.yaml:1:4: a text that keeps the blank lines behind it (|+) cannot be edited safely");
+    cm_edits_free(w.edits);
+    cm_yaml_free(w.doc);
+    json_decref(w.data);
+}
+
+static void a_tab_that_only_the_old_text_could_have_is_refused_with_its_place(void **state)
+{
+    struct work w = begin("a: b\n \t# c\nd: e\n");
+    char *out = NULL;
+    size_t bytes;
+    cm_autoerr err = NULL;
+    (void)state;
+    cm_edit_replace(w.edits, 3, 4, "'b b'");
+    json_object_set_new(w.data, "a", json_string("b b"));
+    assert_int_equal(cm_edits_apply(w.edits, w.data, &out, &bytes, &err), -1);
+    assert_string_equal(cm_err_message(err), "values.yaml:2:2: a tab before a comment; the file cannot be edited safely");
+    cm_edits_free(w.edits);
+    cm_yaml_free(w.doc);
+    json_decref(w.data);
+}
+
 static void deeper_lines_come_first_at_one_place(void **state)
 {
     struct work w = begin("a:\n  b:\n  - c\n");
@@ -258,6 +303,9 @@ int main(void)
         cmocka_unit_test(setting_every_scalar_to_itself_changes_no_byte),
         cmocka_unit_test(nor_does_it_in_other_peoples_files),
         cmocka_unit_test(a_scalar_keeps_its_style_where_that_can_hold_the_text),
+        cmocka_unit_test(a_block_of_text_gives_way_and_its_line_still_ends),
+        cmocka_unit_test(a_blank_line_behind_a_text_that_keeps_it_is_refused_with_the_texts_place),
+        cmocka_unit_test(a_tab_that_only_the_old_text_could_have_is_refused_with_its_place),
         cmocka_unit_test(deeper_lines_come_first_at_one_place),
         cmocka_unit_test(refuses_changes_that_overlap),
         cmocka_unit_test(refuses_what_does_not_read_as_it_should),
