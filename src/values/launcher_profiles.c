@@ -134,7 +134,12 @@ static bool put(struct cm_launcher_work *w, struct cm_piece *in, const char *poi
     return put_value(w, in, token, rest, value);
 }
 
-static bool apply_override(struct cm_launcher_work *w, struct cm_yaml *one, const char *setting)
+/* What is said of overrides of one target: the same texts, however many there are. */
+struct said {
+    const char *pointer, *setting, *target;
+};
+
+static bool apply_override(struct cm_launcher_work *w, struct cm_yaml *one, const char *setting, struct said *said)
 {
     const struct cm_yaml *target = cm_yaml_get(one, "target"), *json = cm_yaml_get(one, "json");
     if (!target || target->type != CM_YAML_SCALAR || !can_follow(target->text) || !json)
@@ -142,9 +147,11 @@ static bool apply_override(struct cm_launcher_work *w, struct cm_yaml *one, cons
     cm_autojson value = cm_yaml_json(w->doc, json);
     if (!put(w, cm_launcher_job(w), target->text, value))
         return false;
-    cm_launcher_row(w, one, cm_arena_fmt(w->arena, "%s %s", setting, target->text),
-                    cm_arena_fmt(w->arena, "backends.kubernetes.defaultResourceJobBase%s", target->text), CM_CHANGE,
-                    "applied by its JSON pointer");
+    if (!said->pointer || strcmp(said->pointer, target->text) != 0)
+        *said = (struct said){.pointer = target->text,
+                              .setting = cm_arena_fmt(w->arena, "%s %s", setting, target->text),
+                              .target = cm_arena_fmt(w->arena, "backends.kubernetes.defaultResourceJobBase%s", target->text)};
+    cm_launcher_row(w, one, said->setting, said->target, CM_CHANGE, "applied by its JSON pointer");
     return true;
 }
 
@@ -152,9 +159,10 @@ static void take_overrides(struct cm_launcher_work *w, struct cm_yaml *profile, 
 {
     struct cm_yaml *list = profile->items[i];
     const char *setting = "launcher.launcherKubernetesProfilesConf.*.job-json-overrides";
+    struct said said = {0};
     bool all = list->type == CM_YAML_LIST;
     for (size_t k = 0; list->type == CM_YAML_LIST && k < list->count; k++) {
-        if (apply_override(w, list->items[k], setting))
+        if (apply_override(w, list->items[k], setting, &said))
             continue;
         all = false;
         cm_launcher_row(w, list->items[k], setting, NULL, CM_ASK, "its target cannot be followed into the job base");

@@ -72,8 +72,38 @@ def values_images(n):
     return out[:3 + (n - 3) // 8 * 4] + ["executionEnvironments:"] + [line[2:].replace("/content:", "/other:") for line in out[3:3 + (n - 3) // 8 * 4]]
 
 
-# What is converted, from which files (the first is the argument), with which options. Of the overrides only the work is looked at: each of
-# them has a row in the account, which is longer than what it is about.
+def values_labels_by_pointer(n):
+    out = ["launcher:", "  enabled: true", "  launcherKubernetesProfilesConf:", "    '*':", "      job-json-overrides:"]
+    while len(out) < n:
+        out += ["        - target: /metadata/labels/label-%d" % len(out), "          json: the value of this label"]
+    return out
+
+
+def values_contexts(n):
+    """Two contexts that are merged, key by key."""
+    out = ["launcher:", "  enabled: true", "  templateValues:", "    pod:"]
+    for name in ("defaultSecurityContext", "securityContext"):
+        out += ["      %s:" % name] + ["        key-%d: {of: %s}" % (k, name) for k in range(n // 2)]
+    return out
+
+
+def values_one_line(n):
+    """As many entries as others have lines, on one line."""
+    entries = ", ".join("{name: VARIABLE_%d, value: some value %d}" % (k, k) for k in range(n // 2))
+    return ["launcher: {enabled: true, templateValues: {pod: {env: [%s]}}}" % entries]
+
+
+def values_meeting(n):
+    """Ours meets what stands there already, of which each second key is the same."""
+    ours = ["        label-%d: from the Launcher" % k for k in range(n // 2)]
+    there = ["          label-%d: there already" % (2 * k) for k in range(n // 2)]
+    return (["launcher:", "  enabled: true", "  templateValues:", "    job:", "      labels:"] + ours +
+            ["backends:", "  kubernetes:", "    defaultResourceJobBase:", "      metadata:", "        labels:"] + there)
+
+
+# What is converted, from which files (the first is the argument), with which options. Where each line is a value that is made anew or has
+# something said of it (WORK_ONLY), what is said is longer than the line: there only the work is looked at.
+WORK_ONLY = [values_profiles, values_labels_by_pointer, values_contexts, values_one_line, values_meeting]
 KINDS = [
     ("config", [gcfg_sections], []),
     ("config", [gcfg_list], []),
@@ -84,6 +114,10 @@ KINDS = [
     ("values", [values_other], []),
     ("values", [values_images], []),
     ("values", [values_profiles], []),
+    ("values", [values_labels_by_pointer], []),
+    ("values", [values_contexts], []),
+    ("values", [values_one_line], []),
+    ("values", [values_meeting], []),
     ("values", [values_mounts], ["--diff"]),
     ("values", [values_other], ["--diff"]),
 ]
@@ -129,7 +163,7 @@ def main():
             two = instructions(words_of(folder, what, generators, options, 2 * COUNTED)[0])
             ratio = two / one if one and two else 0
             tap.ok(one and two and ratio <= 2.3, "%s: %d lines cost %.2f times what %d lines cost" % (name, 2 * COUNTED, ratio, COUNTED))
-            if generators == [values_profiles]:
+            if generators[0] in WORK_ONLY:
                 continue
             words, size = words_of(folder, what, generators, options, LINES)
             peak = peak_bytes(words)
