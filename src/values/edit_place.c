@@ -126,7 +126,8 @@ int cm_edit_pair(const struct cm_yaml_doc *doc, const struct cm_yaml *map, size_
     size_t line = cm_edit_line_begin(doc, key->begin);
     if (map->flow)
         return refuse(doc, key, "a map in flow style ({…})", err);
-    if (!only_indent(s, line, key->begin, i == 0))
+    bool explicit = !map->anchor && !map->tag && key->column != map->column; /* "?" on a line before it */
+    if (explicit || !only_indent(s, line, key->begin, i == 0))
         return refuse(doc, key, "a key that does not begin its line", err);
     return extent(doc, key, map->items[i], i ? map->items[i - 1] : NULL, (long)(key->begin - line), out);
 }
