@@ -80,7 +80,7 @@ char *cm_strdup(const char *s) { return s == NULL ? NULL : cm_strndup(s, strlen(
 struct chunk {
     struct chunk *next;
     size_t used, size;
-    alignas(void *) char bytes[];
+    alignas(max_align_t) char bytes[];
 };
 
 struct cm_arena {
@@ -105,14 +105,14 @@ void cm_arena_free(struct cm_arena *a)
     free(a);
 }
 
-void *cm_arena_alloc(struct cm_arena *a, size_t n)
+static void *take(struct cm_arena *a, size_t n, size_t align)
 {
-    const size_t align = alignof(void *); /* enough for all that is put here: texts, and structures without long double */
     if (n > SIZE_MAX / 2)
         out_of_memory();
-    n = (n + align - 1) / align * align;
     struct chunk *c = a->chunks;
-    if (c == NULL || c->size - c->used < n) {
+    if (c != NULL)
+        c->used += (align - c->used % align) % align;
+    if (c == NULL || c->used > c->size || c->size - c->used < n) {
         size_t size = n > 16384 ? n : 16384;
         c = cm_alloc(sizeof *c + size);
         c->size = size;
@@ -124,13 +124,17 @@ void *cm_arena_alloc(struct cm_arena *a, size_t n)
     return p;
 }
 
-char *cm_arena_strdup(struct cm_arena *a, const char *s)
+void *cm_arena_alloc(struct cm_arena *a, size_t n) { return take(a, n, alignof(max_align_t)); }
+
+char *cm_arena_text(struct cm_arena *a, const char *bytes, size_t n)
 {
-    if (s == NULL)
-        return NULL;
-    size_t n = strlen(s) + 1;
-    return memcpy(cm_arena_alloc(a, n), s, n);
+    char *text = take(a, n + 1, 1);
+    if (n > 0)
+        memcpy(text, bytes, n);
+    return text;
 }
+
+char *cm_arena_strdup(struct cm_arena *a, const char *s) { return s == NULL ? NULL : cm_arena_text(a, s, strlen(s)); }
 
 char *cm_arena_fmt(struct cm_arena *a, const char *fmt, ...)
 {

@@ -21,6 +21,8 @@ char *cm_strndup(const char *s, size_t n);
 struct cm_arena *cm_arena_new(void);
 void cm_arena_free(struct cm_arena *a);
 void *cm_arena_alloc(struct cm_arena *a, size_t n);                       /* zeroed */
+/* A copy with a NUL behind it, at any address: texts lie close. */
+char *cm_arena_text(struct cm_arena *a, const char *bytes, size_t n);
 char *cm_arena_strdup(struct cm_arena *a, const char *s);
 char *cm_arena_fmt(struct cm_arena *a, const char *fmt, ...) CM_PRINTF(2, 3);
 json_t *cm_arena_json(struct cm_arena *a, json_t *taken);                 /* decref'd with the arena; returns it */

@@ -226,8 +226,7 @@ static int add_scalar(struct parse *p, const yaml_event_t *e)
 {
     struct node *n = new_node(p, CM_YAML_SCALAR, e, e->data.scalar.anchor, e->data.scalar.tag);
     n->y.text_bytes = (uint32_t)e->data.scalar.length;
-    n->y.text = cm_arena_alloc(p->doc->arena, n->y.text_bytes + 1);
-    memcpy(n->y.text, e->data.scalar.value, n->y.text_bytes);
+    n->y.text = cm_arena_text(p->doc->arena, (const char *)e->data.scalar.value, n->y.text_bytes);
     n->y.plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     if (n->y.anchor != NULL || n->y.tag != NULL)
         n->y.body = behind_properties(p->doc->source, n->y.begin, n->y.end);

@@ -311,14 +311,6 @@ static struct cm_gcfg_setting *add(struct cm_gcfg *g)
     return s;
 }
 
-static char *arena_bytes(struct cm_arena *a, const char *text, size_t n)
-{
-    char *copy = cm_arena_alloc(a, n + 1);
-    if (n)
-        memcpy(copy, text, n);
-    return copy;
-}
-
 /* "p@ss;word": the sign touches the value and the text behind it. Perhaps it was meant to be part of the value. */
 static char cut_at(const struct reader *r)
 {
@@ -350,7 +342,7 @@ static int read_setting(struct reader *r)
     s->section = r->section;
     s->sub = r->sub;
     s->key = key;
-    s->value = bare ? NULL : arena_bytes(r->g->more->arena, cm_str_text(&r->value), r->value.len);
+    s->value = bare ? NULL : cm_arena_text(r->g->more->arena, cm_str_text(&r->value), r->value.len);
     s->value_bytes = bare ? 0 : r->value.len;
     s->cut_at = bare ? '\0' : cut_at(r);
     s->file = r->name;
@@ -495,8 +487,8 @@ static bool split_variable(struct cm_gcfg *g, const char *variable, struct cm_gc
     if (!middle || middle == section || middle + 1 == equals || memchr(middle + 1, '_', (size_t)(equals - middle - 1)))
         return false;
     struct cm_arena *a = g->more->arena;
-    out->section = arena_bytes(a, section, (size_t)(middle - section));
-    out->key = arena_bytes(a, middle + 1, (size_t)(equals - middle - 1));
+    out->section = cm_arena_text(a, section, (size_t)(middle - section));
+    out->key = cm_arena_text(a, middle + 1, (size_t)(equals - middle - 1));
     out->value = cm_arena_strdup(a, equals + 1);
     out->value_bytes = strlen(equals + 1);
     return true;

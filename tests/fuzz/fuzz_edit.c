@@ -115,10 +115,14 @@ static bool merge_once(const char *setting, const char *data, size_t size, char 
     must(doc && cm_gcfg_add(g, setting, strlen(setting), "g", NULL) == 0);
     const struct cm_yaml_doc *const bases[] = {doc, NULL};
     struct cm_config_wish w = {.gcfg = g, .base = bases, .release = "r"};
-    struct cm_config_result r;
+    struct cm_config_result r = {0};
+    const char *key;
     cm_autoerr err = NULL;
-    must(cm_config_convert(&w, &r, NULL) == 0);
-    bool good = cm_config_merge(&r, data, size, "f", merged, bytes, &err) == 0;
+    bool good = cm_config_merge_at(doc, &key, &err) == 0;
+    if (good) {
+        must(cm_config_convert(&w, &r, NULL) == 0);
+        good = cm_config_merge(&r, data, size, "f", merged, bytes, &err) == 0;
+    }
     if (!good)
         must_be_a_refusal(err);
     cm_config_result_fini(&r);
