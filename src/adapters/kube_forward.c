@@ -2,20 +2,25 @@
  *
  * kubectl picks the free port at the first start and prints it; each later start asks for the same one, so that the URL stays
  * what it was. kubectl ends ("lost connection to pod") or only complains on stderr when its pod is replaced: both lead to a new
- * start. It is a reading child: it dies with us. */
+ * start. Where the pod's end does not reach it, it does neither, and requests that wait for their answer would wait to their limit:
+ * so Connect is pinged through it, and two pings in a row without an answer lead to a new start as well. It is a reading child: it
+ * dies with us. */
 #include <config.h>
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/http.h"
 #include "adapters/kube_internal.h"
 #include "adapters/kubectl.h"
+#include "adapters/outside.h"
 #include "adapters/process.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 
 enum { START_MS = 30000, AGAIN_FIRST_MS = 20, AGAIN_MAX_MS = 2000, LOOK_EVERY_MS = 500 };
+enum { PING_EVERY_MS = 2000, PING_MS = 4000, UNANSWERED_MAX = 2 };
 
 struct cm_forward {
     struct cm_loop *loop;
@@ -24,7 +29,10 @@ struct cm_forward {
     char *service, *url, *ports; /* ports: ":80", then "40123:80" */
     size_t ports_at;             /* its place in argv */
     struct cm_proc *proc;
-    struct cm_timer *again, *look;
+    struct cm_timer *again, *look, *ping_due;
+    struct cm_http *http;
+    struct cm_http_call *ping;
+    int unanswered; /* pings in a row */
     int64_t pause_ms;
     char *words; /* last words of a start that failed */
     bool ended, ready;
@@ -65,11 +73,20 @@ static void plan_again(struct cm_forward *f)
     f->pause_ms = f->pause_ms * 2 > AGAIN_MAX_MS ? AGAIN_MAX_MS : f->pause_ms * 2;
 }
 
+static void drop_ping(struct cm_forward *f)
+{
+    if (f->ping != NULL)
+        cm_http_cancel(f->ping);
+    f->ping = NULL;
+    f->unanswered = 0;
+}
+
 static void drop_proc(struct cm_forward *f)
 {
     struct cm_proc *p = f->proc;
     f->proc = NULL;
     f->ready = false;
+    drop_ping(f);
     if (p != NULL)
         cm_proc_stop(p);
 }
@@ -99,6 +116,27 @@ static void look_at_words(void *ctx)
     plan_again(f);
 }
 
+static void pinged(void *ctx, struct cm_http_answer *a)
+{
+    struct cm_forward *f = ctx;
+    f->ping = NULL;
+    f->unanswered = a->status != 0 ? 0 : f->unanswered + 1;
+    if (f->unanswered < UNANSWERED_MAX || !f->ready)
+        return;
+    drop_proc(f);
+    plan_again(f);
+}
+
+static void ping(void *ctx)
+{
+    struct cm_forward *f = ctx;
+    if (!f->ready || f->ping != NULL)
+        return;
+    cm_autofree char *url = cm_fmt("%s/__ping__", f->url);
+    const struct cm_http_request q = {.method = "GET", .url = url, .no_proxy = true, .no_follow = true, .timeout_ms = PING_MS};
+    f->ping = cm_http_send(f->http, &q, pinged, f);
+}
+
 static int start(struct cm_forward *f, struct cm_err **err)
 {
     struct cm_cmd cmd = {.argv = f->argv.list};
@@ -124,6 +162,7 @@ static struct cm_forward *forward_new(struct cm_step *step, const char *service)
     struct cm_forward *f = cm_alloc(sizeof *f);
     struct cm_argv a = {0};
     f->loop = cm_step_loop(step);
+    f->http = cm_outside_http(cm_step_outside(step));
     f->arena = cm_arena_new();
     f->service = cm_arena_fmt(f->arena, "svc/%s", service);
     f->pause_ms = AGAIN_FIRST_MS;
@@ -173,6 +212,7 @@ struct cm_forward *cm_kube_forward(struct cm_step *step, const char *service, st
     enum cm_wait w = cm_loop_until(f->loop, decided, f, limit);
     if (w == CM_WAIT_READY && f->ready) {
         f->look = cm_loop_timer(f->loop, cm_loop_now_ms(f->loop) + LOOK_EVERY_MS, LOOK_EVERY_MS, look_at_words, f);
+        f->ping_due = cm_loop_timer(f->loop, cm_loop_now_ms(f->loop) + PING_EVERY_MS, PING_EVERY_MS, ping, f);
         return f;
     }
     if (w == CM_WAIT_CANCELLED)
@@ -191,6 +231,7 @@ void cm_forward_stop(struct cm_forward *f)
         return;
     cm_timer_drop(f->again);
     cm_timer_drop(f->look);
+    cm_timer_drop(f->ping_due);
     drop_proc(f);
     cm_argv_fini(&f->argv);
     cm_arena_free(f->arena);

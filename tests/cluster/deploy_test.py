@@ -317,6 +317,23 @@ def port_forward(cluster, kubelet_, postgres):
         tap.equal(forwards(cluster), {}, "and none is left")
 
 
+def port_forward_to_nobody(cluster, kubelet_, postgres):
+    """The pod goes while every request waits for its answer, and kubectl says nothing: requests wait up to 40 s, and users wait with them."""
+    with Migration(cluster, kubelet_, postgres, "--build-ms", 1500, "--pod-ms", 800) as m:
+        tap.equal(m.run("--until", "deploy").status, 0, "nobody behind the port-forward: deployed")
+        p = m.start(m.plan, "--yes", "--until", "optimize")
+        until("a build", lambda: m.count("content.build") or p.poll() is not None)
+        time.sleep(0.4)
+        for pod in m.pods():
+            cluster.kubectl("-n", m.ns, "delete", "pod", pod, "--wait=false")
+        begun = time.monotonic()
+        _, err = p.communicate(timeout=150)
+        took = time.monotonic() - begun
+        tap.ok(p.returncode == 0 and took < 38, f"it is opened again before the requests' limit ({took:.0f} s)", err)
+        built = [e["guid"] for e in m.effects() if e["effect"] == "content.build"]
+        tap.equal(len(built), len(set(built)), "what was being built is followed on the new pod, and built once", built)
+
+
 def main():
     why = why_not("helm4")
     if why:
@@ -324,7 +341,8 @@ def main():
     postgres = Postgres()
     parts = {"killed": lambda c, k: [killed_in_the_middle(c, k, postgres, helm) for helm in (3, 4)], "two": lambda c, k: two_helms(c, k, postgres),
              "healed": lambda c, k: [healed_forward(c, k, postgres, 4), healed_back(c, k, postgres, 3)], "suspended": lambda c, k: suspended(c, k, postgres),
-             "forward": lambda c, k: port_forward(c, k, postgres), "others": lambda c, k: deployed_by_others(c, k, postgres)}
+             "forward": lambda c, k: [port_forward(c, k, postgres), port_forward_to_nobody(c, k, postgres)],
+             "others": lambda c, k: deployed_by_others(c, k, postgres)}
     try:
         with Cluster() as cluster, Kubelet(cluster) as k:
             for name in sys.argv[1:] or parts:

@@ -276,6 +276,19 @@ static void a_forward_whose_pod_went_is_opened_again_at_the_same_port(void **sta
     cm_forward_stop(f);
 }
 
+static void a_forward_behind_which_nobody_answers_is_opened_again(void **state)
+{
+    struct cm_step *st = *state;
+    scene_tool(st, "kubectl", "echo 'Forwarding from 127.0.0.1:9 -> 3939'; exec sleep 30");
+    struct cm_forward *f = cm_kube_forward(st, "s", NULL);
+    assert_non_null(f);
+
+    enum cm_wait w = cm_loop_until(st->loop, twice, st, cm_loop_now_ms(st->loop) + 20000);
+
+    assert_int_equal(w, CM_WAIT_READY);
+    cm_forward_stop(f);
+}
+
 static void a_forward_that_cannot_begin_says_kubectls_words(void **state)
 {
     struct cm_step *st = *state;
@@ -310,6 +323,7 @@ int main(void)
         T(what_is_created_goes_in_by_standard_input),
         T(the_forward_says_the_port_that_kubectl_chose),
         T(a_forward_whose_pod_went_is_opened_again_at_the_same_port),
+        T(a_forward_behind_which_nobody_answers_is_opened_again),
         T(a_forward_that_cannot_begin_says_kubectls_words),
     };
     cm_mem_init();
