@@ -191,6 +191,16 @@ static void remember_anchor(struct parse *p, struct node *n)
     (*slot)->node = n; /* a later anchor of the same name wins (YAML 1.1, 3.2.2.2) */
 }
 
+/* "? key" without a ": ": libyaml puts its empty value before whatever comes next, lines away. */
+static void stay_with_key(const char *source, struct cm_yaml *value, const struct cm_yaml *key)
+{
+    if (value->type != CM_YAML_SCALAR || value->begin != value->end || value->line == key->line || source[value->begin - 1] == ':')
+        return;
+    value->begin = value->end = key->end;
+    value->line = key->line;
+    value->column = key->column + (uint32_t)(key->end - key->begin);
+}
+
 static int add_to_parent(struct parse *p, struct node *n)
 {
     if (p->depth == 0) {
@@ -212,6 +222,7 @@ static int add_to_parent(struct parse *p, struct node *n)
     if (f->node->y.type == CM_YAML_MAP) {
         f->keys = cm_grow(f->keys, &f->key_cap, f->count + 1, sizeof *f->keys);
         f->keys[f->count] = f->key;
+        stay_with_key(p->doc->source, &n->y, f->key);
         f->key = NULL;
     }
     f->items = cm_grow(f->items, &f->item_cap, f->count + 1, sizeof *f->items);

@@ -232,7 +232,10 @@ static int check_nothing(struct merge *g)
 {
     size_t bytes, line = 1;
     const char *s = cm_yaml_source(g->doc, &bytes);
+    size_t odd = cm_edit_odd_break(g->doc);
     for (size_t at = cm_edit_line_begin(g->doc, 0); at < bytes; at = cm_edit_line_end(g->doc, at), line++) {
+        if (odd < cm_edit_line_end(g->doc, at))
+            return refuse_root(g, line, odd - at + 1, ", with ordinary line breaks");
         size_t n = strspn(s + at, " \t\r");
         bool mark = strncmp(s + at, "---", 3) == 0 && strchr(" \t\r\n#", s[at + 3 + strspn(s + at + 3, " \t\r")]);
         if (at + n < bytes && !strchr("\n#%", s[at + n]) && !mark)

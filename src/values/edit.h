@@ -67,6 +67,9 @@ int cm_edit_end(const struct cm_yaml_doc *doc, const struct cm_yaml *collection,
 void cm_edit_shifted(const struct cm_yaml_doc *doc, size_t begin, size_t end, long by, struct cm_str *out);
 size_t cm_edit_line_begin(const struct cm_yaml_doc *doc, size_t at);
 size_t cm_edit_line_end(const struct cm_yaml_doc *doc, size_t at);      /* behind its line break */
+/* The first byte of a line break that only YAML 1.1 takes for one (a lone CR, U+0085, U+2028, U+2029), or of a byte order mark inside of the
+ * file; the source's length: there is none. */
+size_t cm_edit_odd_break(const struct cm_yaml_doc *doc);
 /* Text in block style (| or >): it ends behind its last line break. */
 bool cm_edit_is_block_text(const struct cm_yaml_doc *doc, const struct cm_yaml *node);
 /* Such a text that the blank lines behind it are part of (|+ or >+): no line can come, go or move right behind it. */

@@ -24,7 +24,7 @@ static bool is_odd(const char *s, size_t i, size_t bytes)
            strncmp(s + i, "\xe2\x80\xa9", 3) == 0 || strncmp(s + i, "\xef\xbb\xbf", 3) == 0;
 }
 
-static size_t odd_break(const struct cm_yaml_doc *doc)
+size_t cm_edit_odd_break(const struct cm_yaml_doc *doc)
 {
     size_t bytes, i = cm_edit_line_begin(doc, 0);
     const char *s = cm_yaml_source(doc, &bytes);
@@ -83,7 +83,7 @@ void cm_edits_explain(const struct cm_edits *e, const struct cm_edits_failure *w
     const char *name = cm_yaml_name(e->doc);
     const struct cm_yaml *unended = unended_text(e->doc);
     const struct cm_yaml *alias = why->alias ? alias_of(cm_yaml_root(e->doc), why->alias) : NULL;
-    size_t line, column, all, odd = odd_break(e->doc), at = byte_at(text, bytes, why->point);
+    size_t line, column, all, odd = cm_edit_odd_break(e->doc), at = byte_at(text, bytes, why->point);
     cm_yaml_source(e->doc, &all);
     place_of(e->doc, odd < all ? odd : in_old_text(e, at), &line, &column);
     if (unended) {

@@ -118,6 +118,25 @@ static int extent(const struct cm_yaml_doc *doc, const struct cm_yaml *head, con
     return 0;
 }
 
+/* Does a "?" stand on a line above, with nothing but comments between it and the key? Not above `floor`: there it is text. */
+static bool question_mark_above(const struct cm_yaml_doc *doc, size_t line, size_t floor)
+{
+    size_t bytes;
+    const char *s = cm_yaml_source(doc, &bytes);
+    while (line > floor) {
+        size_t end = line, p;
+        line = cm_edit_line_begin(doc, line - 1);
+        if (line >= end)
+            return false;
+        for (p = line; p < end && (s[p] == ' ' || s[p] == '-'); p++)
+            ;
+        if (s[p] == '#' || is_blank(s, p, end))
+            continue;
+        return p >= floor && s[p] == '?' && strchr(" \t\r\n", s[p + 1]);
+    }
+    return false;
+}
+
 int cm_edit_pair(const struct cm_yaml_doc *doc, const struct cm_yaml *map, size_t i, struct cm_extent *out, struct cm_err **err)
 {
     size_t bytes;
@@ -126,8 +145,7 @@ int cm_edit_pair(const struct cm_yaml_doc *doc, const struct cm_yaml *map, size_
     size_t line = cm_edit_line_begin(doc, key->begin);
     if (map->flow)
         return refuse(doc, key, "a map in flow style ({…})", err);
-    bool explicit = !map->anchor && !map->tag && key->column != map->column; /* "?" on a line before it */
-    if (explicit || !only_indent(s, line, key->begin, i == 0))
+    if (question_mark_above(doc, line, i ? map->items[i - 1]->end : map->begin) || !only_indent(s, line, key->begin, i == 0))
         return refuse(doc, key, "a key that does not begin its line", err);
     return extent(doc, key, map->items[i], i ? map->items[i - 1] : NULL, (long)(key->begin - line), out);
 }

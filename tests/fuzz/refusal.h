@@ -10,15 +10,20 @@
 
 #define must(good) ((good) ? (void)0 : abort())
 
-/* An edit that overlaps another, or whose result does not read as it should, is a fault of ours. */
-static inline void must_be_a_refusal(const struct cm_err *err)
+static inline void must_be_placed(const struct cm_err *err)
 {
     char *end = NULL;
     const char *message = cm_err_message(err); /* "f:LINE:COLUMN: …" */
     must(cm_err_code(err) == CM_E_USAGE && strncmp(message, "f:", 2) == 0);
     must(strtoul(message + 2, &end, 10) != 0 && *end == ':');
     must(strtoul(end + 1, &end, 10) != 0 && strncmp(end, ": ", 2) == 0);
-    must(strncmp(end, ": cannot be edited safely", 25) != 0);
+}
+
+/* A conversion or a merge looks before it edits: an edit that overlaps another, or whose result does not read as it should, is a fault of ours. */
+static inline void must_be_a_refusal(const struct cm_err *err)
+{
+    must_be_placed(err);
+    must(strstr(cm_err_message(err), ": cannot be edited safely:") == NULL);
 }
 
 #endif

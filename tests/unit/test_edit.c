@@ -273,6 +273,34 @@ static void a_pair_has_its_comments(void **state)
     }
 }
 
+static void a_pair_without_a_value_ends_with_its_key(void **state)
+{
+    (void)state;
+    cm_autoyaml doc = helper_yaml("a:\n  ? \nb: 1\n");
+    struct cm_extent at;
+    assert_int_equal(cm_edit_pair(doc, cm_yaml_root(doc), 0, &at, NULL), 0);
+    assert_int_equal(at.end, strlen("a:\n  ? \n"));
+}
+
+static void a_question_mark_above_a_key_is_seen_and_one_in_a_text_is_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t pair;
+        int result;
+    } cases[] = {{"a: b\n?\n>\n", 1, -1}, {"a: b\n? # why\n\n# c\n  d\n", 1, -1}, {"?\n  a\n: b\n", 0, -1}, {"a: |\n  b\n  ?\nc: d\n", 1, 0},
+                 {"a: \"b\n  ?\n  \"\nc: d\n", 1, 0}, {"?a: b\nc: d\n", 1, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cm_autoyaml doc = cm_yaml_parse(cases[i].text, strlen(cases[i].text), "f.yaml", NULL);
+        cm_autoerr err = NULL;
+        struct cm_extent at;
+        assert_non_null(doc);
+        assert_int_equal(cm_edit_pair(doc, cm_yaml_root(doc), cases[i].pair, &at, &err), cases[i].result);
+        assert_int_equal(err != NULL, cases[i].result < 0);
+    }
+}
+
 static void shifting_moves_lines_and_leaves_blank_ones(void **state)
 {
     cm_autoyaml doc = helper_yaml("a:\n  b: |\n    x\n\n      y\n");
@@ -310,6 +338,8 @@ int main(void)
         cmocka_unit_test(refuses_changes_that_overlap),
         cmocka_unit_test(refuses_what_does_not_read_as_it_should),
         cmocka_unit_test(a_pair_has_its_comments),
+        cmocka_unit_test(a_pair_without_a_value_ends_with_its_key),
+        cmocka_unit_test(a_question_mark_above_a_key_is_seen_and_one_in_a_text_is_none),
         cmocka_unit_test(shifting_moves_lines_and_leaves_blank_ones),
         cmocka_unit_test(sees_the_files_own_habits),
     };
