@@ -2,6 +2,7 @@
 """What people see while a run is at work, through real pseudo-terminals: the block at the bottom, its sizes and colours, status --watch
 from a second terminal, Ctrl-C, and what is written where there is no terminal."""
 import contextlib
+import functools
 import json
 import os
 import re
@@ -10,7 +11,6 @@ import signal
 import subprocess
 import tempfile
 import time
-import traceback
 
 import terminal
 from rehearsal import RUN, Postgres, Tap, World, at_once, has_hooks, skip_all
@@ -275,20 +275,11 @@ def failed_content_needs_redo():
         tap.equal(w.run("--redo", "content.build").status, 0, "that command builds it")
 
 
-def whole(test):
-    """A test that breaks off is a failure too."""
-    def job():
-        try:
-            test()
-        except Exception:
-            tap.ok(False, f"{test.__name__} comes to its end", traceback.format_exc())
-    return job
-
-
 postgres = Postgres()
 try:
-    at_once([whole(test) for test in (builds_and_watch, sizes, narrow_and_without_colour, ascii_only, shrunk_in_tmux, ctrl_c_while_helm_works, no_terminal,
-             dumb_and_plain, ctrl_c_at_a_question, killed_while_the_report_was_written, failed_content_needs_redo)])
+    at_once([functools.partial(tap.part, test) for test in
+             (builds_and_watch, sizes, narrow_and_without_colour, ascii_only, shrunk_in_tmux, ctrl_c_while_helm_works, no_terminal, dumb_and_plain,
+              ctrl_c_at_a_question, killed_while_the_report_was_written, failed_content_needs_redo)])
 finally:
     postgres.stop()
 tap.end()

@@ -226,7 +226,7 @@ def main():
             parts = (one_cause_is_one_blocker, pod_security, limits, hung, images, images_refused, content_elsewhere)
             for part in parts:
                 with Trials(cluster, k, postgres, "--pod-ms", 50) as m:
-                    part(m)
+                    tap.part(part, m)
     finally:
         postgres.stop()
     tap.end()

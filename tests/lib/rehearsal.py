@@ -54,10 +54,10 @@ class Tap:
             print(f"ok {self.n} - {name} # SKIP {why}")
             sys.stdout.flush()
 
-    def part(self, job):
+    def part(self, job, *words):
         """Run a part of the tests. One that breaks is a failed test, and hides no other."""
         try:
-            job()
+            job(*words)
         except Exception as e:
             self.ok(False, f"{getattr(job, '__name__', 'a part')} runs to its end", "".join(traceback.format_exception(e)))
 

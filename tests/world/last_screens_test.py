@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """The last screen of every drill, on a terminal of 80 columns and 25 rows: a reader who sees nothing else can say what happened, whether
 something is lost, whether users are out, and what to type. Each is kept as golden text, so that a change of words is seen."""
+import functools
 import os
 import re
 import shutil
 import tempfile
 import time
-import traceback
 
 import terminal
 from rehearsal import RUN, Postgres, Tap, World, at_once, skip_all
@@ -128,20 +128,10 @@ def another_run_and_a_kill():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def whole(job):
-    """A test that breaks off is a failure too."""
-    def guarded():
-        try:
-            job()
-        except Exception:
-            tap.ok(False, f"{job.__name__} comes to its end", traceback.format_exc())
-    return guarded
-
-
 try:
     listed = [line.split()[0] for line in World().cli("rehearse", "--drill", "list").out.splitlines() if line.strip()]
     tap.ok(len(listed) >= 24 and RACES <= set(listed), "every drill is looked at", listed)
-    at_once([whole(another_run_and_a_kill), whole(both_ways_on), *(whole(drill(name)) for name in listed)])
+    at_once([functools.partial(tap.part, job) for job in (another_run_and_a_kill, both_ways_on, *map(drill, listed))])
 finally:
     postgres.stop()
 tap.end()
