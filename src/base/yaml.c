@@ -587,15 +587,20 @@ struct cm_yaml *cm_yaml_key(const struct cm_yaml *map, const char *key)
     return i == SIZE_MAX ? NULL : map->keys[i];
 }
 
+void cm_yaml_begin_below(struct cm_yaml_doc *doc, const char *key)
+{
+    struct cm_yaml *next = doc->root == NULL ? NULL : cm_yaml_get(doc->root, key);
+    if (next != NULL && next->type == CM_YAML_ALIAS)
+        next = next->target;
+    doc->root = next != NULL && next->type == CM_YAML_MAP ? next : NULL;
+}
+
 void cm_yaml_begin_at(struct cm_yaml_doc *doc, const char *path)
 {
     while (doc->root != NULL && *path != '\0') {
         size_t n = strcspn(path, ".");
         cm_autofree char *key = cm_strndup(path, n);
-        struct cm_yaml *next = cm_yaml_get(doc->root, key);
-        if (next != NULL && next->type == CM_YAML_ALIAS)
-            next = next->target;
-        doc->root = next != NULL && next->type == CM_YAML_MAP ? next : NULL;
+        cm_yaml_begin_below(doc, key);
         path += n + (path[n] == '.');
     }
 }

@@ -51,6 +51,7 @@ struct cm_yaml *cm_yaml_root(const struct cm_yaml_doc *doc);                  /*
 /* From now on the root is the map at this dotted path below it, as if there were nothing else in the file; places stay those of the file.
  * No map there: an empty document. */
 void cm_yaml_begin_at(struct cm_yaml_doc *doc, const char *path);
+void cm_yaml_begin_below(struct cm_yaml_doc *doc, const char *key); /* the same for one key, which may hold dots */
 struct cm_yaml *cm_yaml_get(const struct cm_yaml *map, const char *key);      /* NULL: not a map, or no such key */
 struct cm_yaml *cm_yaml_key(const struct cm_yaml *map, const char *key);      /* the key's own node, for its place */
 /* The number of its pair; SIZE_MAX: not a map, or no such key. All three take about as long in a map of many keys as in one of few. */

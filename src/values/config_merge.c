@@ -250,7 +250,7 @@ int cm_config_merge_at(struct cm_yaml_doc *doc, const char **key, struct cm_err 
     if (find_root(doc, &root, key, err) != 0)
         return -1;
     if (*key)
-        cm_yaml_begin_at(doc, *key);
+        cm_yaml_begin_below(doc, *key);
     return 0;
 }
 

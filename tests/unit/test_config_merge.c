@@ -145,6 +145,20 @@ static void merges_below_the_key_of_a_dependency(void **state)
     finish(&c);
 }
 
+static void the_key_of_a_dependency_may_hold_a_dot(void **state)
+{
+    static const char base[] = "my.rstudio-connect:\n  config:\n    Server:\n      Address: https://c\n";
+    struct conversion c;
+    (void)state;
+    convert(&c, "[Server]\nAddress = https://c\n[Foo]\nA = 1\n", base);
+    cm_autofree char *merged = merge(&c, base);
+    finish(&c);
+    convert(&c, "[Server]\nAddress = https://c\n[Foo]\nA = 1\n", merged);
+    cm_autofree char *again = merge(&c, merged);
+    assert_string_equal(again, merged);
+    finish(&c);
+}
+
 static void makes_config_and_pod_below_the_key_where_they_are_not(void **state)
 {
     static const char base[] = "my-connect:\n    license:\n        file: {secret: s}\nredis:\n    enabled: true\n";
@@ -196,6 +210,7 @@ int main(void)
         cmocka_unit_test(refuses_to_merge_where_it_is_not_safe),
         cmocka_unit_test(the_sources_comments_come_along_into_a_section_that_is_there),
         cmocka_unit_test(merges_below_the_key_of_a_dependency),
+        cmocka_unit_test(the_key_of_a_dependency_may_hold_a_dot),
         cmocka_unit_test(makes_config_and_pod_below_the_key_where_they_are_not),
         cmocka_unit_test(refuses_a_file_where_nobody_can_tell_where_connects_values_are),
     };
