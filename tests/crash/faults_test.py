@@ -81,13 +81,22 @@ def original_kept(fault):
         return len(originals) != 1
 
 
+def words_of(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+            return f.read().split("\0")
+    except OSError:
+        return []
+
+
 def helm_child(w):
-    """The pid on record of the helm that deploys; None before it is there."""
+    """The pid on record of the helm that deploys; None before it is helm: until then it is a fork of ours, held at a pipe."""
     if not os.path.exists(w.run_dir + "/state.jsonl"):
         return None
     events = [ev for line in w.journal() for ev in line["ev"] if ev["type"] in ("intent", "note")]
     ours = {ev["id"] for ev in events if ev["type"] == "intent" and ev["effect"] == "helm.upgrade"}
-    return next((ev["note"]["child"]["pid"] for ev in events if ev["type"] == "note" and ev["intent"] in ours and "child" in ev["note"]), None)
+    pid = next((ev["note"]["child"]["pid"] for ev in events if ev["type"] == "note" and ev["intent"] in ours and "child" in ev["note"]), None)
+    return pid if pid and "upgrade" in words_of(pid) else None
 
 
 def await_for(what, seconds=60):
