@@ -114,8 +114,8 @@ class Postgres:
         options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}", "-c", f"unix_socket_directories={self.dir}", "-c", "fsync=off",
                    "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "autovacuum=off", "-c", "shared_buffers=32MB"]
         self.process = subprocess.Popen([server_binary("postgres"), "-D", data, *options], **quiet, **who)
-        for _ in range(600):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+        for _ in range(600):    # it listens before it lets anybody in
+            if subprocess.run([server_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False).returncode == 0:
                 break
             time.sleep(0.02)
 
