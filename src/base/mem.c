@@ -124,7 +124,14 @@ static void *take(struct cm_arena *a, size_t n, size_t align)
     return p;
 }
 
-void *cm_arena_alloc(struct cm_arena *a, size_t n) { return take(a, n, alignof(max_align_t)); }
+/* The size of a structure, and of an array of them, is a multiple of what it must be aligned to. */
+void *cm_arena_alloc(struct cm_arena *a, size_t n)
+{
+    size_t align = alignof(max_align_t);
+    while (n % align != 0)
+        align /= 2;
+    return take(a, n, align);
+}
 
 char *cm_arena_text(struct cm_arena *a, const char *bytes, size_t n)
 {

@@ -22,9 +22,9 @@ enum { DEEPEST = 64, MARK_STRIDE = 64, MANY_KEYS = 16 };
 static const size_t most_bytes = (size_t)64 << 20;
 static const size_t most_repeated = 1000000; /* nodes that aliases add when they are written out */
 
-/* A node and what only the parser needs of it. */
+/* A map or list, and what only the parser needs of it. Scalars and aliases, which are the most, are a struct cm_yaml alone. */
 struct node {
-    struct cm_yaml y; /* first: a struct cm_yaml * from here is a struct node * too */
+    struct cm_yaml y; /* first: a struct cm_yaml * of a map or list is a struct node * too */
     uint32_t *sorted; /* map of many keys: the numbers of its pairs, in the order of their keys */
     uint32_t expanded; /* nodes below and with it, aliases written out */
     uint16_t height;   /* levels of collections below and with it, aliases written out */
@@ -48,7 +48,7 @@ struct frame { /* an open collection */
 
 struct anchor {
     const char *name;
-    struct node *node;
+    struct cm_yaml *node;
 };
 
 struct parse {
@@ -154,23 +154,38 @@ static uint32_t behind_properties(const char *s, size_t from, size_t end)
 
 /* ---- building the tree ---- */
 
-static struct node *new_node(struct parse *p, enum cm_yaml_type type, const yaml_event_t *e, const yaml_char_t *anchor,
-                             const yaml_char_t *tag)
+static bool is_collection(enum cm_yaml_type type) { return type == CM_YAML_MAP || type == CM_YAML_LIST; }
+
+static uint32_t expanded_of(const struct cm_yaml *y)
 {
-    struct node *n = cm_arena_alloc(p->doc->arena, sizeof *n);
-    n->y.type = type;
-    n->y.anchor = cm_arena_strdup(p->doc->arena, (const char *)anchor);
-    n->y.tag = cm_arena_strdup(p->doc->arena, (const char *)tag);
-    n->y.line = e->start_mark.line + 1;
-    n->y.column = e->start_mark.column + 1;
-    n->y.begin = byte_of(p, &e->start_mark);
-    n->y.end = byte_of(p, &e->end_mark);
-    n->y.body = n->y.begin;
-    n->expanded = 1;
+    if (y->type == CM_YAML_ALIAS)
+        y = y->target;
+    return is_collection(y->type) ? ((const struct node *)y)->expanded : 1;
+}
+
+static uint16_t height_of(const struct cm_yaml *y)
+{
+    if (y->type == CM_YAML_ALIAS)
+        y = y->target;
+    return is_collection(y->type) ? ((const struct node *)y)->height : 0;
+}
+
+static struct cm_yaml *new_node(struct parse *p, enum cm_yaml_type type, const yaml_event_t *e, const yaml_char_t *anchor,
+                                const yaml_char_t *tag)
+{
+    struct cm_yaml *y = cm_arena_alloc(p->doc->arena, is_collection(type) ? sizeof(struct node) : sizeof *y);
+    y->type = type;
+    y->anchor = cm_arena_strdup(p->doc->arena, (const char *)anchor);
+    y->tag = cm_arena_strdup(p->doc->arena, (const char *)tag);
+    y->line = (uint32_t)e->start_mark.line + 1;
+    y->column = (uint32_t)e->start_mark.column + 1;
+    y->begin = byte_of(p, &e->start_mark);
+    y->end = byte_of(p, &e->end_mark);
+    y->body = y->begin;
     p->nodes++;
     if (p->depth > 0)
-        n->y.parent = &p->frames[p->depth - 1].node->y;
-    return n;
+        y->parent = &p->frames[p->depth - 1].node->y;
+    return y;
 }
 
 static int by_anchor(const void *a, const void *b)
@@ -178,12 +193,12 @@ static int by_anchor(const void *a, const void *b)
     return strcmp(((const struct anchor *)a)->name, ((const struct anchor *)b)->name);
 }
 
-static void remember_anchor(struct parse *p, struct node *n)
+static void remember_anchor(struct parse *p, struct cm_yaml *n)
 {
-    if (n->y.anchor == NULL)
+    if (n->anchor == NULL)
         return;
     struct anchor *a = cm_arena_alloc(p->doc->arena, sizeof *a);
-    a->name = n->y.anchor;
+    a->name = n->anchor;
     a->node = n;
     struct anchor **slot = tsearch(a, &p->anchors, by_anchor);
     if (slot == NULL)
@@ -201,91 +216,89 @@ static void stay_with_key(const char *source, struct cm_yaml *value, const struc
     value->column = key->column + (uint32_t)(key->end - key->begin);
 }
 
-static int add_to_parent(struct parse *p, struct node *n)
+static int add_to_parent(struct parse *p, struct cm_yaml *n)
 {
     if (p->depth == 0) {
-        p->doc->root = &n->y;
+        p->doc->root = n;
         return 0;
     }
     struct frame *f = &p->frames[p->depth - 1];
     if (f->node->y.type == CM_YAML_MAP && f->key == NULL) {
-        if (n->y.type == CM_YAML_MAP && n->y.begin > 0 && strncmp(p->doc->source + n->y.begin - 1, "{{", 2) == 0)
-            return fault(p, n->y.line, n->y.column - 1,
+        if (n->type == CM_YAML_MAP && n->begin > 0 && strncmp(p->doc->source + n->begin - 1, "{{", 2) == 0)
+            return fault(p, n->line, n->column - 1,
                          "a template ({{ … }}) is no YAML; write it in quotes, or its value in its place");
-        if (n->y.type != CM_YAML_SCALAR)
-            return fault(p, n->y.line, n->y.column, "a key must be a single word or text, not a list, map or alias");
-        if (memchr(n->y.text, '\0', n->y.text_bytes) != NULL)
-            return fault(p, n->y.line, n->y.column, "a key with a NUL character");
-        f->key = &n->y;
+        if (n->type != CM_YAML_SCALAR)
+            return fault(p, n->line, n->column, "a key must be a single word or text, not a list, map or alias");
+        if (memchr(n->text, '\0', n->text_bytes) != NULL)
+            return fault(p, n->line, n->column, "a key with a NUL character");
+        f->key = n;
         return 0;
     }
     if (f->node->y.type == CM_YAML_MAP) {
         f->keys = cm_grow(f->keys, &f->key_cap, f->count + 1, sizeof *f->keys);
         f->keys[f->count] = f->key;
-        stay_with_key(p->doc->source, &n->y, f->key);
+        stay_with_key(p->doc->source, n, f->key);
         f->key = NULL;
     }
     f->items = cm_grow(f->items, &f->item_cap, f->count + 1, sizeof *f->items);
-    f->items[f->count++] = &n->y;
-    f->node->expanded += n->expanded;
-    if (f->node->height < n->height + 1)
-        f->node->height = (uint16_t)(n->height + 1);
+    f->items[f->count++] = n;
+    f->node->expanded += expanded_of(n);
+    if (f->node->height < height_of(n) + 1)
+        f->node->height = (uint16_t)(height_of(n) + 1);
     return 0;
 }
 
 static int add_scalar(struct parse *p, const yaml_event_t *e)
 {
-    struct node *n = new_node(p, CM_YAML_SCALAR, e, e->data.scalar.anchor, e->data.scalar.tag);
-    n->y.text_bytes = (uint32_t)e->data.scalar.length;
-    n->y.text = cm_arena_text(p->doc->arena, (const char *)e->data.scalar.value, n->y.text_bytes);
-    n->y.plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    if (n->y.anchor != NULL || n->y.tag != NULL)
-        n->y.body = behind_properties(p->doc->source, n->y.begin, n->y.end);
+    struct cm_yaml *n = new_node(p, CM_YAML_SCALAR, e, e->data.scalar.anchor, e->data.scalar.tag);
+    n->text_bytes = (uint32_t)e->data.scalar.length;
+    n->text = cm_arena_text(p->doc->arena, (const char *)e->data.scalar.value, n->text_bytes);
+    n->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    if (n->anchor != NULL || n->tag != NULL)
+        n->body = behind_properties(p->doc->source, n->begin, n->end);
     remember_anchor(p, n);
     return add_to_parent(p, n);
 }
 
 static int add_alias(struct parse *p, const yaml_event_t *e)
 {
-    struct node *n = new_node(p, CM_YAML_ALIAS, e, NULL, NULL);
-    n->y.text = cm_arena_strdup(p->doc->arena, (const char *)e->data.alias.anchor);
-    n->y.text_bytes = (uint32_t)strlen(n->y.text);
-    struct anchor wanted = {n->y.text, NULL};
+    struct cm_yaml *n = new_node(p, CM_YAML_ALIAS, e, NULL, NULL);
+    n->text = cm_arena_strdup(p->doc->arena, (const char *)e->data.alias.anchor);
+    n->text_bytes = (uint32_t)strlen(n->text);
+    struct anchor wanted = {n->text, NULL};
     struct anchor **slot = tfind(&wanted, &p->anchors, by_anchor);
     if (slot == NULL)
-        return fault(p, n->y.line, n->y.column, "the alias *%s has no anchor before it", n->y.text);
-    struct node *target = (*slot)->node;
-    if (target->open)
-        return fault(p, n->y.line, n->y.column, "the alias *%s stands inside what it stands for", n->y.text);
-    n->y.target = &target->y;
-    n->expanded = target->expanded;
-    n->height = target->height;
-    if (p->depth + n->height > DEEPEST)
-        return fault(p, n->y.line, n->y.column, "nested deeper than %d levels through the alias *%s", DEEPEST, n->y.text);
-    size_t sum = n->expanded;
+        return fault(p, n->line, n->column, "the alias *%s has no anchor before it", n->text);
+    n->target = (*slot)->node;
+    if (is_collection(n->target->type) && ((const struct node *)n->target)->open)
+        return fault(p, n->line, n->column, "the alias *%s stands inside what it stands for", n->text);
+    if (p->depth + height_of(n) > DEEPEST)
+        return fault(p, n->line, n->column, "nested deeper than %d levels through the alias *%s", DEEPEST, n->text);
+    size_t sum = expanded_of(n);
     for (size_t i = 0; i < p->depth; i++)
         sum += p->frames[i].node->expanded;
     if (sum > p->nodes + most_repeated)
-        return fault(p, n->y.line, n->y.column, "the aliases repeat too much (*%s)", n->y.text);
+        return fault(p, n->line, n->column, "the aliases repeat too much (*%s)", n->text);
     return add_to_parent(p, n);
 }
 
 static int begin_collection(struct parse *p, const yaml_event_t *e)
 {
     bool map = e->type == YAML_MAPPING_START_EVENT;
-    struct node *n =
+    struct cm_yaml *n =
         new_node(p, map ? CM_YAML_MAP : CM_YAML_LIST, e, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor,
                  map ? e->data.mapping_start.tag : e->data.sequence_start.tag);
-    n->y.flow =
+    n->flow =
         map ? e->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE : e->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
-    if (n->y.anchor != NULL || n->y.tag != NULL)
-        n->y.body = behind_properties(p->doc->source, n->y.begin, p->doc->bytes);
+    if (n->anchor != NULL || n->tag != NULL)
+        n->body = behind_properties(p->doc->source, n->begin, p->doc->bytes);
     if (p->depth == DEEPEST)
-        return fault(p, n->y.line, n->y.column, "nested deeper than %d levels", DEEPEST);
-    n->open = true;
-    n->height = 1;
+        return fault(p, n->line, n->column, "nested deeper than %d levels", DEEPEST);
+    struct node *opened = (struct node *)n;
+    opened->open = true;
+    opened->expanded = opened->height = 1;
     remember_anchor(p, n);
-    p->frames[p->depth++] = (struct frame){.node = n};
+    p->frames[p->depth++] = (struct frame){.node = opened};
     return 0;
 }
 
@@ -329,7 +342,7 @@ static int refuse_duplicates(struct parse *p, struct cm_yaml *map)
     qsort(sorted, map->count, sizeof *sorted, by_text);
     for (size_t i = 1; i < map->count; i++)
         if (strcmp(sorted[i - 1]->text, sorted[i]->text) == 0) {
-            fault(p, sorted[i]->line, sorted[i]->column, "the key \"%s\" stands here a second time; the first is at line %zu",
+            fault(p, sorted[i]->line, sorted[i]->column, "the key \"%s\" stands here a second time; the first is at line %u",
                   sorted[i]->text, sorted[i - 1]->line);
             cm_hint(p->err, "Keep one of the two: which one a reader takes is not the same everywhere.");
             return -1;
@@ -367,7 +380,7 @@ static int end_collection(struct parse *p, const yaml_event_t *e)
     }
     if (y->type == CM_YAML_MAP && refuse_duplicates(p, y) != 0)
         return -1;
-    return add_to_parent(p, f->node);
+    return add_to_parent(p, y);
 }
 
 /* ---- reading ---- */
@@ -610,7 +623,7 @@ void cm_problem(struct cm_problems *p, const struct cm_yaml_doc *doc, const stru
     if (p->count++ > 0)
         cm_str_add(&p->text, "\n");
     if (doc != NULL && node != NULL)
-        cm_str_addf(&p->text, "%s:%zu:%zu: ", doc->name, node->line, node->column);
+        cm_str_addf(&p->text, "%s:%u:%u: ", doc->name, node->line, node->column);
     else if (doc != NULL)
         cm_str_addf(&p->text, "%s: ", doc->name);
     va_list ap;

@@ -18,13 +18,13 @@
 enum cm_yaml_type { CM_YAML_SCALAR, CM_YAML_MAP, CM_YAML_LIST, CM_YAML_ALIAS };
 
 struct cm_yaml {                       /* a node; all of them live in the document, and there are many: small on purpose */
-    enum cm_yaml_type type;
+    enum cm_yaml_type type : 8;
     bool plain;                        /* scalar without quotes, in block or flow: may be typed by YAML 1.1 rules */
     bool flow;                         /* [..] or {..} */
+    uint32_t text_bytes;
     char *text;                        /* scalar: decoded; alias: its name */
     const char *anchor, *tag;          /* NULL: none */
-    size_t line, column;               /* of its first byte, from 1; column counts code points */
-    uint32_t text_bytes;
+    uint32_t line, column;             /* of its first byte, from 1; column counts code points */
     uint32_t begin, end;               /* bytes in the source, end exclusive; a block collection ends after its last
                                           child's last byte, never inside trailing comments; a block scalar (| or >)
                                           ends behind its last line break; begin is at the anchor or tag, if any */

@@ -74,10 +74,10 @@ static void look_launcher(struct cm_around *a, const struct cm_yaml_doc *doc, co
         return;
     if (cm_around_value(a, "source.hosts"))
         cm_around_remark(a, "target.values",
-                         "%s:%zu:%zu: %s; `connect-migrate-run convert values %s` converts it for the direct runner", file, n->line,
+                         "%s:%u:%u: %s; `connect-migrate-run convert values %s` converts it for the direct runner", file, n->line,
                          n->column, how, file);
     else
-        cm_around_say(a, "runbook", "launcher-to-kubernetes-runner", "%s:%zu:%zu: %s", file, n->line, n->column, how);
+        cm_around_say(a, "runbook", "launcher-to-kubernetes-runner", "%s:%u:%u: %s", file, n->line, n->column, how);
 }
 
 /* ---- the files ---- */

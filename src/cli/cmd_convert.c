@@ -102,16 +102,12 @@ static void print_rows(const struct cm_config_result *r, bool whole)
 static void print_json(const struct cm_config_result *r, const char *result)
 {
     struct cm_config_row one;
-    cm_autojson text = json_string(result);
-    cm_autofree char *quoted = json_dumps(text, JSON_ENCODE_ANY);
-    printf("{\n  \"result\": %s,\n  \"account\": [", quoted);
+    cm_convert_json_begin(result);
     for (size_t i = 0; cm_config_row(r, i, &one); i++) {
         cm_autojson row = cm_config_row_json(&one);
-        cm_autofree char *line = json_dumps(row, 0);
-        printf("%s\n    %s", i ? "," : "", line);
+        cm_convert_json_row(row, i == 0);
     }
-    cm_autofree char *findings = json_dumps(r->findings, JSON_INDENT(2));
-    printf("\n  ],\n  \"findings\": %s,\n  \"commands\": []\n}\n", findings);
+    cm_convert_json_end(r->findings, NULL);
 }
 
 static int write_config(const struct cm_invocation *in, const struct cm_config_result *r, struct merge *m, struct cm_err **err)

@@ -117,12 +117,15 @@ static bool needs_a_person(const struct cm_launcher_result *r)
     return false;
 }
 
+/* Row by row, as for people: a file of a hundred thousand lines must not stand in memory once more as JSON. */
 static void print_json(const struct cm_launcher_result *r)
 {
-    cm_autojson all = json_pack("{s:s, s:O, s:O, s:O}", "result", r->text, "account", r->account, "findings", r->findings,
-                                "commands", r->commands);
-    cm_autofree char *text = json_dumps(all, JSON_INDENT(2));
-    printf("%s\n", text);
+    cm_convert_json_begin(r->text);
+    for (size_t i = 0; i < cm_launcher_rows(r); i++) {
+        cm_autojson row = cm_launcher_row_json(r, i);
+        cm_convert_json_row(row, i == 0);
+    }
+    cm_convert_json_end(r->findings, r->commands);
 }
 
 static void print_account(const struct cm_invocation *in, const struct cm_launcher_result *r)
@@ -160,7 +163,7 @@ int cm_cmd_convert_values(const struct cm_invocation *in, struct cm_err **err)
     if (check_words(in, err) != 0 || cm_convert_read(in->args[0], &text, &n, err) < 0)
         return -1;
     struct cm_launcher_wish w = {.text = text, .bytes = n, .name = name, .chart_version = cm_given_value(in, CM_O_CHART_VERSION),
-                                .rows_only = !cm_given_times(in, CM_O_JSON)};
+                                .rows_only = true};
     int rc = cm_launcher_convert(&w, &r, err);
     if (rc == 0)
         rc = put_values(in, text, n, &r, err);

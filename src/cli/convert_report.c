@@ -62,6 +62,32 @@ void cm_convert_kept(size_t kept)
         fprintf(stderr, "  keep        %zu more, as they are (-v names them)\n", kept);
 }
 
+void cm_convert_json_begin(const char *result)
+{
+    cm_autojson text = json_string(result);
+    fputs("{\n  \"result\": ", stdout);
+    json_dumpf(text, stdout, JSON_ENCODE_ANY);
+    fputs(",\n  \"account\": [", stdout);
+}
+
+void cm_convert_json_row(const json_t *row, bool first)
+{
+    fputs(first ? "\n    " : ",\n    ", stdout);
+    json_dumpf(row, stdout, 0);
+}
+
+void cm_convert_json_end(const json_t *findings, const json_t *commands)
+{
+    fputs("\n  ],\n  \"findings\": ", stdout);
+    json_dumpf(findings, stdout, JSON_INDENT(2));
+    fputs(",\n  \"commands\": ", stdout);
+    if (commands)
+        json_dumpf(commands, stdout, JSON_INDENT(2));
+    else
+        fputs("[]", stdout);
+    fputs("\n}\n", stdout);
+}
+
 void cm_convert_findings(const json_t *findings)
 {
     static const char *const order[] = {"blocker", "unknown", "warning", NULL};

@@ -19,6 +19,10 @@ int cm_convert_put(const struct cm_invocation *in, const char *text, struct cm_e
 /* One row of the account, and how many were left out as plain. */
 void cm_convert_row(const json_t *row);
 void cm_convert_kept(size_t kept);
+/* --json: {"result", "account", "findings", "commands"} on stdout, one row of the account after the other. commands NULL: none. */
+void cm_convert_json_begin(const char *result);
+void cm_convert_json_row(const json_t *row, bool first);
+void cm_convert_json_end(const json_t *findings, const json_t *commands);
 /* What stops comes first, then questions, then warnings. */
 void cm_convert_findings(const json_t *findings);
 

@@ -149,7 +149,7 @@ static void expand_short_forms(struct cm_reading *r)
             continue;
         const struct cm_yaml *steps = cm_plan_node(r, "steps"), *both = steps ? cm_yaml_key(steps, step) : NULL;
         if (both) {
-            cm_problem(r->problems, r->doc, both, "steps.%s and %s (line %zu) say the same step; keep one of them", step, said,
+            cm_problem(r->problems, r->doc, both, "steps.%s and %s (line %u) say the same step; keep one of them", step, said,
                        node->line);
             continue;
         }
@@ -158,7 +158,7 @@ static void expand_short_forms(struct cm_reading *r)
         json_object_set_new(json_object_get(p->normal, "steps"), step, json_deep_copy(value));
         cm_autofree char *path = cm_fmt("steps.%s", step);
         move_origins(p, said, path);
-        cm_autofree char *place = cm_fmt("%s:%zu:%zu", cm_yaml_name(r->doc), node->line, node->column);
+        cm_autofree char *place = cm_fmt("%s:%u:%u", cm_yaml_name(r->doc), node->line, node->column);
         json_object_set_new(p->places, step, json_string(place));
     }
     json_object_del(p->normal, "backup");

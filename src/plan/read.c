@@ -83,10 +83,10 @@ static void walk_pair(struct cm_reading *r, const struct cm_yaml *key, const str
         return;
     json_object_set_new(out, key->text, made);
     cm_autofree char *place =
-        r->origin ? cm_strdup(r->origin) : cm_fmt("%s:%zu:%zu", cm_yaml_name(r->doc), value->line, value->column);
+        r->origin ? cm_strdup(r->origin) : cm_fmt("%s:%u:%u", cm_yaml_name(r->doc), value->line, value->column);
     json_object_set_new(r->plan->origins, full, json_string(place));
     if (!r->origin && strcmp(k->path, "steps.*") == 0) {
-        cm_autofree char *at = cm_fmt("%s:%zu:%zu", cm_yaml_name(r->doc), key->line, key->column);
+        cm_autofree char *at = cm_fmt("%s:%u:%u", cm_yaml_name(r->doc), key->line, key->column);
         json_object_set_new(r->plan->places, key->text, json_string(at));
     }
 }

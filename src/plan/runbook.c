@@ -98,7 +98,7 @@ static void read_limits(struct reader *r, const struct cm_yaml *n, struct cm_rb_
 
 static void read_step(struct reader *r, const struct cm_yaml *n, struct cm_rb_step *s)
 {
-    s->place = cm_fmt("%s:%zu:%zu", cm_yaml_name(r->doc), n->line, n->column);
+    s->place = cm_fmt("%s:%u:%u", cm_yaml_name(r->doc), n->line, n->column);
     if (n->type != CM_YAML_MAP) {
         cm_problem(r->problems, r->doc, n, "a step is a mapping like {uses: helm.deploy, timeout: 10m}");
         return;

@@ -72,7 +72,7 @@ void cm_look_finding(struct cm_values_look *l, const struct cm_yaml_doc *doc, co
         return;
     }
     if (node)
-        cm_str_addf(&s, "%s:%zu:%zu: ", cm_yaml_name(doc), node->line, node->column);
+        cm_str_addf(&s, "%s:%u:%u: ", cm_yaml_name(doc), node->line, node->column);
     va_start(ap, fmt);
     cm_str_vaddf(&s, fmt, ap);
     va_end(ap);

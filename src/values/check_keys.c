@@ -78,20 +78,39 @@ static void check_map(struct cm_values_look *l, const struct cm_yaml_doc *doc, c
     }
 }
 
-size_t cm_values_below(const struct cm_yaml *root, const struct cm_yaml **several)
+/* Has it one of the keys by which Connect's chart is told from others? */
+static bool is_connects(const struct cm_yaml *map)
 {
     static const char *const decisive[] = {"launcher",      "backends", "config", "executionEnvironments",
                                            "sharedStorage", "license",  "pod",    NULL};
-    size_t found = root->count;
-    if (root->type != CM_YAML_MAP)
-        return root->count;
     for (const char *const *d = decisive; *d; d++)
-        if (cm_yaml_get(root, *d))
-            return root->count;
+        if (cm_yaml_get(map, *d))
+            return true;
+    return false;
+}
+
+static bool like_connect(const struct cm_yaml *key) { return strcasestr(key->text, "connect") != NULL; }
+
+const struct cm_yaml *cm_values_to_come(const struct cm_yaml *root)
+{
+    for (size_t i = 0; root->type == CM_YAML_MAP && !is_connects(root) && i < root->count; i++) {
+        const struct cm_yaml *value = root->items[i];
+        bool nothing = value->type == CM_YAML_SCALAR ? value->plain && (!*value->text || !strcmp(value->text, "~") ||
+                                                                         !strcasecmp(value->text, "null"))
+                                                     : value->type == CM_YAML_MAP && !value->count;
+        if (like_connect(root->keys[i]) && nothing)
+            return root->keys[i];
+    }
+    return NULL;
+}
+
+size_t cm_values_below(const struct cm_yaml *root, const struct cm_yaml **several)
+{
+    size_t found = root->count;
+    if (root->type != CM_YAML_MAP || is_connects(root))
+        return root->count;
     for (size_t i = 0; i < root->count; i++) {
-        bool like = strcasestr(root->keys[i]->text, "connect") != NULL && root->items[i]->type == CM_YAML_MAP, ours = false;
-        for (const char *const *d = decisive; like && *d; d++)
-            ours |= cm_yaml_get(root->items[i], *d) != NULL;
+        bool ours = like_connect(root->keys[i]) && is_connects(root->items[i]);
         if (ours && found != root->count) {
             if (several)
                 *several = root->keys[i];

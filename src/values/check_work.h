@@ -10,6 +10,8 @@
  * root has none of the chart's own. root->count: the root itself has them. *several (NULL: nobody asks): more than one key is like that,
  * and nobody knows which is meant. */
 size_t cm_values_below(const struct cm_yaml *root, const struct cm_yaml **several);
+/* The root has none of the chart's own, and this key of it, which is named like Connect, has nothing below it yet; NULL: none. */
+const struct cm_yaml *cm_values_to_come(const struct cm_yaml *root);
 /* Is none of the root's keys one of the chart's? (Keys that people keep for themselves, x-… and .…, say nothing.) */
 bool cm_values_foreign(const struct cm_yaml *root);
 /* Where the chart's values stand in this file: the root, or what is below that key; NULL: an empty file. */

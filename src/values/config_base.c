@@ -153,14 +153,14 @@ const char *cm_config_base_mount(const struct cm_config_work *w, const char *pat
         while (n > 1 && mount->text[n - 1] == '/')
             n--;
         if (strncmp(path, mount->text, n) == 0 && (path[n] == '\0' || path[n] == '/'))
-            return cm_arena_fmt(w->m->arena, "%s:%zu:%zu", w->mounts_file, mount->line, mount->column);
+            return cm_arena_fmt(w->m->arena, "%s:%u:%u", w->mounts_file, mount->line, mount->column);
     }
     return NULL;
 }
 
 char *cm_config_place(struct cm_config_work *w, const struct cm_base_value *v)
 {
-    return cm_arena_fmt(w->m->arena, "%s:%zu:%zu", v->file, v->node->line, v->node->column);
+    return cm_arena_fmt(w->m->arena, "%s:%u:%u", v->file, v->node->line, v->node->column);
 }
 
 /* Print the value as the chart does, then read that as Connect does. */

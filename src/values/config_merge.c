@@ -29,7 +29,7 @@ static int check_shape(struct merge *g, const struct cm_yaml *value, bool list)
     bool nothing = value->type == CM_YAML_SCALAR ? !value->text_bytes : !value->count;
     if (nothing && !memchr(s + value->begin, '\n', value->end - value->begin))
         return 0;
-    cm_fail(g->err, CM_E_USAGE, "%s:%zu:%zu: expected a %s", cm_yaml_name(g->doc), value->line, value->column,
+    cm_fail(g->err, CM_E_USAGE, "%s:%u:%u: expected a %s", cm_yaml_name(g->doc), value->line, value->column,
             list ? "list" : "map");
     cm_hint(g->err, "Mend the values file, then start again. Nothing was changed.");
     return -1;
@@ -201,13 +201,19 @@ static int find_root(const struct cm_yaml_doc *doc, struct cm_yaml **root, const
         return 0;
     size_t at = cm_values_below(*root, &several);
     if (several) {
-        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: %s is the second key here with values of Connect's chart", cm_yaml_name(doc),
+        cm_fail(err, CM_E_USAGE, "%s:%u:%u: %s is the second key here with values of Connect's chart", cm_yaml_name(doc),
                 several->line, several->column, several->text);
         cm_hint(err, "Put what is below the key that is meant into a file of its own, then start again. Nothing was changed.");
         return -1;
     }
+    const struct cm_yaml *empty = at == (*root)->count ? cm_values_to_come(*root) : NULL;
+    if (empty) { /* the file's top would be the place of another chart's values */
+        cm_fail(err, CM_E_USAGE, "%s:%u:%u: nothing stands below %s yet", cm_yaml_name(doc), empty->line, empty->column, empty->text);
+        cm_hint(err, "Write \"config: {}\" below it, on a line of its own and indented, then start again. Nothing was changed.");
+        return -1;
+    }
     if (at == (*root)->count && cm_values_foreign(*root)) {
-        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: no key here is one of Connect's chart", cm_yaml_name(doc), (*root)->line,
+        cm_fail(err, CM_E_USAGE, "%s:%u:%u: no key here is one of Connect's chart", cm_yaml_name(doc), (*root)->line,
                 (*root)->column);
         cm_hint(err, "Where Connect's chart is a dependency, write its key (rstudio-connect:, or its alias) with \"config: {}\" below "
                      "it, then start again; or leave out --merge and put the result below that key. Nothing was changed.");
@@ -264,7 +270,7 @@ static int check_root(struct merge *g, const char *name)
                            g->root->anchor || g->root->tag ? ", without an anchor or a tag" : "");
     const struct cm_yaml *merged = cm_yaml_key(g->root, "<<");
     if (merged) { /* a key of ours would hide what comes in by it */
-        cm_fail(g->err, CM_E_USAGE, "%s:%zu:%zu: a merge key (<<) beside the keys that are to be added", name, merged->line,
+        cm_fail(g->err, CM_E_USAGE, "%s:%u:%u: a merge key (<<) beside the keys that are to be added", name, merged->line,
                 merged->column);
         cm_hint(g->err, "Write what it brings in full, or convert without --merge. Nothing was changed.");
         return -1;

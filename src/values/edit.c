@@ -158,7 +158,7 @@ static bool brings_blank_line(const struct cm_edits *e, size_t end)
 static int check_kept_breaks(const struct cm_edits *e, const struct cm_yaml *n, struct cm_err **err)
 {
     if (cm_edit_keeps_breaks(e->doc, n) && brings_blank_line(e, n->end)) {
-        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: a text that keeps the blank lines behind it (|+) cannot be edited safely",
+        cm_fail(err, CM_E_USAGE, "%s:%u:%u: a text that keeps the blank lines behind it (|+) cannot be edited safely",
                 cm_yaml_name(e->doc), n->line, n->column);
         cm_hint(err, "Write | in place of |+, or let something else stand behind it, then start again. Nothing was changed.");
         return -1;

@@ -47,9 +47,9 @@ bool cm_edits_none(const struct cm_edits *e);
 
 /* Where a pair of a block map lies, in whole lines. */
 struct cm_extent {
-    size_t begin;          /* the first comment line right above it, or its own line */
-    size_t line;           /* its own line */
-    size_t end;            /* behind its last line, and behind comments below it that are indented deeper than its key */
+    uint32_t begin;        /* the first comment line right above it, or its own line */
+    uint32_t line;         /* its own line */
+    uint32_t end;          /* behind its last line, and behind comments below it that are indented deeper than its key */
 };
 /* -1: it does not stand on lines of its own (flow style, "? key"), told with its place. */
 int cm_edit_pair(const struct cm_yaml_doc *doc, const struct cm_yaml *map, size_t i, struct cm_extent *out, struct cm_err **err);

@@ -87,7 +87,7 @@ void cm_edits_explain(const struct cm_edits *e, const struct cm_edits_failure *w
     cm_yaml_source(e->doc, &all);
     place_of(e->doc, odd < all ? odd : in_old_text(e, at), &line, &column);
     if (unended) {
-        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: the file ends within this text, and its last line has no line break", name,
+        cm_fail(err, CM_E_USAGE, "%s:%u:%u: the file ends within this text, and its last line has no line break", name,
                 unended->line, unended->column);
         cm_hint(err, "End the file's last line with a line break, then start again. Nothing was changed.");
     } else if (odd < all) {
@@ -96,7 +96,7 @@ void cm_edits_explain(const struct cm_edits *e, const struct cm_edits_failure *w
                 name, line, column);
         cm_hint(err, "Save the file with ordinary line breaks, and without such a mark, then start again. Nothing was changed.");
     } else if (alias) {
-        cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: the alias *%s would come before its anchor", name, alias->line, alias->column,
+        cm_fail(err, CM_E_USAGE, "%s:%u:%u: the alias *%s would come before its anchor", name, alias->line, alias->column,
                 alias->text);
         cm_hint(err, "Write out what it stands for in its place, then start again. Nothing was changed.");
     } else if (why->problem && at < bytes && text[at] == '\t') {

@@ -26,7 +26,7 @@ size_t cm_edit_line_end(const struct cm_yaml_doc *doc, size_t at)
 
 static int refuse(const struct cm_yaml_doc *doc, const struct cm_yaml *node, const char *what, struct cm_err **err)
 {
-    cm_fail(err, CM_E_USAGE, "%s:%zu:%zu: %s cannot be edited safely", cm_yaml_name(doc), node->line, node->column, what);
+    cm_fail(err, CM_E_USAGE, "%s:%u:%u: %s cannot be edited safely", cm_yaml_name(doc), node->line, node->column, what);
     cm_hint(err, "Write this part in block style and in full, then start again. Nothing was changed.");
     return -1;
 }
@@ -112,9 +112,9 @@ static size_t last_line_end(const struct cm_yaml_doc *doc, const struct cm_yaml 
 static int extent(const struct cm_yaml_doc *doc, const struct cm_yaml *head, const struct cm_yaml *value,
                   const struct cm_yaml *before, long indent, struct cm_extent *out)
 {
-    out->line = cm_edit_line_begin(doc, head->begin);
-    out->begin = with_comments_above(doc, out->line, before ? before->end : 0, indent);
-    out->end = with_comments_below(doc, last_line_end(doc, head, value), indent);
+    out->line = (uint32_t)cm_edit_line_begin(doc, head->begin);
+    out->begin = (uint32_t)with_comments_above(doc, out->line, before ? before->end : 0, indent);
+    out->end = (uint32_t)with_comments_below(doc, last_line_end(doc, head, value), indent);
     return 0;
 }
 

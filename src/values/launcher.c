@@ -222,7 +222,7 @@ static int check_once(struct cm_launcher_work *w, const struct cm_yaml *config, 
 {
     for (size_t i = first + 1; i < config->count; i++)
         if (cm_gcfg_same_name(config->keys[i]->text, "Launcher")) {
-            cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: config has this section twice, in two spellings; the first is at line %zu",
+            cm_fail(w->err, CM_E_USAGE, "%s:%u:%u: config has this section twice, in two spellings; the first is at line %u",
                     w->wish->name, config->keys[i]->line, config->keys[i]->column, config->keys[first]->line);
             cm_hint(w->err, "Put both into one section, then start again. Nothing was changed.");
             return -1;

@@ -60,7 +60,7 @@ void cm_launcher_finding(struct cm_launcher_work *w, const struct cm_yaml *at, c
     *k = (struct kind){.id = id, .verdict = verdict, .remedy = remedy, .count = k->count + 1};
     if (k->count > MOST_OF_A_KIND)
         return;
-    cm_autofree char *text = cm_fmt("%s:%zu:%zu: %s", w->wish->name, at->line, at->column, seen);
+    cm_autofree char *text = cm_fmt("%s:%u:%u: %s", w->wish->name, at->line, at->column, seen);
     json_array_append_new(w->out->findings,
                           json_pack("{s:s, s:s, s:s, s:s}", "id", id, "verdict", verdict, "seen", text, "remedy", remedy));
 }

@@ -79,7 +79,7 @@ const char *cm_comments_of(struct cm_launcher_work *w, const struct cm_yaml *map
 void cm_comments_move(struct cm_launcher_work *w, size_t begin, size_t end)
 {
     w->moved = cm_grow(w->moved, &w->moved_cap, w->moved_count + 1, sizeof *w->moved);
-    w->moved[w->moved_count++] = (struct cm_span){begin, end};
+    w->moved[w->moved_count++] = (struct cm_span){(uint32_t)begin, (uint32_t)end};
     w->moved_sorted = false;
 }
 
@@ -117,7 +117,7 @@ struct spans { struct cm_span *list; size_t count, cap; };
 static void skip(struct spans *s, size_t begin, size_t end)
 {
     s->list = cm_grow(s->list, &s->cap, s->count + 1, sizeof *s->list);
-    s->list[s->count++] = (struct cm_span){begin, end};
+    s->list[s->count++] = (struct cm_span){(uint32_t)begin, (uint32_t)end};
 }
 
 /* Where no comment is looked for: in texts of several lines, and in what is dropped. */

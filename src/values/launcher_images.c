@@ -84,7 +84,7 @@ int cm_launcher_images(struct cm_launcher_work *w, struct cm_yaml *launcher, siz
                                                : take_text(w, value);
     w->pending = NULL;
     if (taken < 0) {
-        cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: %s: expected a list of images", w->wish->name, key->line, key->column, setting);
+        cm_fail(w->err, CM_E_USAGE, "%s:%u:%u: %s: expected a list of images", w->wish->name, key->line, key->column, setting);
         cm_hint(w->err, "Move its images to executionEnvironments by hand, then start again. Nothing was changed.");
         return -1;
     }

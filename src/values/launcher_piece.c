@@ -128,7 +128,7 @@ struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, 
     p->node = map->items[i];
     if (!map->flow && cm_edit_pair(w->doc, map, i, &p->at, NULL) == 0) {
         p->head = map->keys[i]->end;
-        p->indent = (long)(map->keys[i]->begin - p->at.line);
+        p->indent = (int32_t)(map->keys[i]->begin - p->at.line);
         cm_comments_move(w, p->at.begin, p->at.end);
     } else {
         cm_comments_move(w, map->keys[i]->begin, map->keys[i]->begin);

@@ -122,7 +122,7 @@ int cm_place_fits(struct cm_launcher_work *w, const struct cm_piece *p, const st
         !memchr(s + there->begin, '\n', there->end - there->begin)) /* a block of text may be empty, too */
         return 0;
     if (there->type != (map ? CM_YAML_MAP : CM_YAML_LIST)) {
-        cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: %s: expected a %s", w->wish->name, there->line, there->column, path,
+        cm_fail(w->err, CM_E_USAGE, "%s:%u:%u: %s: expected a %s", w->wish->name, there->line, there->column, path,
                 map ? "map" : "list");
         cm_hint(w->err, "Mend the values file, then start again. Nothing was changed.");
         return -1;

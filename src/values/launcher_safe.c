@@ -9,7 +9,7 @@
 
 static int refuse(struct cm_launcher_work *w, const struct cm_yaml *at, const char *what)
 {
-    cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: %s cannot be edited safely", w->wish->name, at->line, at->column, what);
+    cm_fail(w->err, CM_E_USAGE, "%s:%u:%u: %s cannot be edited safely", w->wish->name, at->line, at->column, what);
     cm_hint(w->err, "Write this part in block style and in full, then start again. Nothing was changed.");
     return -1;
 }
@@ -169,7 +169,7 @@ static int check_switch(struct cm_launcher_work *w, const struct cm_yaml *map)
     const struct cm_yaml *n = map ? cm_yaml_get(map, "enabled") : NULL;
     if (!n || (n->type == CM_YAML_SCALAR && !memchr(s + n->begin, '\n', n->end - n->begin)))
         return 0;
-    cm_fail(w->err, CM_E_USAGE, "%s:%zu:%zu: expected true or false", w->wish->name, n->line, n->column);
+    cm_fail(w->err, CM_E_USAGE, "%s:%u:%u: expected true or false", w->wish->name, n->line, n->column);
     cm_hint(w->err, "Mend the values file, then start again. Nothing was changed.");
     return -1;
 }

@@ -16,24 +16,24 @@
 
 enum cm_piece_kind { CM_PIECE_MAP, CM_PIECE_LIST, CM_PIECE_LINES, CM_PIECE_VALUE };
 
-struct cm_piece {
-    enum cm_piece_kind kind;
+struct cm_piece {                        /* there may be one for each line of a file: small on purpose */
+    enum cm_piece_kind kind : 8;
+    bool wins;                           /* over what stands there already */
+    int32_t indent;                      /* lines: column of the key or the dash, from 0 */
     const char *key;                     /* NULL: an item of a list */
     struct cm_piece **kids;              /* map, list */
-    size_t count, cap;
+    uint32_t count, cap;
     uint32_t *named;                     /* map: numbers of kids, by a hash of their keys; NULL: it has few */
-    size_t named_size;
+    uint32_t named_size;
+    uint32_t head;                       /* lines of a pair: the byte behind its key */
     struct cm_extent at;                 /* lines: where they stand in the source */
-    size_t head;                         /* lines of a pair: the byte behind its key */
-    long indent;                         /* lines: column of the key or the dash, from 0 */
     json_t *value;                       /* value: what it says; owned by the arena */
     const struct cm_yaml *node;          /* lines: the value in the source; value: where it was in flow style, else NULL */
     const char *comment;                 /* lines to stand above it, newline-ended, without indent; NULL */
     const char *behind;                  /* a comment behind the key of a map; NULL */
-    bool wins;                           /* over what stands there already */
 };
 
-struct cm_span { size_t begin, end; };
+struct cm_span { uint32_t begin, end; };
 
 struct cm_launcher_work {
     const struct cm_launcher_wish *wish;

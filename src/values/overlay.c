@@ -58,7 +58,7 @@ static json_t *original_of(const struct found *f)
     cm_autojson value = cm_yaml_json(f->doc, f->node);
     cm_autofree char *text = cm_rendered_text(value);
     cm_autofree char *list = text ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    cm_autofree char *place = cm_fmt("%s:%zu:%zu", cm_yaml_name(f->doc), f->node->line, f->node->column);
+    cm_autofree char *place = cm_fmt("%s:%u:%u", cm_yaml_name(f->doc), f->node->line, f->node->column);
     return json_pack("{s:s, s:s}", "value", text ? text : list, "place", place);
 }
 

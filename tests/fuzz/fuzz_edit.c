@@ -60,6 +60,7 @@ static void edit_one(const struct cm_yaml_doc *doc)
     while (map->type == CM_YAML_MAP && map->count && !map->flow) {
         size_t i = mutate_chance((uint32_t)map->count);
         struct cm_yaml *value = map->items[i], *key = map->keys[i];
+        size_t end;
         bool down = value->type == CM_YAML_MAP && value->count && !value->flow && !value->anchor && !value->tag && mutate_chance(3);
         if (cm_edit_pair(doc, map, i, &at, NULL) != 0 || cm_edit_safe(doc, key, NULL) != 0)
             break;
@@ -81,10 +82,10 @@ static void edit_one(const struct cm_yaml_doc *doc)
             cm_edit_set(e, value, "another: 'value' # of text");
             json_object_set_new(in, key->text, json_string("another: 'value' # of text"));
             apply(e, changed);
-        } else if (cm_edit_keys(doc, map, NULL) == 0 && cm_edit_end(doc, map, &at.end, NULL) == 0 && !cm_yaml_get(map, "a-new-key")) {
+        } else if (cm_edit_keys(doc, map, NULL) == 0 && cm_edit_end(doc, map, &end, NULL) == 0 && !cm_yaml_get(map, "a-new-key")) {
             size_t indent = map->keys[0]->begin - cm_edit_line_begin(doc, map->keys[0]->begin);
             cm_autofree char *line = cm_fmt("%*sa-new-key: 1\n", (int)indent, "");
-            cm_edit_insert_lines(e, at.end, (long)indent * 2, line);
+            cm_edit_insert_lines(e, end, (long)indent * 2, line);
             json_object_set_new(in, "a-new-key", json_integer(1));
             apply(e, changed);
         }

@@ -175,6 +175,52 @@ static void makes_config_and_pod_below_the_key_where_they_are_not(void **state)
     finish(&c);
 }
 
+static void fills_a_config_section_and_env_that_have_nothing_below_them(void **state)
+{
+    static const char *const bases[] = {"rstudio-connect:\n  config:\nredis: {}\n", "rstudio-connect:\n  config: {} # here\n",
+                                        "rstudio-connect:\n  pod:\n  config:\n    Foo:\n",
+                                        "rstudio-connect:\n  config:\n    Foo: []\n  pod:\n    env:\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        struct conversion c;
+        convert(&c, "[Foo]\nA = 1\n[SMTP]\nPassword = p\n", bases[i]);
+        cm_autofree char *merged = merge(&c, bases[i]);
+        cm_autojson data = helper_data(merged);
+        assert_string_equal(cm_json_text(cm_json_at(data, "rstudio-connect.config.Foo"), "A", ""), "1");
+        assert_int_equal(json_array_size(cm_json_at(data, "rstudio-connect.pod.env")), 1);
+        assert_null(json_object_get(data, "config"));
+        assert_null(json_object_get(data, "pod"));
+        finish(&c);
+    }
+}
+
+/* ---- findings of the fuzzers ---- */
+
+static void refuses_what_no_line_can_be_put_into(void **state)
+{
+    static const struct {
+        const char *base, *place;
+    } cases[] = {
+        {"---\n# nothing\n...\n", "v.yaml:3:1: expected a map in block style"},
+        {"--- # nothing\n  ...\n", "v.yaml:2:3: expected a map in block style"},
+        {"config:\n  ?\n    Foo\n  : B: 1\n", "v.yaml:3:5: a key that does not begin its line"},
+        {"config:\n  ? Bar\n", "v.yaml:2:5: a key that does not begin its line"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct conversion c;
+        char *merged = NULL;
+        size_t bytes;
+        cm_autoerr err = NULL;
+        convert(&c, "[Foo]\nA = 1\n", NULL);
+        assert_int_equal(cm_config_merge(&c.r, cases[i].base, strlen(cases[i].base), "v.yaml", &merged, &bytes, &err), -1);
+        if (strncmp(cm_err_message(err), cases[i].place, strlen(cases[i].place)) != 0)
+            fail_msg("%s for %s", cm_err_message(err), cases[i].base);
+        assert_null(merged);
+        finish(&c);
+    }
+}
+
 static void refuses_a_file_where_nobody_can_tell_where_connects_values_are(void **state)
 {
     static const struct {
@@ -186,6 +232,10 @@ static void refuses_a_file_where_nobody_can_tell_where_connects_values_are(void 
         {"x-connect: &x\n  config: {}\nother: *x\n", "v.yaml:1:12: expected a map in block style, without an anchor", "--merge"},
         {"x-c: &c {config: {Foo: {A: 2}}}\n<<: *c\nargs: []\n", "v.yaml:2:1: a merge key", "in full"},
         {"a-connect: {config: {}}\n", "v.yaml:1:12: expected a map in block style", "--merge"},
+        {"# mine\nrstudio-connect:\n", "v.yaml:2:1: nothing stands below rstudio-connect yet", "config: {}"},
+        {"redis: {a: b}\nrstudio-connect: {} # later\n", "v.yaml:2:1: nothing stands below", "config: {}"},
+        {"rstudio-connect: ~\nglobal: {a: b}\n", "v.yaml:1:1: nothing stands below", "config: {}"},
+        {"replicas: 1\nimage: {a: b}\nour-Connect: null\n", "v.yaml:3:1: nothing stands below our-Connect yet", "config: {}"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -212,6 +262,8 @@ int main(void)
         cmocka_unit_test(merges_below_the_key_of_a_dependency),
         cmocka_unit_test(the_key_of_a_dependency_may_hold_a_dot),
         cmocka_unit_test(makes_config_and_pod_below_the_key_where_they_are_not),
+        cmocka_unit_test(fills_a_config_section_and_env_that_have_nothing_below_them),
+        cmocka_unit_test(refuses_what_no_line_can_be_put_into),
         cmocka_unit_test(refuses_a_file_where_nobody_can_tell_where_connects_values_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

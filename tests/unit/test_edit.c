@@ -301,6 +301,19 @@ static void a_question_mark_above_a_key_is_seen_and_one_in_a_text_is_none(void *
     }
 }
 
+static void a_key_below_its_question_mark_does_not_begin_its_line(void **state)
+{
+    static const char *const texts[] = {"?\n a\n: 1\n", "? \n ~", "x:\n  ?\n    a\n  : 1\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        cm_autoerr err = NULL;
+        cm_autoyaml doc = helper_yaml(texts[i]);
+        const struct cm_yaml *map = cm_yaml_get(cm_yaml_root(doc), "x");
+        assert_int_equal(cm_edit_keys(doc, map ? map : cm_yaml_root(doc), &err), -1);
+        assert_non_null(strstr(cm_err_message(err), "a key that does not begin its line"));
+    }
+}
+
 static void shifting_moves_lines_and_leaves_blank_ones(void **state)
 {
     cm_autoyaml doc = helper_yaml("a:\n  b: |\n    x\n\n      y\n");
@@ -340,6 +353,7 @@ int main(void)
         cmocka_unit_test(a_pair_has_its_comments),
         cmocka_unit_test(a_pair_without_a_value_ends_with_its_key),
         cmocka_unit_test(a_question_mark_above_a_key_is_seen_and_one_in_a_text_is_none),
+        cmocka_unit_test(a_key_below_its_question_mark_does_not_begin_its_line),
         cmocka_unit_test(shifting_moves_lines_and_leaves_blank_ones),
         cmocka_unit_test(sees_the_files_own_habits),
     };

@@ -368,6 +368,8 @@ static void refuses_with_its_place_what_cannot_be_edited_safely(void **state)
         {"a: 1\n---\nlauncher: {}\n", "values.yaml:2:"},
         {"launcher: {{ .Values.x }}\n", "values.yaml:1:11: a template"},
         {"launcher:\n  enabled: true\n  enabled: false\n", "values.yaml:3:3:"},
+        {"launcher:\n  templateValues:\n    pod:\n      containerSecurityContext:\n        ? \n      tolerations: [{key: a}]\n",
+         "values.yaml:5:10: a key that is nothing but an anchor, a tag or a question mark"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

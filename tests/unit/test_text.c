@@ -130,13 +130,15 @@ static void grows_with_zeroed_room(void **state)
     free(a);
 }
 
-static void an_arena_gives_aligned_zeroed_memory_of_any_size(void **state)
+static void an_arena_gives_zeroed_memory_aligned_for_what_has_its_size(void **state)
 {
     (void)state;
     cm_autoarena a = cm_arena_new();
-    for (size_t n = 1; n < 100000; n = n * 3 + 1) {
+    for (size_t n = 1; n < 100000; n = n * 2 + n % 3) {
         unsigned char *p = cm_arena_alloc(a, n);
-        assert_int_equal((uintptr_t)p % sizeof(long double), 0);
+        for (size_t align = 1; align <= sizeof(long double); align *= 2)
+            if (n % align == 0)
+                assert_int_equal((uintptr_t)p % align, 0);
         for (size_t i = 0; i < n; i++)
             assert_int_equal(p[i], 0);
         memset(p, 0xff, n);
@@ -281,7 +283,7 @@ int main(void)
         cmocka_unit_test(formats_longer_than_its_first_try),
         cmocka_unit_test(takes_an_empty_string_never_null),
         cmocka_unit_test(grows_with_zeroed_room),
-        cmocka_unit_test(an_arena_gives_aligned_zeroed_memory_of_any_size),
+        cmocka_unit_test(an_arena_gives_zeroed_memory_aligned_for_what_has_its_size),
         cmocka_unit_test(names_the_nearest_known_word_and_nothing_far),
         cmocka_unit_test(quotes_for_a_posix_shell),
         cmocka_unit_test(gives_the_last_lines_that_say_something),
