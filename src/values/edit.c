@@ -202,17 +202,29 @@ static int prove(const struct cm_edits *e, const json_t *changed, const char *te
 /* ---- place holders ---- */
 
 /* A byte that no text in UTF-8 has, so that no value of a file is taken for one; then the node's address. */
-json_t *cm_edit_placeholder(const struct cm_yaml *node)
+static const char moved_mark = '\xff', reading_mark = '\xfe';
+
+static json_t *holder_of(char mark, const struct cm_yaml *node)
 {
-    char holder[1 + sizeof node] = {'\xff'};
+    char holder[1 + sizeof node] = {mark};
     memcpy(holder + 1, &node, sizeof node);
     return json_stringn_nocheck(holder, sizeof holder);
 }
 
+json_t *cm_edit_placeholder(const struct cm_yaml *node) { return holder_of(moved_mark, node); }
+json_t *cm_edit_reading(const struct cm_yaml *node) { return holder_of(reading_mark, node); }
+
+static bool begins_with(const json_t *value, char mark)
+{
+    return json_is_string(value) && json_string_length(value) == 1 + sizeof(struct cm_yaml *) && *json_string_value(value) == mark;
+}
+
+bool cm_edit_held_reading(const json_t *value) { return begins_with(value, reading_mark); }
+
 const struct cm_yaml *cm_edit_placeheld(const json_t *value)
 {
     const struct cm_yaml *node = NULL;
-    if (json_is_string(value) && json_string_length(value) == 1 + sizeof node && *json_string_value(value) == '\xff')
+    if (begins_with(value, moved_mark) || begins_with(value, reading_mark))
         memcpy(&node, json_string_value(value) + 1, sizeof node);
     return node;
 }

@@ -37,7 +37,9 @@ void cm_edit_value(struct cm_edits *e, const struct cm_yaml *value, const char *
 int cm_edits_apply(struct cm_edits *e, const json_t *changed, char **text, size_t *bytes, struct cm_err **err);
 /* For `changed`: stands for a node of the old tree that the new text has somewhere, whatever it holds. New reference. */
 json_t *cm_edit_placeholder(const struct cm_yaml *node);
-const struct cm_yaml *cm_edit_placeheld(const json_t *value);      /* its node; NULL: it is none */
+/* The same for what a node reads as, however it is written: flow style in block style, an alias in full, a key without its quotes. */
+json_t *cm_edit_reading(const struct cm_yaml *node);
+const struct cm_yaml *cm_edit_placeheld(const json_t *value);      /* its node; NULL: it is none of the two */
 /* A map or list as a value whose members are place holders, to be changed one by one. New reference. */
 json_t *cm_edit_opened(const struct cm_yaml *node);
 /* The member of an opened map, opened as well; taken from the node where there is none yet. Borrowed. */

@@ -108,6 +108,52 @@ static bool same_scalar(struct proof *p, const json_t *want)
     return json_equal(is, want);
 }
 
+/* ---- against what a node reads as ---- */
+
+static bool reads_alike(struct proof *p, const struct cm_yaml *node);
+
+static bool scalar_reads_alike(struct proof *p, const struct cm_yaml *n)
+{
+    const yaml_event_t *e = &p->event;
+    if (e->type != YAML_SCALAR_EVENT || (e->data.scalar.anchor && !same_name(n->anchor, e->data.scalar.anchor)))
+        return false;
+    cm_autojson want = cm_yaml_json(p->old, n);
+    return same_node(p, n) || same_scalar(p, want);
+}
+
+/* The text of a key, whether in quotes or not; a key of nothing is null. */
+static bool key_reads_alike(struct proof *p, const struct cm_yaml *key)
+{
+    const yaml_event_t *e = &p->event;
+    bool same = e->type == YAML_SCALAR_EVENT && e->data.scalar.length == key->text_bytes &&
+                memcmp(e->data.scalar.value, key->text, key->text_bytes) == 0;
+    return same || scalar_reads_alike(p, key);
+}
+
+static bool members_read_alike(struct proof *p, const struct cm_yaml *n)
+{
+    yaml_event_type_t end = n->type == CM_YAML_MAP ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+    if (++p->depth > DEEPEST)
+        return false;
+    for (size_t i = 0; i < n->count; i++)
+        if (!next(p) || (n->keys && (!key_reads_alike(p, n->keys[i]) || !next(p))) || !reads_alike(p, n->items[i]))
+            return false;
+    p->depth--;
+    return next(p) && p->event.type == end;
+}
+
+/* The event at hand begins this value. */
+static bool reads_alike(struct proof *p, const struct cm_yaml *node)
+{
+    if (p->event.type == YAML_ALIAS_EVENT)
+        return same_node(p, node);
+    const struct cm_yaml *n = node->type == CM_YAML_ALIAS ? node->target : node;
+    if (n->type == CM_YAML_SCALAR)
+        return scalar_reads_alike(p, n);
+    return p->event.type == (n->type == CM_YAML_MAP ? YAML_MAPPING_START_EVENT : YAML_SEQUENCE_START_EVENT) &&
+           members_read_alike(p, n);
+}
+
 static bool same_list(struct proof *p, const json_t *want)
 {
     size_t n = 0;
@@ -160,7 +206,7 @@ static bool same_value(struct proof *p, const json_t *want)
     const struct cm_yaml *moved = cm_edit_placeheld(want);
     bool same = false;
     if (moved)
-        return same_node(p, moved);
+        return cm_edit_held_reading(want) ? reads_alike(p, moved) : same_node(p, moved);
     if (p->event.type == YAML_SCALAR_EVENT)
         return same_scalar(p, want);
     if (++p->depth > DEEPEST)

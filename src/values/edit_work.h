@@ -29,6 +29,9 @@ bool cm_edits_prove(const struct cm_yaml_doc *old, const json_t *changed, const 
 /* The edits are in the order of their places. */
 void cm_edits_explain(const struct cm_edits *e, const struct cm_edits_failure *why, const char *text, size_t bytes, struct cm_err **err);
 
+/* Of a place holder: it stands for what its node reads as. */
+bool cm_edit_held_reading(const json_t *value);
+
 /* For jansson's iteration, which takes no const and changes nothing. */
 static inline json_t *cm_edit_loose(const json_t *j)
 {

@@ -278,6 +278,9 @@ static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t 
         return -1;
     if (cm_edits_none(w->edits))
         return 0;
+    cm_arena_free(w->pieces);
+    w->pieces = NULL;
+    w->top = NULL;
     if (cm_edits_apply(w->edits, w->whole, &w->out->text, &w->out->bytes, w->err) != 0)
         return -1;
     w->out->changed = true;
@@ -377,7 +380,8 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
         bool off = enabled ? cm_yaml_is_false(enabled) : wish->was == CM_LAUNCHER_WAS_OFF;
         if (launcher && (launcher->type != CM_YAML_MAP || !launcher->count))
             launcher = NULL;
-        w.top = cm_arena_alloc(arena, sizeof *w.top);
+        w.pieces = cm_arena_new();
+        w.top = cm_arena_alloc(w.pieces, sizeof *w.top);
         bool settings = settings_at != (size_t)-1 && config->items[settings_at]->count;
         if (off && launcher)
             say_off(&w, launcher);
@@ -386,6 +390,7 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
         if ((launcher && !off) || settings)
             rc = convert(&w, launcher, launcher_at, settings ? config : NULL, settings_at, !off);
     }
+    cm_arena_free(w.pieces);
     cm_edits_free(w.edits);
     json_decref(w.whole);
     free(w.gone);

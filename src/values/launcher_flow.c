@@ -207,7 +207,7 @@ static void join_lists(struct cm_launcher_work *w, struct cm_piece *both, struct
 struct cm_piece *cm_flow_join(struct cm_launcher_work *w, struct cm_piece *in, struct cm_piece *ours, const struct cm_yaml *theirs,
                               const char *path)
 {
-    struct cm_piece *both = cm_arena_alloc(w->arena, sizeof *both);
+    struct cm_piece *both = cm_arena_alloc(w->pieces, sizeof *both);
     *both = (struct cm_piece){.kind = ours->kind, .key = ours->key, .comment = ours->comment, .behind = ours->behind};
     cm_piece_adopt(w, in, both);
     if (ours->kind == CM_PIECE_LIST) {

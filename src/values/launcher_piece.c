@@ -35,7 +35,7 @@ static void remember_name(struct cm_piece *in, size_t number)
 static void make_names(struct cm_launcher_work *w, struct cm_piece *in)
 {
     in->named_size = in->cap * 2;
-    in->named = cm_arena_alloc(w->arena, in->named_size * sizeof *in->named);
+    in->named = cm_arena_alloc(w->pieces, in->named_size * sizeof *in->named);
     for (size_t i = 0; i < in->count; i++)
         remember_name(in, i);
 }
@@ -43,7 +43,7 @@ static void make_names(struct cm_launcher_work *w, struct cm_piece *in)
 void cm_piece_adopt(struct cm_launcher_work *w, struct cm_piece *in, struct cm_piece *p)
 {
     if (in->count == in->cap) {
-        struct cm_piece **more = cm_arena_alloc(w->arena, (in->cap * 2 + 8) * sizeof *more);
+        struct cm_piece **more = cm_arena_alloc(w->pieces, (in->cap * 2 + 8) * sizeof *more);
         if (in->count)
             memcpy(more, in->kids, in->count * sizeof *more);
         in->kids = more;
@@ -58,8 +58,8 @@ void cm_piece_adopt(struct cm_launcher_work *w, struct cm_piece *in, struct cm_p
 
 static struct cm_piece *add(struct cm_launcher_work *w, struct cm_piece *in, enum cm_piece_kind kind, const char *key)
 {
-    struct cm_piece *p = cm_arena_alloc(w->arena, sizeof *p);
-    *p = (struct cm_piece){.kind = kind, .key = cm_arena_strdup(w->arena, key), .comment = w->pending};
+    struct cm_piece *p = cm_arena_alloc(w->pieces, sizeof *p);
+    *p = (struct cm_piece){.kind = kind, .key = cm_arena_strdup(w->pieces, key), .comment = w->pending};
     w->pending = NULL;
     cm_piece_adopt(w, in, p);
     return p;
@@ -116,9 +116,17 @@ struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in,
     if (!p)
         p = add(w, in, CM_PIECE_VALUE, key);
     p->kind = CM_PIECE_VALUE;
-    p->value = cm_arena_json(w->arena, taken);
+    p->value = cm_arena_json(w->pieces, taken);
     p->node = NULL;
     return p;
+}
+
+/* What is in flow style has no lines of its own. A map or list is a value only when somebody asks. */
+static void becomes_value(struct cm_launcher_work *w, struct cm_piece *p)
+{
+    bool many = (p->node->type == CM_YAML_MAP || p->node->type == CM_YAML_LIST) && p->node->count;
+    p->kind = CM_PIECE_VALUE;
+    p->value = many ? NULL : cm_arena_json(w->pieces, cm_yaml_json(w->doc, p->node));
 }
 
 struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map,
@@ -132,8 +140,7 @@ struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, 
         cm_comments_move(w, p->at.begin, p->at.end);
     } else {
         cm_comments_move(w, map->keys[i]->begin, map->keys[i]->begin);
-        p->kind = CM_PIECE_VALUE;
-        p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, p->node));
+        becomes_value(w, p);
     }
     return p;
 }
@@ -149,8 +156,7 @@ struct cm_piece *cm_piece_item(struct cm_launcher_work *w, struct cm_piece *in, 
             p->indent++;
         cm_comments_move(w, p->at.begin, p->at.end);
     } else {
-        p->kind = CM_PIECE_VALUE;
-        p->value = cm_arena_json(w->arena, cm_yaml_json(w->doc, p->node));
+        becomes_value(w, p);
     }
     return p;
 }
@@ -178,7 +184,7 @@ static void open_node(struct cm_launcher_work *w, struct cm_piece *p)
     if (p->kind == CM_PIECE_LINES)
         cm_edit_shifted(w->doc, p->at.begin, p->at.line, -p->indent, &above);
     if (above.len)
-        p->comment = cm_arena_fmt(w->arena, "%s%s", p->comment ? p->comment : "", cm_str_text(&above));
+        p->comment = cm_arena_fmt(w->pieces, "%s%s", p->comment ? p->comment : "", cm_str_text(&above));
     cm_str_fini(&above);
     bool list = p->node->type == CM_YAML_LIST;
     p->kind = list ? CM_PIECE_LIST : CM_PIECE_MAP;
@@ -213,13 +219,30 @@ struct cm_piece *cm_piece_open_list(struct cm_launcher_work *w, struct cm_piece 
     return cm_piece_open(w, p) && p->kind == CM_PIECE_LIST ? p : NULL;
 }
 
-/* real: as a value through and through; else moved lines are place holders, which cost nothing. */
+/* The user's map or list of which these are all pairs or items, moved one by one in their order; NULL: there is none. */
+static const struct cm_yaml *moved_whole(const struct cm_piece *p)
+{
+    const struct cm_yaml *in = p->count && p->kids[0]->kind == CM_PIECE_LINES ? p->kids[0]->node->parent : NULL;
+    if (!in || in->count != p->count || (in->type == CM_YAML_MAP) != (p->kind == CM_PIECE_MAP))
+        return NULL;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct cm_piece *kid = p->kids[i];
+        if (kid->kind != CM_PIECE_LINES || kid->node != in->items[i] || (kid->key && strcmp(kid->key, in->keys[i]->text) != 0))
+            return NULL;
+    }
+    return in;
+}
+
+/* real: as a value through and through; else what the user wrote is a place holder, which costs nothing. */
 static json_t *as_value(struct cm_launcher_work *w, const struct cm_piece *p, bool real)
 {
     if (p->kind == CM_PIECE_LINES)
         return real ? cm_yaml_json(w->doc, p->node) : cm_edit_placeholder(p->node);
-    if (p->kind == CM_PIECE_VALUE)
+    if (p->kind == CM_PIECE_VALUE && p->value)
         return json_incref(p->value);
+    const struct cm_yaml *written = p->kind == CM_PIECE_VALUE ? p->node : moved_whole(p);
+    if (written && (p->kind == CM_PIECE_VALUE || !real))
+        return real ? cm_yaml_json(w->doc, written) : cm_edit_reading(written);
     json_t *j = p->kind == CM_PIECE_MAP ? json_object() : json_array();
     for (size_t i = 0; i < p->count; i++) {
         if (p->kind == CM_PIECE_MAP)

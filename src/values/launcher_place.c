@@ -107,7 +107,7 @@ static int rewrite_flow(struct cm_launcher_work *w, struct cm_piece *p, const st
 {
     struct cm_piece in = {.kind = CM_PIECE_MAP};
     struct cm_piece *both = cm_flow_join(w, &in, p, map->items[i], path);
-    json_object_set_new(json, p->key, cm_piece_json(w, both));
+    json_object_set_new(json, p->key, cm_piece_expected(w, both));
     return rewrite_value(w, both, map->keys[i], map->items[i], path);
 }
 

@@ -91,7 +91,7 @@ static void move_contexts(struct cm_launcher_work *w, struct cm_yaml *pod)
         head_of(w, in, pod, s);
         head_of(w, in, pod, d);
     } else {
-        in = cm_arena_alloc(w->arena, sizeof *in);
+        in = cm_arena_alloc(w->pieces, sizeof *in);
     }
     take_context(w, in, "defaultSecurityContext", usual, over, true);
     if (over && over->type == CM_YAML_MAP)

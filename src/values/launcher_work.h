@@ -27,7 +27,7 @@ struct cm_piece {                        /* there may be one for each line of a 
     uint32_t named_size;
     uint32_t head;                       /* lines of a pair: the byte behind its key */
     struct cm_extent at;                 /* lines: where they stand in the source */
-    json_t *value;                       /* value: what it says; owned by the arena */
+    json_t *value;                       /* value: what it says; owned by the arena. NULL: what the node says */
     const struct cm_yaml *node;          /* lines: the value in the source; value: where it was in flow style, else NULL */
     const char *comment;                 /* lines to stand above it, newline-ended, without indent; NULL */
     const char *behind;                  /* a comment behind the key of a map; NULL */
@@ -38,7 +38,8 @@ struct cm_span { uint32_t begin, end; };
 struct cm_launcher_work {
     const struct cm_launcher_wish *wish;
     struct cm_launcher_result *out;
-    struct cm_arena *arena;
+    struct cm_arena *arena;              /* lives as long as the result, whose rows are in it */
+    struct cm_arena *pieces;             /* until all of them are written */
     struct cm_yaml_doc *doc;
     struct cm_yaml *root;                /* the map with the chart's values: the file's own, or one below it (cm_values_below) */
     json_t *whole;                       /* changed keys of the file's root: values of place holders (values/edit.h) */
@@ -61,7 +62,7 @@ struct cm_launcher_work {
     struct cm_err **err;
 };
 
-/* launcher_piece.c: the tree. All of it lives in the arena. */
+/* launcher_piece.c: the tree. All of it lives in w->pieces. */
 struct cm_piece *cm_piece_map(struct cm_launcher_work *w, struct cm_piece *in, const char *key);      /* the kid of that key; made when missing */
 struct cm_piece *cm_piece_list(struct cm_launcher_work *w, struct cm_piece *in, const char *key);
 struct cm_piece *cm_piece_path(struct cm_launcher_work *w, struct cm_piece *in, const char *dotted);  /* maps below maps */
