@@ -51,10 +51,9 @@ void *cm_grow(void *array, size_t *cap, size_t want, size_t item_bytes)
 {
     if (want <= *cap)
         return array;
-    size_t more = *cap < 8 ? 8 : *cap;
-    if (more > SIZE_MAX / 2)
+    if (*cap > SIZE_MAX / 2)
         out_of_memory();
-    more = *cap < 8 ? 8 : *cap * 2;
+    size_t more = *cap < 8 ? 8 : *cap + *cap / 2;
     if (more < want)
         more = want;
     if (item_bytes != 0 && more > SIZE_MAX / item_bytes)

@@ -13,7 +13,7 @@
 void cm_mem_init(void);
 void *cm_alloc(size_t n);                       /* zeroed */
 void *cm_realloc(void *p, size_t n);
-void *cm_grow(void *array, size_t *cap, size_t want, size_t item_bytes);   /* at least `want` items; doubles; new zeroed */
+void *cm_grow(void *array, size_t *cap, size_t want, size_t item_bytes);   /* at least `want` items, half as many more; new zeroed */
 char *cm_strdup(const char *s);                 /* NULL stays NULL */
 char *cm_strndup(const char *s, size_t n);
 

@@ -167,6 +167,8 @@ int cm_cmd_convert_values(const struct cm_invocation *in, struct cm_err **err)
     int rc = cm_launcher_convert(&w, &r, err);
     if (rc == 0)
         rc = put_values(in, text, n, &r, err);
+    free(text); /* what is said next is of the result */
+    text = NULL;
     if (rc == 0) {
         check_result(in, &r);
         if (cm_given_times(in, CM_O_JSON))

@@ -133,6 +133,7 @@ static int add_to_root(struct cm_launcher_work *w, size_t launcher)
         struct cm_piece *p = w->top->kids[k];
         struct cm_piece one = {.kind = CM_PIECE_MAP, .kids = &p, .count = 1};
         if (cm_yaml_get(w->root, p->key)) {
+            cm_piece_open(w, p);
             if (cm_place_fits(w, p, cm_yaml_get(w->root, p->key), p->key) != 0 || cm_place(w, &one, w->root, w->expected, "") != 0)
                 return -1;
             continue;

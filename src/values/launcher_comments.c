@@ -124,7 +124,8 @@ static void skip(struct spans *s, size_t begin, size_t end)
 static void find_skipped(struct cm_launcher_work *w, const struct cm_yaml *n, struct spans *s)
 {
     if (n->type == CM_YAML_SCALAR || n->flow) {
-        skip(s, n->begin, n->end);
+        if (memchr(cm_yaml_source(w->doc, NULL) + n->begin, '\n', n->end - n->begin))
+            skip(s, n->begin, n->end);
         return;
     }
     for (size_t i = 0; n->type != CM_YAML_ALIAS && i < n->count; i++) {
@@ -156,16 +157,14 @@ const char *cm_comments_left(struct cm_launcher_work *w, const struct cm_yaml *m
         return "";
     struct spans s = {0};
     struct cm_str out = CM_STR(CM_STR_BIG);
-    find_skipped(w, map->items[i], &s);
-    for (size_t k = first_moved(w, at->begin); k < w->moved_count && w->moved[k].begin < at->end; k++)
-        skip(&s, w->moved[k].begin, w->moved[k].end);
-    if (s.count)
-        qsort(s.list, s.count, sizeof *s.list, by_begin);
-    size_t k = 0, covered = 0;
+    find_skipped(w, map->items[i], &s); /* in the order of their places */
+    size_t k = 0, moved = first_moved(w, at->begin), covered = 0;
     for (size_t line = at->begin, next; line < at->end; line = next) {
         next = cm_edit_line_end(w->doc, line);
         for (; k < s.count && s.list[k].begin <= line; k++)
             covered = s.list[k].end > covered ? s.list[k].end : covered;
+        for (; moved < w->moved_count && w->moved[moved].begin <= line; moved++)
+            covered = w->moved[moved].end > covered ? w->moved[moved].end : covered;
         if (line >= covered)
             add_left(w, &out, line, next < at->end ? next : at->end, (long)(map->keys[i]->begin - at->line));
     }

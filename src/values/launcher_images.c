@@ -7,14 +7,22 @@
 
 #include "values/launcher_work.h"
 
-/* How many images they are; -1: no list. */
-static long take_items(struct cm_launcher_work *w, const struct cm_yaml *images)
+static const char TARGET[] = "executionEnvironments";
+
+/* The list is the i-th value of this map: its lines as they are, or one by one behind others. How many images they are; -1: no list. */
+static long take_items(struct cm_launcher_work *w, const struct cm_yaml *map, size_t i)
 {
+    const struct cm_yaml *images = i < map->count ? map->items[i] : NULL;
     if (!images || images->type != CM_YAML_LIST)
         return -1;
-    struct cm_piece *list = images->count ? cm_piece_list(w, w->top, "executionEnvironments") : NULL;
-    for (size_t i = 0; i < images->count; i++)
-        cm_piece_item(w, list, images, i);
+    if (images->count && !images->flow && !cm_piece_has(w->top, TARGET)) {
+        cm_piece_pair(w, w->top, TARGET, map, i);
+        return (long)images->count;
+    }
+    w->pending = cm_comments_of(w, map, i);
+    struct cm_piece *list = images->count ? cm_piece_open_list(w, w->top, TARGET) : NULL;
+    for (size_t k = 0; list && k < images->count; k++)
+        cm_piece_item(w, list, images, k);
     return (long)images->count;
 }
 
@@ -43,8 +51,8 @@ static long take_text(struct cm_launcher_work *w, const struct cm_yaml *scalar)
                          *images = root && root->type == CM_YAML_MAP ? cm_yaml_get(root, "images") : root;
     if (!images || images->type != CM_YAML_LIST)
         return -1;
-    struct cm_piece *list = images->count ? cm_piece_list(w, w->top, "executionEnvironments") : NULL;
-    for (size_t i = 0; i < images->count; i++)
+    struct cm_piece *list = images->count ? cm_piece_open_list(w, w->top, TARGET) : NULL;
+    for (size_t i = 0; list && i < images->count; i++)
         cm_piece_value(w, list, NULL, texts_of(doc, images->items[i]));
     return (long)images->count;
 }
@@ -73,14 +81,10 @@ int cm_launcher_images(struct cm_launcher_work *w, struct cm_yaml *launcher, siz
             "Look at the execution environments in Connect; for a new database list images under executionEnvironments.");
         return 0;
     }
-    w->pending = cm_comments_of(w, launcher, i);
-    size_t images = 0;
-    while (value->type == CM_YAML_MAP && images < value->count && strcmp(value->keys[images]->text, "images") != 0)
-        images++;
-    if (value->type == CM_YAML_MAP && images < value->count)
-        w->pending = cm_comments_of(w, value, images);
-    long taken = value->type == CM_YAML_MAP    ? take_items(w, cm_yaml_get(value, "images"))
-                 : value->type == CM_YAML_LIST ? take_items(w, value)
+    if (value->type != CM_YAML_LIST)
+        w->pending = cm_comments_of(w, launcher, i);
+    long taken = value->type == CM_YAML_MAP    ? take_items(w, value, cm_yaml_index(value, "images"))
+                 : value->type == CM_YAML_LIST ? take_items(w, launcher, i)
                                                : take_text(w, value);
     w->pending = NULL;
     if (taken < 0) {
@@ -90,7 +94,7 @@ int cm_launcher_images(struct cm_launcher_work *w, struct cm_yaml *launcher, siz
     }
     cm_take_out(w, launcher, i);
     if (taken > 0)
-        cm_launcher_row(w, key, setting, "executionEnvironments", CM_CHANGE,
+        cm_launcher_row(w, key, setting, TARGET, CM_CHANGE,
                         "moved; they are applied at every deployment now, not only to an empty database");
     else
         cm_launcher_row(w, key, setting, NULL, CM_DROP, "it lists no images");

@@ -17,7 +17,16 @@ static void move_init_container(struct cm_launcher_work *w, struct cm_yaml *laun
         cm_launcher_row(w, launcher->keys[i], cm_arena_fmt(w->arena, "launcher.%s", name), NULL, CM_DROP, "empty");
         return;
     }
-    w->pending = cm_comments_of(w, launcher, i);
+    struct cm_piece *backend = cm_launcher_backend(w), *in = cm_piece_kid(backend, "defaultInitContainer");
+    bool whole = !in && !launcher->flow && !cm_yaml_get(init, "tagPrefix") && !cm_yaml_get(init, "os");
+    if (whole) {
+        cm_take_out(w, launcher, i);
+        cm_piece_pair(w, backend, "defaultInitContainer", launcher, i);
+    } else {
+        w->pending = cm_comments_of(w, launcher, i);
+    }
+    if (in)
+        cm_piece_open(w, in);
     for (size_t k = 0; k < init->count; k++) {
         const char *key = init->keys[k]->text, *setting = cm_arena_fmt(w->arena, "launcher.%s.%s", name, key);
         cm_take_out(w, init, k);
@@ -31,8 +40,11 @@ static void move_init_container(struct cm_launcher_work *w, struct cm_yaml *laun
             cm_launcher_finding(w, init->keys[k], "warning", "values.init-image",
                                 cm_arena_fmt(w->arena, "%s names the image of the old chart; its tags are other ones", setting),
                                 "Use posit/connect-content-init, or set `tag` to one that this repository has for your version.");
-        cm_launcher_move(w, cm_piece_map(w, cm_launcher_backend(w), "defaultInitContainer"), key, init, k, setting,
-                         cm_arena_fmt(w->arena, "backends.kubernetes.defaultInitContainer.%s", key));
+        const char *target = cm_arena_fmt(w->arena, "backends.kubernetes.defaultInitContainer.%s", key);
+        if (whole)
+            cm_launcher_row(w, init->keys[k], setting, target, CM_CHANGE, "moved");
+        else
+            cm_launcher_move(w, cm_piece_map(w, backend, "defaultInitContainer"), key, init, k, setting, target);
     }
     w->pending = NULL;
 }

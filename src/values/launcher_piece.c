@@ -181,8 +181,14 @@ struct cm_piece *cm_piece_content(struct cm_launcher_work *w, struct cm_piece *p
 static void open_node(struct cm_launcher_work *w, struct cm_piece *p)
 {
     struct cm_str above = CM_STR(CM_STR_PAGE);
+    const char *pending = w->pending; /* of what comes next */
+    w->pending = NULL;
     if (p->kind == CM_PIECE_LINES)
         cm_edit_shifted(w->doc, p->at.begin, p->at.line, -p->indent, &above);
+    if (p->kind == CM_PIECE_LINES && p->key) {
+        const struct cm_yaml key = {.begin = p->at.line + (uint32_t)p->indent, .end = p->head};
+        p->behind = cm_comment_behind(w, &key, p->node);
+    }
     if (above.len)
         p->comment = cm_arena_fmt(w->pieces, "%s%s", p->comment ? p->comment : "", cm_str_text(&above));
     cm_str_fini(&above);
@@ -190,6 +196,7 @@ static void open_node(struct cm_launcher_work *w, struct cm_piece *p)
     p->kind = list ? CM_PIECE_LIST : CM_PIECE_MAP;
     for (size_t i = 0; i < p->node->count; i++)
         list ? cm_piece_item(w, p, p->node, i) : cm_piece_pair(w, p, p->node->keys[i]->text, p->node, i);
+    w->pending = pending;
 }
 
 bool cm_piece_open(struct cm_launcher_work *w, struct cm_piece *p)
@@ -309,24 +316,20 @@ static void write_kids(struct cm_launcher_work *w, const struct cm_piece *p, lon
 
 static void write_item(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out)
 {
-    struct cm_str lines = CM_STR(CM_STR_BIG);
+    size_t dash = out->len + (size_t)indent;
     if (p->kind == CM_PIECE_MAP) {
-        write_kids(w, p, indent + 2, &lines);
+        write_kids(w, p, indent + 2, out);
+        if (out->len > dash)
+            out->data[dash] = '-';
     } else if (p->node) {
         cm_flow_write_item(w, p->node, indent, out);
-        return;
     } else {
+        cm_autostr lines = CM_STR(CM_STR_BIG);
         cm_autojson list = json_array();
         json_array_append(list, p->value);
         cm_yaml_add_value(&lines, list, (int)indent);
         cm_str_add(out, cm_str_text(&lines) + 1);
-        cm_str_fini(&lines);
-        return;
     }
-    if (lines.len > (size_t)indent)
-        lines.data[indent] = '-';
-    cm_str_add(out, cm_str_text(&lines));
-    cm_str_fini(&lines);
 }
 
 void cm_piece_write(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out)

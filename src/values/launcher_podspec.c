@@ -46,6 +46,17 @@ static bool has_something(const struct cm_yaml *context, bool pod)
     return false;
 }
 
+/* Has the other map all its keys, so that it stays as it stands when it is merged over this one? */
+static bool is_covered(const struct cm_yaml *map, const struct cm_yaml *over)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        const struct cm_yaml *other = cm_yaml_get(over, map->keys[i]->text);
+        if (!other || (other->type == CM_YAML_MAP && map->items[i]->type == CM_YAML_MAP))
+            return false;
+    }
+    return true;
+}
+
 /* Pairs of one context that nothing in `over` replaces; a map in both is put together anew. */
 static void take_context(struct cm_launcher_work *w, struct cm_piece *in, const char *of, const struct cm_yaml *context,
                          const struct cm_yaml *over, bool pod)
@@ -56,6 +67,8 @@ static void take_context(struct cm_launcher_work *w, struct cm_piece *in, const 
             drop_decided(w, of, key);
         else if (!other)
             cm_piece_pair(w, in, key->text, context, i);
+        else if (other->type == CM_YAML_MAP && context->items[i]->type == CM_YAML_MAP && is_covered(context->items[i], other))
+            cm_piece_pair(w, in, key->text, over, cm_yaml_index(over, key->text));
         else if (other->type == CM_YAML_MAP && context->items[i]->type == CM_YAML_MAP) {
             json_t *both = cm_yaml_json(w->doc, context->items[i]);
             cm_autojson winning = cm_yaml_json(w->doc, other);
@@ -117,9 +130,12 @@ static void move_contexts(struct cm_launcher_work *w, struct cm_yaml *pod)
 
 static void move_container_context(struct cm_launcher_work *w, struct cm_yaml *pod, size_t i)
 {
-    bool some = has_something(pod->items[i], false);
+    const struct cm_yaml *context = pod->items[i];
+    bool some = has_something(context, false);
     cm_take_out(w, pod, i);
-    if (some) {
+    if (some && !pod->flow && !cm_yaml_get(context, "runAsUser") && !cm_yaml_get(context, "runAsGroup")) {
+        cm_piece_pair(w, cm_piece_content(w, pod_spec(w)), "securityContext", pod, i);
+    } else if (some) {
         struct cm_piece *in = cm_piece_map(w, cm_piece_content(w, pod_spec(w)), "securityContext");
         head_of(w, in, pod, i);
         take_context(w, in, "containerSecurityContext", pod->items[i], NULL, false);

@@ -247,6 +247,22 @@ static void comments_of_maps_that_dissolve_come_along_and_others_stay(void **sta
              "              a: b\n    # more\n    namespace: n # here\n");
 }
 
+static void what_moves_whole_keeps_its_lines_and_joins_what_comes_after_it(void **state)
+{
+    (void)state;
+    converts("launcher:\n  enabled: true\n  # one\n  additionalRuntimeImages: # two\n  - name: a\n  # three\n  customRuntimeYaml:\n"
+             "    images:\n    - name: b\n",
+             "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n\n# one\nexecutionEnvironments: # two\n- name: a\n"
+             "# three\n- name: b\n");
+    converts("launcher:\n  defaultInitContainer:\n    tagPrefix: x\n", "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n");
+    converts("launcher:\n  templateValues:\n    pod:\n      # why\n      containerSecurityContext: # here\n        # and\n        privileged: false\n",
+             "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n    defaultResourceJobBase:\n      spec:\n"
+             "        template:\n          spec:\n            containers:\n              - name: connect-content\n"
+             "                # why\n                securityContext: # here\n                  # and\n                  privileged: false\n");
+    converts("executionEnvironments:\n  - name: a\nlauncher:\n  additionalRuntimeImages:\n    - name: b\n",
+             "executionEnvironments:\n  - name: a\n  - name: b\nlauncher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n");
+}
+
 static void comments_of_overrides_and_images_are_not_lost(void **state)
 {
     (void)state;
@@ -255,7 +271,7 @@ static void comments_of_overrides_and_images_are_not_lost(void **state)
              "        # because of ticket 7\n        - {name: n, target: /spec/template/spec/hostNetwork, json: true}\n",
              "launcher:\n  enabled: false\n  # on the host's network\n  # because of ticket 7\n\nbackends:\n  kubernetes:\n    enabled: true\n"
              "    defaultResourceJobBase:\n      spec:\n        template:\n          spec:\n            hostNetwork: true\n\n# runtimes\n# ours\n"
-             "# which\n# these\nexecutionEnvironments:\n  # one\n  - name: a # A\n");
+             "# which\nexecutionEnvironments: # these\n  # one\n  - name: a # A\n");
 }
 
 /* ---- what the Launcher's template made of a value ---- */
@@ -349,6 +365,7 @@ int main(void)
         cmocka_unit_test(versions_in_a_text_stay_text),
         cmocka_unit_test(an_empty_list_of_images_leaves_nothing),
         cmocka_unit_test(comments_of_maps_that_dissolve_come_along_and_others_stay),
+        cmocka_unit_test(what_moves_whole_keeps_its_lines_and_joins_what_comes_after_it),
         cmocka_unit_test(comments_of_overrides_and_images_are_not_lost),
         cmocka_unit_test(a_number_keeps_its_kind_where_security_contexts_are_merged),
         cmocka_unit_test(a_time_to_live_of_nought_said_nothing),
