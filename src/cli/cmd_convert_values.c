@@ -162,8 +162,8 @@ int cm_cmd_convert_values(const struct cm_invocation *in, struct cm_err **err)
     const char *name = cm_convert_name(in->args[0]);
     if (check_words(in, err) != 0 || cm_convert_read(in->args[0], &text, &n, err) < 0)
         return -1;
-    struct cm_launcher_wish w = {.text = text, .bytes = n, .name = name, .chart_version = cm_given_value(in, CM_O_CHART_VERSION),
-                                .rows_only = true};
+    struct cm_launcher_wish w = {
+        .text = text, .bytes = n, .name = name, .chart_version = cm_given_value(in, CM_O_CHART_VERSION), .rows_only = true};
     int rc = cm_launcher_convert(&w, &r, err);
     if (rc == 0)
         rc = put_values(in, text, n, &r, err);

@@ -95,9 +95,9 @@ const struct cm_yaml *cm_values_to_come(const struct cm_yaml *root)
 {
     for (size_t i = 0; root->type == CM_YAML_MAP && !is_connects(root) && i < root->count; i++) {
         const struct cm_yaml *value = root->items[i];
-        bool nothing = value->type == CM_YAML_SCALAR ? value->plain && (!*value->text || !strcmp(value->text, "~") ||
-                                                                         !strcasecmp(value->text, "null"))
-                                                     : value->type == CM_YAML_MAP && !value->count;
+        bool nothing = value->type == CM_YAML_SCALAR
+                           ? value->plain && (!*value->text || !strcmp(value->text, "~") || !strcasecmp(value->text, "null"))
+                           : value->type == CM_YAML_MAP && !value->count;
         if (like_connect(root->keys[i]) && nothing)
             return root->keys[i];
     }

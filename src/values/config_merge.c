@@ -29,8 +29,7 @@ static int check_shape(struct merge *g, const struct cm_yaml *value, bool list)
     bool nothing = value->type == CM_YAML_SCALAR ? !value->text_bytes : !value->count;
     if (nothing && !memchr(s + value->begin, '\n', value->end - value->begin))
         return 0;
-    cm_fail(g->err, CM_E_USAGE, "%s:%u:%u: expected a %s", cm_yaml_name(g->doc), value->line, value->column,
-            list ? "list" : "map");
+    cm_fail(g->err, CM_E_USAGE, "%s:%u:%u: expected a %s", cm_yaml_name(g->doc), value->line, value->column, list ? "list" : "map");
     cm_hint(g->err, "Mend the values file, then start again. Nothing was changed.");
     return -1;
 }
@@ -208,7 +207,8 @@ static int find_root(const struct cm_yaml_doc *doc, struct cm_yaml **root, const
     }
     const struct cm_yaml *empty = at == (*root)->count ? cm_values_to_come(*root) : NULL;
     if (empty) { /* the file's top would be the place of another chart's values */
-        cm_fail(err, CM_E_USAGE, "%s:%u:%u: nothing stands below %s yet", cm_yaml_name(doc), empty->line, empty->column, empty->text);
+        cm_fail(err, CM_E_USAGE, "%s:%u:%u: nothing stands below %s yet", cm_yaml_name(doc), empty->line, empty->column,
+                empty->text);
         cm_hint(err, "Write \"config: {}\" below it, on a line of its own and indented, then start again. Nothing was changed.");
         return -1;
     }
