@@ -370,6 +370,10 @@ static void refuses_with_its_place_what_cannot_be_edited_safely(void **state)
         {"launcher:\n  enabled: true\n  enabled: false\n", "values.yaml:3:3:"},
         {"launcher:\n  templateValues:\n    pod:\n      containerSecurityContext:\n        ? \n      tolerations: [{key: a}]\n",
          "values.yaml:5:10: a key that is nothing but an anchor, a tag or a question mark"},
+        {"launcher:\n  templateValues:\n    pod:\n      containerSecurityContext:\n        ? a b\n      tolerations: [{key: a}]\n",
+         "values.yaml:5:11: a key behind a question mark that has no value"},
+        {"launcher:\n  templateValues:\n    pod:\n      labels:\n        ? a\n      tolerations: [{key: a}]\n",
+         "values.yaml:5:11: a key behind a question mark that has no value"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
