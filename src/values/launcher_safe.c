@@ -67,11 +67,10 @@ static bool is_unique(struct cm_launcher_work *w, const char *name)
     return json_integer_value(json_object_get(w->anchors, name)) <= 1;
 }
 
-/* "? key" without a value: that stands where the next thing begins, and lines between them would seem to be its own. */
-static bool lacks_its_value(struct cm_launcher_work *w, const struct cm_yaml *key, const struct cm_yaml *value)
+/* "? key" without a value: elsewhere its place would say something else. */
+static bool lacks_its_value(const struct cm_yaml *key, const struct cm_yaml *value)
 {
-    return value->begin == value->end && value->begin > key->end &&
-           memchr(cm_yaml_source(w->doc, NULL) + key->end, '\n', value->begin - key->end);
+    return value->type == CM_YAML_SCALAR && value->begin == value->end && value->begin == key->end;
 }
 
 /* It moves whole. What keeps the blank lines behind it says something else where others, or none, stand there. */
@@ -84,8 +83,8 @@ static int check_movable(struct cm_launcher_work *w, const struct cm_yaml *n)
         return refuse(w, n, "an alias or anchor whose name stands for more than one value");
     if (n->tag && n->type != CM_YAML_SCALAR)
         return refuse(w, n, "a map or list with a tag");
-    for (size_t i = 0; n->keys && i < n->count; i++)
-        if (lacks_its_value(w, n->keys[i], n->items[i]))
+    for (size_t i = 0; n->keys && !n->flow && i < n->count; i++)
+        if (lacks_its_value(n->keys[i], n->items[i]))
             return refuse(w, n->keys[i], "a key behind a question mark that has no value");
     for (size_t i = 0; i < n->count; i++)
         if ((n->keys && check_movable(w, n->keys[i]) != 0) || check_movable(w, n->items[i]) != 0)
