@@ -95,7 +95,7 @@ static int scale_again(struct cm_step *step, struct cm_heal *h, struct cm_err **
 {
     struct cm_release_wish w;
     const char *what = NULL;
-    int rc = cm_heal_stands(h, &what, NULL, err);
+    int rc = cm_heal_stands(h, NULL, &what, NULL, err);
     if (rc != 0)
         return rc < 0 ? -1 : 0;
     cm_say(step, "release %s was changed by somebody else (%s): it is scaled to zero once more",
@@ -133,7 +133,7 @@ int cm_cluster_drained(struct cm_step *step, struct cm_err **err)
     bool ours, fenced;
     if (left_empty(step, err) < 0 || begin(step, &h, &ours, err) < 0)
         return -1;
-    int rc = cm_heal_stands(&h, &what, &kind, err);
+    int rc = cm_heal_stands(&h, NULL, &what, &kind, err);
     if (rc <= 0)
         return rc < 0 ? -1 : cm_heal_fail(step, kind, what, err);
     if (cm_fence_stands(step, &fenced, err) < 0)
@@ -151,7 +151,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
         return -1;
     if (!restored)
         return cm_cluster_drained(step, err);
-    int rc = cm_heal_begin(step, &h, err) < 0 ? -1 : cm_heal_stands(&h, NULL, NULL, err);
+    int rc = cm_heal_begin(step, &h, err) < 0 ? -1 : cm_heal_stands(&h, NULL, NULL, NULL, err);
     return rc < 0 ? -1 : rc > 0 ? 0 : cm_cluster_drained(step, err);
 }
 

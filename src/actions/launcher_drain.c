@@ -74,7 +74,7 @@ static int brought_back(struct cm_step *step, bool *back, struct cm_err **err)
     *back = false;
     if (sent == NULL || cm_intent_life(sent) != CM_HAPPENED)
         return 0;
-    int rc = cm_heal_begin(step, &h, err) < 0 ? -1 : cm_heal_stands(&h, NULL, NULL, err);
+    int rc = cm_heal_begin(step, &h, err) < 0 ? -1 : cm_heal_stands(&h, NULL, NULL, NULL, err);
     *back = rc == 0;
     return rc < 0 ? -1 : 0;
 }
@@ -166,7 +166,7 @@ static int verify(struct cm_step *step, struct cm_err **err)
     struct cm_heal h = {0};
     if (!new_mode_is_deployed(step))
         return cm_cluster_has_no_pods(step, err);
-    int rc = cm_heal_begin(step, &h, err) < 0 ? -1 : cm_heal_stands(&h, NULL, NULL, err);
+    int rc = cm_heal_begin(step, &h, err) < 0 ? -1 : cm_heal_stands(&h, NULL, NULL, NULL, err);
     return rc != 0 ? (rc < 0 ? -1 : 0) : cm_cluster_has_no_pods(step, err);
 }
 

@@ -160,11 +160,11 @@ static int ready(void *ctx, struct cm_err **err)
 }
 
 /* Somebody changed the Deployment or its ConfigMap behind our last upgrade. */
-static int was_healed(struct cm_step *step, struct cm_heal *h, bool *healed, struct cm_err **err)
+static int was_healed(struct cm_step *step, struct cm_heal *h, const json_t *deployment, bool *healed, struct cm_err **err)
 {
     if (cm_heal_begin(step, h, err) < 0)
         return -1;
-    int rc = cm_heal_stands(h, NULL, NULL, err);
+    int rc = cm_heal_stands(h, deployment, NULL, NULL, err);
     *healed = rc == 0;
     return rc < 0 ? -1 : 0;
 }
@@ -189,7 +189,7 @@ static int deploy_again(struct cm_step *step, struct cm_heal *h, struct cm_err *
     struct cm_release_wish w = {.purpose = "deploy", .more = cm_target_values(step, true), .interlock = true};
     struct cm_change c;
     bool changed, healed = false;
-    if (was_healed(step, h, &healed, err) < 0)
+    if (was_healed(step, h, NULL, &healed, err) < 0)
         return -1;
     if (!cm_ledger_next(step, "helm.upgrade", 0, &c) && !cm_effect_open(step, "helm.upgrade"))
         return 0; /* somebody else deploys */
@@ -261,12 +261,11 @@ static int verify(struct cm_step *step, struct cm_err **err)
     bool healed = false;
     if (reverted(step))
         return 0;
-    if (was_healed(step, &h, &healed, err) < 0)
+    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0 ||
+        was_healed(step, &h, d, &healed, err) < 0)
         return -1;
     if (healed)
         return cm_heal_fail(step, NULL, "its pods are not those of the revision that was deployed", err);
-    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
-        return -1;
     if (seen != CM_SEEN || !rolled_out(d))
         return failed(step, "the new server's pod is not ready", err);
     return learn_images(step, err);
@@ -281,7 +280,7 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
     struct cm_heal h = {0};
     bool healed = false, mended = false;
     *answer = seen == CM_SEEN && rolled_out(d) && !cm_effect_open(step, "helm.upgrade") ? CM_DONE : CM_UNDER_WAY;
-    if (*answer == CM_DONE && (was_healed(step, &h, &healed, err) < 0 || was_mended(step, &mended, err) < 0))
+    if (*answer == CM_DONE && (was_healed(step, &h, d, &healed, err) < 0 || was_mended(step, &mended, err) < 0))
         return -1;
     *answer = healed || mended ? CM_NEEDED : *answer;
     return 0;

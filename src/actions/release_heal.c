@@ -49,14 +49,14 @@ static const char scaled_up[] = "it was scaled to zero and has replicas again";
 static const char other_pods[] = "its pods are not those of the revision that was deployed";
 static const char other_configuration[] = "it does not hold the configuration of the revision that was deployed";
 
-int cm_heal_stands(const struct cm_heal *h, const char **what, const char **kind, struct cm_err **err)
+int cm_heal_stands(const struct cm_heal *h, const json_t *deployment, const char **what, const char **kind, struct cm_err **err)
 {
-    cm_autojson d = NULL;
+    cm_autojson d = json_incref(cm_json_loose(deployment));
     cm_autofree char *gcfg = NULL;
     cm_autostr differs = CM_STR(CM_STR_PAGE);
     enum cm_seen seen;
     const char *is = NULL, *of = "deployments";
-    if (cm_kube_get(h->step, "deployments", cm_target_fullname(h->step), NULL, &d, &seen, err) < 0)
+    if (d == NULL && cm_kube_get(h->step, "deployments", cm_target_fullname(h->step), NULL, &d, &seen, err) < 0)
         return -1;
     if (h->at_zero && d != NULL && cm_json_int(d, "spec.replicas", 1) > 0)
         is = scaled_up;
@@ -131,9 +131,11 @@ int cm_heal_stays(const struct cm_heal *h, struct cm_err **err)
 {
     struct cm_loop *loop = cm_step_loop(h->step);
     const char *what, *kind;
-    int64_t end = cm_loop_now_ms(loop) + (others_write(h->step) ? WATCHED_MS : 0);
+    if (!others_write(h->step))
+        return 0;
+    int64_t end = cm_loop_now_ms(loop) + WATCHED_MS;
     for (;;) {
-        int rc = cm_heal_stands(h, &what, &kind, err);
+        int rc = cm_heal_stands(h, NULL, &what, &kind, err);
         if (rc <= 0)
             return rc < 0 ? -1 : cm_heal_fail(h->step, kind, what, err);
         if (cm_loop_now_ms(loop) >= end)
@@ -147,7 +149,7 @@ int cm_heal_blame(struct cm_step *step, struct cm_err **err)
 {
     struct cm_heal h = {0};
     const char *what, *kind;
-    if (cm_heal_begin(step, &h, NULL) < 0 || cm_heal_stands(&h, &what, &kind, NULL) != 0)
+    if (cm_heal_begin(step, &h, NULL) < 0 || cm_heal_stands(&h, NULL, &what, &kind, NULL) != 0)
         return -1;
     cm_err_clear(err);
     return cm_heal_fail(step, kind, what, err);

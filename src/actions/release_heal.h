@@ -20,14 +20,14 @@ struct cm_heal {
 int cm_heal_begin(struct cm_step *step, struct cm_heal *h, struct cm_err **err);
 bool cm_heal_differs(const struct cm_heal *h, const json_t *deployment);
 /* One look at Deployment and ConfigMap. 1: as deployed. 0: not, and somebody else did it. *what (static; NULL when it is as deployed) and
- * *kind say what is another's; both may be NULL. */
-int cm_heal_stands(const struct cm_heal *h, const char **what, const char **kind, struct cm_err **err);
+ * *kind say what is another's; both may be NULL. `deployment`: as it was just read; NULL: it is read here. */
+int cm_heal_stands(const struct cm_heal *h, const json_t *deployment, const char **what, const char **kind, struct cm_err **err);
 /* For each look while waiting. -1: somebody else changes it (CM_E_CHANGED): who, when, what to type. */
 int cm_heal_look(struct cm_heal *h, const json_t *deployment, struct cm_err **err);
 /* The same for a Deployment that was scaled to zero. */
 int cm_heal_scaled(struct cm_heal *h, int64_t replicas, struct cm_err **err);
 /* Before what was deployed is taken as proved: where somebody beside helm and us has ever written the objects, they are watched for some
- * seconds; where nobody has, one look is enough. -1: it does not stay, or CM_E_INTERRUPTED. */
+ * seconds; where nobody has, there is nothing to look at. -1: it does not stay, or CM_E_INTERRUPTED. */
 int cm_heal_stays(const struct cm_heal *h, struct cm_err **err);
 /* *err says that something is not as it should be: if that is because the cluster does not hold what was deployed, *err becomes who changes
  * it. Returns -1. */

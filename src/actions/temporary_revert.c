@@ -99,7 +99,7 @@ static int was_healed(struct cm_step *step, struct cm_heal *h, bool *healed, str
 {
     if (cm_heal_begin(step, h, err) < 0)
         return -1;
-    int rc = cm_heal_stands(h, NULL, NULL, err);
+    int rc = cm_heal_stands(h, NULL, NULL, NULL, err);
     *healed = rc == 0;
     return rc < 0 ? -1 : 0;
 }
