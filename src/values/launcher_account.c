@@ -36,6 +36,11 @@ struct cm_launcher_more *cm_launcher_more_new(const char *name)
 
 struct cm_arena *cm_launcher_arena(const struct cm_launcher_more *m) { return m->arena; }
 
+const char *cm_launcher_name(const struct cm_yaml *value)
+{
+    return value->type == CM_YAML_SCALAR && *value->text ? value->text : NULL;
+}
+
 void cm_launcher_row(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target,
                      enum cm_fate fate, const char *reason)
 {

@@ -58,7 +58,7 @@ static void move_namespace(struct cm_launcher_work *w, struct cm_yaml *launcher,
         return;
     }
     if (!w->namespace) /* config.Launcher.KubernetesNamespace had precedence */
-        w->namespace = launcher->items[i]->text;
+        w->namespace = cm_launcher_name(launcher->items[i]);
     cm_launcher_move(w, cm_launcher_backend(w), "namespace", launcher, i, "launcher.namespace", "backends.kubernetes.namespace");
 }
 
@@ -159,11 +159,11 @@ static bool convert_setting(struct cm_launcher_work *w, struct cm_yaml *settings
     if (chart_sets(key->text)) {
         cm_launcher_row(w, key, setting, NULL, CM_DROP, "the chart sets what the direct runner needs");
     } else if (cm_gcfg_same_name(key->text, "KubernetesDefaultServiceAccount") && !cm_yaml_is_empty(value)) {
-        w->service_account = value->text;
+        w->service_account = cm_launcher_name(value);
         cm_launcher_move(w, cm_piece_path(w, cm_launcher_job(w), "spec.template.spec"), "serviceAccountName", settings, i, setting,
                          "backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName");
     } else if (cm_gcfg_same_name(key->text, "KubernetesNamespace") && !cm_yaml_is_empty(value)) {
-        w->namespace = value->text;
+        w->namespace = cm_launcher_name(value);
         cm_launcher_move(w, cm_launcher_backend(w), "namespace", settings, i, setting, "backends.kubernetes.namespace");
     } else {
         bool data_dir = cm_gcfg_same_name(key->text, "DataDir");

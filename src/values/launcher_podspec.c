@@ -193,8 +193,8 @@ static void move_field(struct cm_launcher_work *w, struct cm_yaml *pod, size_t i
     } else {
         cm_piece_pair(w, place == IN_CONTENT ? cm_piece_content(w, pod_spec(w)) : pod_spec(w), key, pod, i);
     }
-    if (strcmp(key, "serviceAccountName") == 0 && *value->text)
-        w->service_account = value->text;
+    if (strcmp(key, "serviceAccountName") == 0)
+        w->service_account = cm_launcher_name(value);
     cm_launcher_row(w, pod->keys[i], setting_name(w, key), target, CM_CHANGE, "moved");
 }
 

@@ -137,6 +137,8 @@ struct cm_launcher_more *cm_launcher_more_new(const char *name);
 void cm_launcher_more_free(struct cm_launcher_more *m);
 struct cm_arena *cm_launcher_arena(const struct cm_launcher_more *m);
 void cm_launcher_account(struct cm_launcher_result *r, bool rows_only);      /* all was said */
+/* What an object in the cluster is called by this value; NULL: by nothing, or it is no text. */
+const char *cm_launcher_name(const struct cm_yaml *value);
 void cm_launcher_row(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target, enum cm_fate fate,
                      const char *reason);
 /* launcher.c. The i-th pair of a map moves to `target`, its row says so; where something before it took the place, it is left out, and that is

@@ -347,6 +347,14 @@ static void content_that_ran_in_the_servers_pod_is_told(void **state)
     cm_launcher_result_fini(&r);
 }
 
+static void an_account_that_is_no_text_is_moved_as_it_is(void **state)
+{
+    (void)state;
+    converts("launcher:\n  enabled: true\n  templateValues:\n    pod:\n      serviceAccountName:\n        a: b\n",
+             "launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n    defaultResourceJobBase:\n      spec:\n        template:\n"
+             "          spec:\n            serviceAccountName:\n              a: b\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +381,7 @@ int main(void)
         cmocka_unit_test(values_that_no_template_read_are_told),
         cmocka_unit_test(nodes_of_a_profile_are_told_where_they_go),
         cmocka_unit_test(content_that_ran_in_the_servers_pod_is_told),
+        cmocka_unit_test(an_account_that_is_no_text_is_moved_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
