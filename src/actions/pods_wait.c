@@ -215,6 +215,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
     int rc = cm_interlock_wait(step, ready, &w, LOOK_MS, err);
     if (rc == 1)
         return failed(step, "the new server's pod is not ready within the step's limit", err);
+    w.heal.verify_looks = true; /* users are out meanwhile */
     return rc < 0 ? -1 : cm_heal_stays(&w.heal, err);
 }
 

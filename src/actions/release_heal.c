@@ -131,9 +131,10 @@ int cm_heal_stays(const struct cm_heal *h, struct cm_err **err)
 {
     struct cm_loop *loop = cm_step_loop(h->step);
     const char *what, *kind;
-    if (!others_write(h->step))
+    bool others = others_write(h->step);
+    if (!others && h->verify_looks)
         return 0;
-    int64_t end = cm_loop_now_ms(loop) + WATCHED_MS;
+    int64_t end = cm_loop_now_ms(loop) + (others ? WATCHED_MS : 0);
     for (;;) {
         int rc = cm_heal_stands(h, NULL, &what, &kind, err);
         if (rc <= 0)

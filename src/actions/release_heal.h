@@ -13,6 +13,7 @@ struct cm_heal {
     const char *checksum; /* of our newest revision's Deployment, arena; NULL: not known, nothing is judged */
     const char *gcfg;     /* of our newest revision's ConfigMap, arena; NULL as well */
     bool at_zero;         /* it was scaled to zero, and has to stay so */
+    bool verify_looks;    /* the step's verify takes that one look (cm_heal_stays) right afterwards */
     int seen;             /* looks in a row that differed */
 };
 
@@ -27,7 +28,7 @@ int cm_heal_look(struct cm_heal *h, const json_t *deployment, struct cm_err **er
 /* The same for a Deployment that was scaled to zero. */
 int cm_heal_scaled(struct cm_heal *h, int64_t replicas, struct cm_err **err);
 /* Before what was deployed is taken as proved: where somebody beside helm and us has ever written the objects, they are watched for some
- * seconds; where nobody has, there is nothing to look at. -1: it does not stay, or CM_E_INTERRUPTED. */
+ * seconds; where nobody has, one look is enough. -1: it does not stay, or CM_E_INTERRUPTED. */
 int cm_heal_stays(const struct cm_heal *h, struct cm_err **err);
 /* *err says that something is not as it should be: if that is because the cluster does not hold what was deployed, *err becomes who changes
  * it. Returns -1. */
