@@ -16,6 +16,9 @@
 #include "base/time.h"
 #include "engine/internal.h"
 
+/* What a check has after its limit to say itself what did not answer (its commands end at the limit) before it is ended. */
+#define LAST_WORDS_MS 1500
+
 struct worker {
     struct cm_engine *e;
     const struct cm_rstep *r;
@@ -284,7 +287,7 @@ int cm_workers_and(struct cm_engine *e, const struct cm_rstep *first, size_t che
         *w = (struct worker){.e = e, .r = r, .fd = -1, .ended = true, .text = CM_STR(CM_STR_BIG), .events = json_array()};
         w->chain = i < checks ? NULL : chain;
         w->began = cm_loop_now_ms(e->s->loop);
-        w->deadline = limit > 0 ? w->began + limit : CM_NEVER;
+        w->deadline = limit > 0 ? w->began + limit + LAST_WORDS_MS : CM_NEVER;
         if (rc == 0) {
             w->ended = false;
             rc = start(w, err);
