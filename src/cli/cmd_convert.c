@@ -128,7 +128,8 @@ static int write_config(const struct cm_invocation *in, const struct cm_config_r
     else
         print_rows(r, cm_given_times(in, CM_O_VERBOSE) > 0);
     if (r->secrets && !secrets && !cm_given_times(in, CM_O_JSON))
-        fprintf(stderr, "%zu settings are secrets and must come from a Secret: --secrets FILE writes its template\n", r->secret);
+        fprintf(stderr, "%zu setting%s must come from a Secret: --secrets FILE writes its template\n", r->secret,
+                r->secret == 1 ? "" : "s");
     return cm_given_times(in, CM_O_STRICT) && cm_config_needs_a_person(r) ? CM_E_FAILED : CM_E_OK;
 }
 

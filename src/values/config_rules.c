@@ -79,10 +79,13 @@ static void judge_secret(struct cm_config_work *w, struct cm_config_group *g, co
 static void judge_address(struct cm_config_work *w, struct cm_config_group *g)
 {
     struct cm_url_seen u;
-    bool local = cm_url_look(g->value, &u) && u.local;
-    if (local || !*g->value)
-        ask(w, g, local ? "links in mails would lead to localhost" : "empty: mails can have no links",
-            "Set config.Server.Address to the public URL of Connect.");
+    bool url = cm_url_look(g->value, &u);
+    const char *why = !*g->value ? "empty: mails can have no links"
+                      : !url     ? "this is no URL (https://NAME), so that links in mails lead nowhere"
+                      : u.local  ? "links in mails would lead to localhost"
+                                 : NULL;
+    if (why)
+        ask(w, g, why, "Set config.Server.Address to the public URL of Connect.");
     else
         decide(g, CM_KEEP, CM_TO_CONFIG, "right as long as the public URL stays the same");
     cm_url_seen_fini(&u);

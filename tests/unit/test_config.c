@@ -75,6 +75,7 @@ static void decides_each_kind_of_setting(void **state)
         {"[Server]\nAddress = https://c.example.com", "Server.Address", "keep", "config.Server.Address", NULL},
         {"[Server]\nAddress = http://localhost:3939", "Server.Address", "ask", "config.Server.Address",
          "config.ask.Server.Address"},
+        {"[Server]\nAddress = 0.0.0.0", "Server.Address", "ask", "config.Server.Address", "config.ask.Server.Address"},
         {"[Server]\nDataDir = /data", "Server.DataDir", "drop", "-", NULL},
         {"[Server]\nTempDir = /scratch", "Server.TempDir", "ask", "config.Server.TempDir", "config.ask.Server.TempDir"},
         {"[Server]\nTempDir = /var/lib/rstudio-connect/t", "Server.TempDir", "keep", "config.Server.TempDir", NULL},
