@@ -118,6 +118,8 @@ struct cm_outside *cm_step_outside(struct cm_step *);
 struct cm_loop *cm_step_loop(struct cm_step *);
 struct cm_arena *cm_step_arena(struct cm_step *);                     /* scratch; freed when the step ends */
 int64_t cm_step_deadline(const struct cm_step *);                     /* boot ms of this attempt's limit; CM_NEVER */
+/* What a finding about a limit adds to its remedy; %s: the step's id. */
+#define CM_GIVE_LONGER "Where a login or a machine is slow, give it longer with `steps: {%s: {timeout: 5m}}` in the plan."
 bool cm_cancelled(const struct cm_step *);
 bool cm_reading(const struct cm_step *);                              /* check, preview or a worker: intents refuse */
 const char *cm_step_log_dir(const struct cm_step *);                  /* RUNDIR/logs; NULL: outside of a run */

@@ -79,6 +79,13 @@ char *cm_look_words(const struct cm_err *seen)
     return cm_fmt("%s (%s)", message, last);
 }
 
+/* The limit of the step is what ended the look, or came with it. */
+static bool out_of_time(struct cm_step *step)
+{
+    int64_t deadline = cm_step_deadline(step);
+    return deadline != CM_NEVER && cm_loop_now_ms(cm_step_loop(step)) >= deadline;
+}
+
 int cm_look_failed(struct cm_step *step, const char *id, const char *what, const char *remedy, struct cm_err **seen,
                    struct cm_err **err)
 {
@@ -86,7 +93,13 @@ int cm_look_failed(struct cm_step *step, const char *id, const char *what, const
         return -1;
     cm_autofree char *words = cm_look_words(*seen);
     const char *hint = cm_err_hint(*seen);
-    cm_finding(step, CM_UNKNOWN, id, hint ? hint : remedy, "%s: %s", what, words);
+    bool late = out_of_time(step);
+    cm_autofree char *then = late ? cm_fmt("%s " CM_GIVE_LONGER, hint ? hint : remedy, cm_step_id(step)) : NULL;
+    cm_finding(step, CM_UNKNOWN, id,
+               then   ? then
+               : hint ? hint
+                      : remedy,
+               "%s: %s%s", what, words, late ? ", and with that the limit of this check was reached" : "");
     cm_err_clear(seen);
     return 0;
 }

@@ -278,7 +278,9 @@ int cm_run(struct cm_step *step, const struct cm_cmd *cmd, struct cm_out *out, s
     int64_t until = cm_step_deadline(step);
     if (until != CM_NEVER && until - cm_loop_now_ms(loop) < LEAST_MS) {
         cm_process_begin_out(out);
-        return cm_fail_passing(err, "%s was not asked: what came before it had used up the time of this step", cmd->argv[0]);
+        cm_fail_passing(err, "%s was not asked: what came before it had used up the time of this step", cmd->argv[0]);
+        cm_hint(err, "Type the same command again. " CM_GIVE_LONGER, cm_step_id(step));
+        return -1;
     }
     int result = run_reading(loop, cmd, cm_process_deadline(loop, cmd, cm_step_deadline(step)), out, err);
     cm_process_log(step, cmd, out, "");

@@ -175,8 +175,7 @@ static json_t *own_finding(const struct worker *w)
                                  ? cm_fmt("%s could not be carried out: %s", w->r->id, w->why)
                                  : cm_fmt("%s ended unexpectedly (%s %d)", w->r->id, WIFSIGNALED(w->status) ? "signal" : "status",
                                           WIFSIGNALED(w->status) ? WTERMSIG(w->status) : WEXITSTATUS(w->status));
-    cm_autofree char *longer =
-        cm_fmt(" Where a login or a machine is slow, give it longer with `steps: {%s: {timeout: 5m}}` in the plan.", w->r->id);
+    cm_autofree char *longer = cm_fmt(" " CM_GIVE_LONGER, w->r->id);
     cm_autofree char *remedy =
         cm_fmt("Run the check again; with -v it says more.%s If it stays so, look at what it names by hand and attest it.",
                w->late ? longer : "");

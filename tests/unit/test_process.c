@@ -196,11 +196,26 @@ static void at_its_limit_the_whole_group_is_killed_and_the_error_passes(void **s
     assert_false(file_appears("late", 600));
 }
 
+static void what_has_no_time_left_is_not_begun_and_not_blamed(void **state)
+{
+    (void)state;
+    SH(cmd, "touch $1/begun");
+    step.deadline = cm_loop_now_ms(step.loop) + 1;
+    cm_autoout out = {.status = 4};
+    cm_autoerr err = NULL;
+    assert_int_equal(cm_run(&step, &cmd, &out, &err), -1);
+    assert_int_equal(out.status, -1);
+    assert_true(cm_err_is_passing(err));
+    assert_non_null(strstr(cm_err_message(err), "was not asked"));
+    assert_non_null(strstr(cm_err_hint(err), "`steps: {a.step: {timeout: 5m}}`"));
+    assert_false(file_appears("begun", 50));
+}
+
 static void the_steps_limit_holds_where_the_command_has_none(void **state)
 {
     (void)state;
     SH(cmd, "sleep 5");
-    step.deadline = cm_loop_now_ms(step.loop) + 50;
+    step.deadline = cm_loop_now_ms(step.loop) + 200;
     cm_autoout out = {.status = -1};
     assert_int_equal(cm_run(&step, &cmd, &out, NULL), -1);
     assert_true(out.timed_out);
@@ -589,6 +604,8 @@ int main(void)
         TEST(a_child_gets_no_descriptor_but_its_three),
         TEST(a_child_has_its_own_session_and_default_signals),
         TEST(at_its_limit_the_whole_group_is_killed_and_the_error_passes),
+        TEST(what_has_no_time_left_is_not_begun_and_not_blamed),
+        TEST(what_has_no_time_left_is_not_begun_and_not_blamed),
         TEST(the_steps_limit_holds_where_the_command_has_none),
         TEST(a_cancel_ends_a_reading_child_at_once),
         TEST(ends_with_the_child_not_with_its_pipes),
