@@ -9,13 +9,12 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-from rehearsal import RUN, Tap  # noqa: E402
+from rehearsal import RUN, Tap, scratch  # noqa: E402
 
 TAP = Tap()
-FOLDER = tempfile.mkdtemp(prefix="cm-files-")
+FOLDER = scratch("files")
 BEFORE = "# ours\nsharedStorage: {create: true}\nlauncher:\n  enabled: true\n  templateValues:\n    pod:\n      # why\n      labels: {a: b}\nexecutionEnvironments: [{name: i}]\n"
 GCFG = "[Server]\nAddress = https://connect.example.com\n[Database]\nProvider = postgres\n[Postgres]\nURL = postgres://c@db.example.com/c\n"
 
@@ -190,7 +189,6 @@ def refusals():
 def main():
     for part in (streams, outputs, in_place, full_disk, for_scripts, variables, refusals):
         part()
-    shutil.rmtree(FOLDER, ignore_errors=True)
     TAP.end()
 
 

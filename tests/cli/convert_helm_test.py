@@ -11,31 +11,19 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 
 import yaml
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import gcfg  # noqa: E402
-from rehearsal import RUN, SRC, Tap, skip_all  # noqa: E402
+from rehearsal import RUN, SRC, Tap, find_helm, scratch, skip_all  # noqa: E402
 
 FILES, SETTINGS = 40, 60
 TAP = Tap()
-FOLDER = tempfile.mkdtemp(prefix="cm-convert-")
+FOLDER = scratch("convert")
 STORAGE = "sharedStorage: {mount: true, name: data}\n"
-
-
-def find_helm():
-    where = subprocess.run([os.path.join(SRC, "tests", "cluster", "build.sh"), "where"], capture_output=True, text=True, check=False)
-    for path in (os.environ.get("CM_HELM"), os.path.join(where.stdout.strip(), "helm3"), shutil.which("helm")):
-        if path and os.access(path, os.X_OK):
-            return path
-    return None
-
-
 HELM = find_helm()
 
 
@@ -350,7 +338,6 @@ def main():
         the_charts_rules(chart, name, refused)
     if not real:
         TAP.skip("all of it with the real chart", "CM_REAL_CHART names no copy of it")
-    shutil.rmtree(FOLDER, ignore_errors=True)
     TAP.end()
 
 

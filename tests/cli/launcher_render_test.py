@@ -8,15 +8,13 @@ tests/cluster/build.sh made, or in PATH), all is skipped. CM_LAUNCHER_FILES: how
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 
 import yaml
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-from rehearsal import RUN, SRC, Tap, skip_all  # noqa: E402
+from rehearsal import RUN, SRC, Tap, find_helm, scratch, skip_all  # noqa: E402
 
 FILES = int(os.environ.get("CM_LAUNCHER_FILES", "20"))
 CHART = os.environ.get("CM_REAL_CHART")
@@ -27,18 +25,8 @@ JOB = {"name": "n", "generateName": "g-", "user": "u", "exe": "/x", "args": ["a"
        "placementConstraints": [], "resourceLimits": [], "config": [], "exposedPorts": [], "stdin": "", "servicePortsJson": "[]",
        "shareProcessNamespace": False, "metadata": {"job": {}, "pod": {}}, "tags": [], "workingDirectory": "", "host": "", "serviceAccountName": "",
        "instanceId": "", "container": {"image": "i", "runAsUserId": 999, "runAsGroupId": 998, "supplementalGroupIds": [5]}}
-
-
-def find_helm():
-    where = subprocess.run([os.path.join(SRC, "tests", "cluster", "build.sh"), "where"], capture_output=True, text=True, check=False)
-    for path in (os.environ.get("CM_HELM"), os.path.join(where.stdout.strip(), "helm3"), shutil.which("helm")):
-        if path and os.access(path, os.X_OK):
-            return path
-    return None
-
-
 HELM = find_helm()
-FOLDER = tempfile.mkdtemp(prefix="cm-launcher-")
+FOLDER = scratch("launcher")
 
 
 def put(name, text):
@@ -154,7 +142,6 @@ def main():
         except RuntimeError as e:
             wrong = [str(e)]
         tap.ok(not wrong, f"file {seed}: the direct runner's job says what the Launcher's said", "\n".join(wrong))
-    shutil.rmtree(FOLDER, ignore_errors=True)
     tap.end()
 
 

@@ -4,12 +4,11 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
 
-from rehearsal import free_port
+from rehearsal import free_port, scratch
 
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=en"]
@@ -25,7 +24,7 @@ def missing():
 
 class Browser:
     def __init__(self, width=1280, height=900):
-        self.dir = tempfile.mkdtemp(prefix="cm-browser-")
+        self.dir = scratch("browser")
         self.port = free_port()
         self.session = None
         # A group of its own: the browser's helpers end with it, also when the driver was ended hard.

@@ -12,11 +12,10 @@ import signal
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.parse
 
-from rehearsal import SRC, free_port
+from rehearsal import SRC, free_port, scratch
 
 NODE = "worker-1"
 CONTROLLERS = ["deployment-controller", "replicaset-controller", "job-controller", "serviceaccount-controller", "namespace-controller",
@@ -128,7 +127,7 @@ class Cluster:
     """Up from the beginning of a `with` to its end. CM_CLUSTER=DIR uses one that `python3 tests/lib/cluster.py serve DIR` keeps up."""
 
     def __init__(self, dir=None):
-        self.dir = dir or os.environ.get("CM_CLUSTER") or tempfile.mkdtemp(prefix="cm-cluster-")
+        self.dir = dir or os.environ.get("CM_CLUSTER") or scratch("cluster")
         self.own = not (dir or os.environ.get("CM_CLUSTER"))
         self.processes = []
         self.numbers = itertools.count(1)

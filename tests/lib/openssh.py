@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-from rehearsal import free_port
+from rehearsal import free_port, scratch
 
 SSHD = next((p for p in ("/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd") if os.access(p, os.X_OK)), None)
 
@@ -94,7 +94,7 @@ class Lab:
     """A folder with a user's key, configuration and known hosts; `ssh` in it is OpenSSH's with that configuration."""
 
     def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="cm-ssh-")
+        self.dir = scratch("ssh")
         os.chmod(self.dir, 0o755)                  # a server reads the authorized keys as the user who logs in
         self.runtime = tempfile.mkdtemp(prefix="cmr")    # the names of sockets must be short
         self.key = make_key(os.path.join(self.dir, "key"))

@@ -1,6 +1,7 @@
 """Whole runs in the rehearsal's world, for the test scripts: one PostgreSQL a script, a world a test, the real program.
 
 Everything started here is ended here, by its own process object. TAP goes to stdout."""
+import atexit
 import collections
 import contextlib
 import json
@@ -71,6 +72,14 @@ def skip_all(why):
     sys.exit(0)
 
 
+def scratch(name, where=None):
+    """A folder for this script; gone when the script ends, however it ends but by -9. CM_KEEP keeps it."""
+    folder = tempfile.mkdtemp(prefix=f"cm-{name}-", dir=where)
+    if not os.environ.get("CM_KEEP"):
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -102,7 +111,7 @@ class Postgres:
     """A private server for the worlds of one script."""
 
     def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="cm-postgres-")
+        self.dir = scratch("postgres")
         self.port = free_port()
         data = os.path.join(self.dir, "data")
         who = as_server_user()
@@ -135,7 +144,7 @@ class World:
     """One world, up from the beginning of a `with` to its end."""
 
     def __init__(self, postgres=None, *options, dir=None):
-        self.dir = dir or tempfile.mkdtemp(prefix="cm-world-")
+        self.dir = dir or scratch("world")
         self.own = dir is None
         self.postgres = postgres
         self.options = [str(o) for o in options]
@@ -257,6 +266,15 @@ def run_until_done(world, *args, tries=40, **more):
         if r.status not in (130, 143, -9):
             return r
     return r
+
+
+def find_helm():
+    """$CM_HELM, or the one that tests/cluster/build.sh made, or the one in PATH; None."""
+    where = subprocess.run([os.path.join(SRC, "tests", "cluster", "build.sh"), "where"], capture_output=True, text=True, check=False)
+    for path in (os.environ.get("CM_HELM"), os.path.join(where.stdout.strip(), "helm3"), shutil.which("helm")):
+        if path and os.access(path, os.X_OK):
+            return path
+    return None
 
 
 def at_once(jobs, workers=2):

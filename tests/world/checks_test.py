@@ -10,11 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-from rehearsal import Postgres, Tap, World, as_server_user, edit, free_port, server_binary
+from rehearsal import Postgres, Tap, World, as_server_user, edit, free_port, scratch, server_binary
 
 tap = Tap()
 postgres = Postgres()
@@ -446,7 +445,7 @@ class Standby:
     """A standby of a server of its own, in recovery."""
 
     def __enter__(self):
-        self.dir = tempfile.mkdtemp(prefix="cm-standby-")
+        self.dir = scratch("standby")
         self.who = as_server_user()
         if self.who:
             os.chown(self.dir, self.who["user"], self.who["group"])

@@ -10,12 +10,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 
 from looked import look, only_checks, plan_text, write_plan
-from rehearsal import Postgres, Tap, World, as_server_user, free_port, server_binary
+from rehearsal import Postgres, Tap, World, as_server_user, free_port, scratch, server_binary
 
 tap = Tap()
 PASSWORD = "CANARY-" + secrets.token_hex(12)
@@ -25,7 +24,7 @@ class Server:
     """A PostgreSQL of the test's own: what pg_hba.conf and postgresql.conf say, and a log of every statement with who sent it."""
 
     def __init__(self, hba, addresses="127.0.0.1", **settings):
-        self.dir = tempfile.mkdtemp(prefix="cm-pg-")
+        self.dir = scratch("pg")
         self.who, self.port = as_server_user(), free_port()
         self.data, self.log = os.path.join(self.dir, "data"), os.path.join(self.dir, "log")
         if self.who:
@@ -269,7 +268,7 @@ def certificates(server, folder):
 def tls(c):
     if shutil.which("openssl") is None:
         return tap.skip("TLS of the database", "there is no openssl here")
-    folder = tempfile.mkdtemp(prefix="cm-tls-")
+    folder = scratch("tls")
     s = Server("hostssl all all 127.0.0.1/32 scram-sha-256\n", ssl="on")
     certificates(s, folder)
     try:
@@ -352,7 +351,7 @@ class Pooler:
     """pgbouncer before a server, with the roles of `users` and their passwords."""
 
     def __init__(self, port, databases, users, mode="transaction"):
-        self.dir, self.port = tempfile.mkdtemp(prefix="cm-pool-"), free_port()
+        self.dir, self.port = scratch("pool"), free_port()
         who = as_server_user()
         with open(os.path.join(self.dir, "users"), "w", encoding="utf-8") as f:
             f.write("".join(f'"{u}" "{p}"\n' for u, p in users.items()))

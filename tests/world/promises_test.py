@@ -6,10 +6,9 @@ import os
 import re
 import shutil
 import signal
-import tempfile
 import time
 
-from rehearsal import Postgres, Tap, World
+from rehearsal import Postgres, Tap, World, scratch
 
 tap = Tap()
 postgres = Postgres()
@@ -125,7 +124,7 @@ def two_at_once():
         r = w.run()
         tap.equal(r.status, 4, "a second run in the same folder: 4", r.err)
         tap.ok(str(p.pid) in r.err, "it names the first", r.err)
-        elsewhere = tempfile.mkdtemp(prefix="cm-elsewhere-")
+        elsewhere = scratch("elsewhere")
         r = w.run("--run-dir", os.path.join(elsewhere, "run"))
         tap.equal(r.status, 4, "a second run in another folder: 4", r.err)
         tap.ok(str(p.pid) in r.err or "connect-migrate" in r.err, "it names the first", r.err)
