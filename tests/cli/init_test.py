@@ -301,11 +301,11 @@ def who_hangs():
     threads = [threading.Thread(target=one, args=a) for a in [("ssh", ["--host", "old"], {}, "did not end within"), ("helm", [], {}, "did not answer within 20 s")]]
     for t in threads:
         t.start()
-    for t in threads:
-        t.join()
+    return threads
 
 
 try:
+    hanging = who_hangs()    # all others meanwhile
     nothing_found()
     everything_found()
     asked_over_ssh()
@@ -314,7 +314,8 @@ try:
     hostile_files()
     contexts_and_releases()
     values_here()
-    who_hangs()
+    for thread in hanging:
+        thread.join()
 finally:
     shutil.rmtree(ROOT, ignore_errors=True)
 TAP.end()
