@@ -5,9 +5,8 @@ import json
 import os
 import signal
 import subprocess
-import time
 
-from rehearsal import RUN, Postgres, Tap, World, at_once, has_hooks, run_until_done, skip_all
+from rehearsal import RUN, Postgres, Tap, World, at_once, has_hooks, run_until_done, skip_all, until
 
 if not has_hooks():
     skip_all("this build has no faults (configure with --enable-test-hooks)")
@@ -99,21 +98,11 @@ def helm_child(w):
     return pid if pid and "upgrade" in words_of(pid) else None
 
 
-def await_for(what, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        got = what()
-        if got:
-            return got
-        time.sleep(0.005)
-    return None
-
-
 def orphan_waited_for(fault):
     """helm still runs when the program is typed again: the second start waits for it and does not send its own."""
     with World(postgres, "--drill", "helm-slow") as w, open(w.path("second.err"), "w+", encoding="utf-8") as said:
         first = w.start(w.plan, "--yes")
-        helm = await_for(lambda: helm_child(w))
+        helm = until(lambda: helm_child(w))
         os.kill(helm, signal.SIGSTOP)    # it takes as long as this test needs
         first.send_signal(signal.SIGKILL)
         first.communicate()
@@ -125,7 +114,7 @@ def orphan_waited_for(fault):
             said.seek(0)
             return "which an earlier run started" in " ".join(said.read().split())
 
-        await_for(lambda: waits() or second.poll() is not None)
+        until(lambda: waits() or second.poll() is not None)
         waited = waits()
         os.kill(helm, signal.SIGCONT)
         status = second.wait(timeout=120)

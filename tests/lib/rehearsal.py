@@ -112,7 +112,6 @@ class Postgres:
 
     def __init__(self):
         self.dir = scratch("postgres")
-        self.port = free_port()
         data = os.path.join(self.dir, "data")
         who = as_server_user()
         if who:
@@ -120,20 +119,26 @@ class Postgres:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": self.dir}
         subprocess.run([server_binary("initdb"), "-D", data, "-U", "super", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"],
                        check=True, **quiet, **who)
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}", "-c", f"unix_socket_directories={self.dir}", "-c", "fsync=off",
+        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.dir}", "-c", "fsync=off",
                    "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "autovacuum=off", "-c", "shared_buffers=32MB"]
-        self.process = subprocess.Popen([server_binary("postgres"), "-D", data, *options], **quiet, **who)
-        for _ in range(600):    # it listens before it lets anybody in
-            if subprocess.run([server_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False).returncode == 0:
-                break
-            time.sleep(0.02)
+        for _ in range(5):    # somebody may take the port between finding it and using it
+            self.port = free_port()
+            self.process = subprocess.Popen([server_binary("postgres"), "-D", data, "-c", f"port={self.port}", *options], **quiet, **who)
+            until(lambda: self.process.poll() is not None or self.lets_in(), pause=0.02)
+            if self.process.poll() is None:
+                return
+        raise RuntimeError("PostgreSQL did not come up")
+
+    def lets_in(self):
+        """It listens before it lets anybody in."""
+        return subprocess.run([server_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False).returncode == 0
 
     def option(self):
         return ["--postgres", f"127.0.0.1:{self.port}:super"]
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -257,6 +262,17 @@ def edit(path, old, new, count=0):
     assert changed != text, f"{path}: nothing matches {old}"
     with open(path, "w", encoding="utf-8") as f:
         f.write(changed)
+
+
+def until(ready, limit=60, pause=0.005):
+    """Look until it is so: what `ready` says then; at the limit what it says by now."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        got = ready()
+        if got:
+            return got
+        time.sleep(pause)
+    return ready()
 
 
 def run_until_done(world, *args, tries=40, **more):

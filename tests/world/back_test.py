@@ -8,19 +8,11 @@ import random
 import re
 import signal
 import subprocess
-import time
 
-from rehearsal import Postgres, Tap, World, at_once, edit, server_binary
+from rehearsal import Postgres, Tap, World, at_once, edit, server_binary, until
 
 tap = Tap()
 postgres = Postgres()
-
-
-def until(ready, limit=60):
-    end = time.monotonic() + limit
-    while not ready() and time.monotonic() < end:
-        time.sleep(0.003)
-    return ready()
 
 
 # ---- what must be as it was ----

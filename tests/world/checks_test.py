@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from rehearsal import Postgres, Tap, World, as_server_user, edit, free_port, scratch, server_binary
+from rehearsal import Postgres, Tap, World, as_server_user, edit, free_port, scratch, server_binary, until
 
 tap = Tap()
 postgres = Postgres()
@@ -572,12 +572,6 @@ def from_a_pod():
         seen = w.check()
         tap.equal(seen.of("blocker", "unknown"), [], "from a pod: killed in the middle, the next check finds its way", seen)
         nothing_left(w, "from a pod: killed in the middle")
-
-
-def until(ready, limit=60):
-    end = time.monotonic() + limit
-    while not ready() and time.monotonic() < end:
-        time.sleep(0.005)
 
 
 def late_files(w):

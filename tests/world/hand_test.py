@@ -5,9 +5,8 @@ import os
 import re
 import signal
 import subprocess
-import time
 
-from rehearsal import Postgres, Tap, World, at_once, run_until_done
+from rehearsal import Postgres, Tap, World, at_once, run_until_done, until
 
 tap = Tap()
 postgres = Postgres()
@@ -90,8 +89,7 @@ def interrupted():
         count = 0
         for at in ("access.close", "service.stop", "backup.take", "helm.upgrade", "pod.ready", "content.build", "access.open"):
             p = w.start(w.plan, "--yes")
-            while p.poll() is None and not w.count(at):
-                time.sleep(0.002)
+            until(lambda at=at, p=p: w.count(at) or p.poll() is not None, pause=0.002)
             p.send_signal(signal.SIGKILL)
             p.communicate()
             count += 1

@@ -6,10 +6,9 @@ import os
 import re
 import shutil
 import tempfile
-import time
 
 import terminal
-from rehearsal import RUN, Postgres, Tap, World, at_once, skip_all
+from rehearsal import RUN, Postgres, Tap, World, at_once, skip_all, until
 from terminal import Terminal, golden, normal
 
 if terminal.pyte is None:
@@ -107,9 +106,7 @@ def another_run_and_a_kill():
     try:
         with World(postgres, "--drill", "helm-slow", dir=folder) as w:
             first = w.start(w.plan, "--yes")
-            until = time.monotonic() + 60
-            while time.monotonic() < until and not w.count("service.stop"):
-                time.sleep(0.05)
+            until(lambda: w.count("service.stop"))
             other = Terminal([RUN, "plan.yaml", "--yes"], 80, 25, cwd=folder)
             tap.equal(other.end(), 4, "another run at work: status 4", other.text())
             four_answers("another run at work", last_of(other))

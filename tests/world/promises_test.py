@@ -6,9 +6,8 @@ import os
 import re
 import shutil
 import signal
-import time
 
-from rehearsal import Postgres, Tap, World, scratch
+from rehearsal import Postgres, Tap, World, scratch, until
 
 tap = Tap()
 postgres = Postgres()
@@ -119,8 +118,7 @@ def the_whole_run():
 def two_at_once():
     with World(postgres, "--build-ms", 400, "--content", 20) as w:
         p = w.start(w.plan, "--yes")
-        while not w.count("content.build"):
-            time.sleep(0.01)
+        until(lambda: w.count("content.build") or p.poll() is not None)
         r = w.run()
         tap.equal(r.status, 4, "a second run in the same folder: 4", r.err)
         tap.ok(str(p.pid) in r.err, "it names the first", r.err)
@@ -165,8 +163,7 @@ def signals():
         for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             p = w.start(w.plan, "--yes")
             had = w.count("content.build")
-            while w.count("content.build") <= had:
-                time.sleep(0.01)
+            until(lambda had=had, p=p: w.count("content.build") > had or p.poll() is not None)
             p.send_signal(number)
             _, err = p.communicate(timeout=60)
             tap.equal(p.returncode, status, f"{signal.Signals(number).name} ends with {status}", err)
@@ -174,8 +171,7 @@ def signals():
             tap.equal(w.status()["state"], "interrupted", "status says interrupted")
         had = w.lines()
         p = w.start(w.plan, "--yes")
-        while w.lines() == had and p.poll() is None:    # it writes its first line: it has begun
-            time.sleep(0.01)
+        until(lambda: w.lines() > had or p.poll() is not None)    # it writes its first line: it has begun
         p.send_signal(signal.SIGHUP)
         _, err = p.communicate(timeout=120)
         tap.equal(p.returncode, 0, "the run goes on after SIGHUP, and the next start went on", err)
