@@ -40,7 +40,7 @@ class Browser:
         options = {"binary": shutil.which("chromium"), "args": arguments}
         wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options,
                                                    "goog:loggingPrefs": {"browser": "ALL"}}}}
-        until = time.monotonic() + 120
+        until = time.monotonic() + 600
         while True:
             try:
                 self.session = self._call("POST", "/session", wanted)["sessionId"]
@@ -54,7 +54,7 @@ class Browser:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, {"Content-Type": "application/json"}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
+            with urllib.request.urlopen(request, timeout=600) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as e:
             raise RuntimeError(e.read().decode(errors="replace")[:2000]) from e
