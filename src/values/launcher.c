@@ -12,16 +12,17 @@
 #include "values/check_work.h"
 #include "values/launcher_work.h"
 
-void cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i,
+bool cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i,
                       const char *setting, const char *target)
 {
     if (cm_piece_has(in, key)) {
         cm_launcher_row(w, map->keys[i], setting, NULL, CM_DROP,
                         cm_arena_fmt(w->arena, "%s is given by another of these values already, which had precedence", target));
-        return;
+        return false;
     }
     cm_piece_pair(w, in, key, map, i);
     cm_launcher_row(w, map->keys[i], setting, target, CM_CHANGE, "moved");
+    return true;
 }
 
 /* ---- looking ---- */

@@ -57,9 +57,8 @@ static void move_namespace(struct cm_launcher_work *w, struct cm_yaml *launcher,
         cm_launcher_row(w, launcher->keys[i], "launcher.namespace", NULL, CM_DROP, "empty");
         return;
     }
-    if (!w->namespace) /* config.Launcher.KubernetesNamespace had precedence */
-        w->namespace = cm_launcher_name(launcher->items[i]);
-    cm_launcher_move(w, cm_launcher_backend(w), "namespace", launcher, i, "launcher.namespace", "backends.kubernetes.namespace");
+    if (cm_launcher_move(w, cm_launcher_backend(w), "namespace", launcher, i, "launcher.namespace", "backends.kubernetes.namespace"))
+        w->namespace = cm_launcher_name(launcher->items[i]); /* else config.Launcher.KubernetesNamespace had precedence */
 }
 
 /* Without templates the Launcher never saw these values. */
@@ -159,12 +158,13 @@ static bool convert_setting(struct cm_launcher_work *w, struct cm_yaml *settings
     if (chart_sets(key->text)) {
         cm_launcher_row(w, key, setting, NULL, CM_DROP, "the chart sets what the direct runner needs");
     } else if (cm_gcfg_same_name(key->text, "KubernetesDefaultServiceAccount") && !cm_yaml_is_empty(value)) {
-        w->service_account = cm_launcher_name(value);
-        cm_launcher_move(w, cm_piece_path(w, cm_launcher_job(w), "spec.template.spec"), "serviceAccountName", settings, i, setting,
-                         "backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName");
+        if (cm_launcher_move(w, cm_piece_path(w, cm_launcher_job(w), "spec.template.spec"), "serviceAccountName", settings, i, setting,
+                             "backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName"))
+            w->service_account = cm_launcher_name(value);
+        w->account_moved = true;
     } else if (cm_gcfg_same_name(key->text, "KubernetesNamespace") && !cm_yaml_is_empty(value)) {
-        w->namespace = cm_launcher_name(value);
-        cm_launcher_move(w, cm_launcher_backend(w), "namespace", settings, i, setting, "backends.kubernetes.namespace");
+        if (cm_launcher_move(w, cm_launcher_backend(w), "namespace", settings, i, setting, "backends.kubernetes.namespace"))
+            w->namespace = cm_launcher_name(value);
     } else {
         bool data_dir = cm_gcfg_same_name(key->text, "DataDir");
         cm_launcher_row(w, key, setting, NULL, data_dir ? CM_ASK : CM_DROP, "the direct runner has no such setting");

@@ -290,7 +290,7 @@ static void map_field(struct cm_launcher_work *w, struct cm_yaml *pod, size_t i,
         *contexts = true;
     } else if (strcmp(key, "containerSecurityContext") == 0) {
         move_container_context(w, pod, i);
-    } else if (strcmp(key, "serviceAccountName") == 0 && w->service_account) {
+    } else if (strcmp(key, "serviceAccountName") == 0 && w->account_moved) {
         cm_take_out(w, pod, i);
         cm_launcher_row(w, pod->keys[i], setting_name(w, key), NULL, CM_DROP,
                         "config.Launcher.KubernetesDefaultServiceAccount had precedence, and still has");

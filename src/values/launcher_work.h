@@ -55,7 +55,8 @@ struct cm_launcher_work {
     bool moved_sorted;
     unsigned char *taken;                /* a bit for each byte of the source: at the comments that were taken along */
     const char *pending;                 /* comments of a map that dissolves, for the next piece */
-    const char *service_account, *namespace;
+    const char *service_account, *namespace;   /* names; NULL: none was given, or it is no text */
+    bool account_moved;                  /* a service account has its place already, be it a text or not */
     int step;                            /* see cm_launcher_step; 0: not looked for yet */
     int lists;                           /* the same of lists, plus one */
     const char *renamed;                 /* the section of config that became Kubernetes; NULL */
@@ -142,8 +143,8 @@ const char *cm_launcher_name(const struct cm_yaml *value);
 void cm_launcher_row(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target, enum cm_fate fate,
                      const char *reason);
 /* launcher.c. The i-th pair of a map moves to `target`, its row says so; where something before it took the place, it is left out, and that is
- * said. */
-void cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i,
+ * said (false). */
+bool cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i,
                       const char *setting, const char *target);
 void cm_launcher_finding(struct cm_launcher_work *w, const struct cm_yaml *at, const char *verdict, const char *id, const char *seen,
                          const char *remedy);

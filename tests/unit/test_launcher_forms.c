@@ -355,6 +355,32 @@ static void an_account_that_is_no_text_is_moved_as_it_is(void **state)
              "          spec:\n            serviceAccountName:\n              a: b\n");
 }
 
+/* The second one of a key would be lost, and what is written would not read as it should. */
+static void an_account_of_the_settings_goes_first_whatever_it_is(void **state)
+{
+    static const char *const accounts[] = {"{c: d, ? e}", "[c]"};
+    (void)state;
+    for (size_t i = 0; i < sizeof accounts / sizeof *accounts; i++) {
+        cm_autofree char *before = cm_fmt("launcher:\n  enabled: true\n  templateValues:\n    pod:\n      serviceAccountName: a\nconfig:\n"
+                                          "  Launcher:\n    KubernetesDefaultServiceAccount: %s\n", accounts[i]);
+        cm_autofree char *after = cm_fmt("launcher:\n  enabled: false\n\nbackends:\n  kubernetes:\n    enabled: true\n    defaultResourceJobBase:\n"
+                                         "      spec:\n        template:\n          spec:\n            serviceAccountName: %s\n", accounts[i]);
+        converts(before, after);
+    }
+}
+
+static void of_two_spellings_of_the_account_the_one_that_is_moved_is_labelled(void **state)
+{
+    struct cm_launcher_result r;
+    (void)state;
+    assert_converts("config:\n  Launcher:\n    KubernetesDefaultServiceAccount: first\n    kubernetesDefaultServiceAccount: second\n",
+                    "\nbackends:\n  kubernetes:\n    enabled: true\n    defaultResourceJobBase:\n      spec:\n        template:\n"
+                    "          spec:\n            serviceAccountName: first\n\nlauncher:\n  enabled: false\n",
+                    &r);
+    assert_non_null(strstr(json_string_value(json_array_get(r.commands, 0)), "kubectl label sa first "));
+    cm_launcher_result_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +408,8 @@ int main(void)
         cmocka_unit_test(nodes_of_a_profile_are_told_where_they_go),
         cmocka_unit_test(content_that_ran_in_the_servers_pod_is_told),
         cmocka_unit_test(an_account_that_is_no_text_is_moved_as_it_is),
+        cmocka_unit_test(an_account_of_the_settings_goes_first_whatever_it_is),
+        cmocka_unit_test(of_two_spellings_of_the_account_the_one_that_is_moved_is_labelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
