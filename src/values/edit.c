@@ -100,8 +100,9 @@ void cm_edit_value(struct cm_edits *e, const struct cm_yaml *value, const char *
     size_t bytes;
     const char *s = cm_yaml_source(e->doc, &bytes);
     bool bare = value->begin == value->end && value->begin > 0 && s[value->begin - 1] == ':';
-    cm_autofree char *spaced = bare ? cm_fmt(" %s", yaml) : NULL;
-    cm_edit_replace(e, value->begin, value->end, spaced ? spaced : yaml);
+    bool comment = value->end < bytes && s[value->end] == '#'; /* it may touch a quote or bracket, and nothing else */
+    cm_autofree char *spaced = cm_fmt("%s%s%s", bare ? " " : "", yaml, comment ? " " : "");
+    cm_edit_replace(e, value->begin, value->end, spaced);
 }
 
 static int by_place(const void *a, const void *b)

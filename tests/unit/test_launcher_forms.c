@@ -381,6 +381,12 @@ static void of_two_spellings_of_the_account_the_one_that_is_moved_is_labelled(vo
     cm_launcher_result_fini(&r);
 }
 
+static void a_comment_that_touches_the_switchs_quotes_stays_one(void **state)
+{
+    (void)state;
+    converts("launcher:\n  enabled: \"\"# c\n  namespace: n\n", "launcher:\n  enabled: false # c\n\nbackends:\n  kubernetes:\n    enabled: true\n    namespace: n\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +415,7 @@ int main(void)
         cmocka_unit_test(content_that_ran_in_the_servers_pod_is_told),
         cmocka_unit_test(an_account_that_is_no_text_is_moved_as_it_is),
         cmocka_unit_test(an_account_of_the_settings_goes_first_whatever_it_is),
+        cmocka_unit_test(a_comment_that_touches_the_switchs_quotes_stays_one),
         cmocka_unit_test(of_two_spellings_of_the_account_the_one_that_is_moved_is_labelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
