@@ -71,6 +71,11 @@ static int add_setting(json_t *sections, const struct found *f, const char *name
         cm_hint(err, "Write one value, for instance `%s: 0`.", name);
         return -1;
     }
+    if (!cm_manifest_safe(text)) {
+        cm_fail(err, CM_E_USAGE, "temporary setting %s: a character in its value cannot stand in a ConfigMap of the chart", name);
+        cm_hint(err, "Take the control character or Unicode line break out of it.");
+        return -1;
+    }
     json_t *keys = json_object_get(sections, f->section);
     if (!keys) {
         keys = json_object();

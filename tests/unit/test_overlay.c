@@ -93,9 +93,10 @@ static void writes_every_value_as_a_string(void **state)
     made_fini(&m);
 }
 
-static void refuses_null_and_lists(void **state)
+static void refuses_null_lists_and_what_no_configmap_can_hold(void **state)
 {
-    static const char *const bad[] = {"{\"A.B\": null}", "{\"A.B\": [1]}", "{\"AB\": 1}", "{\".B\": 1}", "{\"A.\": 1}"};
+    static const char *const bad[] = {"{\"A.B\": null}", "{\"A.B\": [1]}", "{\"AB\": 1}", "{\".B\": 1}", "{\"A.\": 1}",
+                                      "{\"A.B\": \"a\\u0007\"}", "{\"A.B\": \"a\\u2028\"}"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cm_autojson wanted = json_loads(bad[i], 0, NULL);
@@ -129,7 +130,7 @@ int main(void)
         cmocka_unit_test(the_later_file_has_the_original),
         cmocka_unit_test(beats_a_second_spelling_in_the_same_file),
         cmocka_unit_test(writes_every_value_as_a_string),
-        cmocka_unit_test(refuses_null_and_lists),
+        cmocka_unit_test(refuses_null_lists_and_what_no_configmap_can_hold),
         cmocka_unit_test(finds_the_configuration_in_what_helm_rendered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
