@@ -87,8 +87,8 @@ void cm_flow_write_item(struct cm_launcher_work *w, const struct cm_yaml *node, 
         add_pairs(w, out, item, indent + 2, true);
     } else if (opens(item)) { /* a list in a list: flow style again */
         cm_autojson value = cm_yaml_json(w->doc, item);
-        cm_autofree char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        cm_str_addf(out, "%s\n", text);
+        cm_yaml_add_flow(out, value);
+        cm_str_add(out, "\n");
     } else {
         add_scalar(w, out, item);
         cm_str_add(out, "\n");

@@ -177,6 +177,32 @@ static void add_scalar(struct cm_str *out, const json_t *value)
     cm_str_add(out, text ? text : "null");
 }
 
+/* Not as JSON, though that is YAML's flow style: it may hold characters that YAML takes for line breaks, or refuses. */
+void cm_yaml_add_flow(struct cm_str *out, const json_t *value)
+{
+    const char *key;
+    json_t *one, *own;
+    size_t n = 0;
+    memcpy(&own, &value, sizeof own); /* jansson's iteration takes no const object and changes none */
+    if (!json_is_object(value) && !json_is_array(value)) {
+        add_scalar(out, value);
+        return;
+    }
+    cm_str_add(out, json_is_object(value) ? "{" : "[");
+    json_object_foreach(own, key, one)
+    {
+        cm_str_add(out, n++ ? ", " : "");
+        cm_yaml_add_key(out, key);
+        cm_str_add(out, ": ");
+        cm_yaml_add_flow(out, one);
+    }
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        cm_str_add(out, i ? ", " : "");
+        cm_yaml_add_flow(out, json_array_get(value, i));
+    }
+    cm_str_add(out, json_is_object(value) ? "}" : "]");
+}
+
 static void add_map(struct cm_str *out, const json_t *map, int indent, bool first_inline)
 {
     const char *key;
@@ -205,8 +231,8 @@ void cm_yaml_add_value(struct cm_str *out, const json_t *value, int indent)
             if (json_is_object(item) && json_object_size(item)) {
                 add_map(out, item, indent + 2, true);
             } else if (json_is_array(item) && json_array_size(item)) {
-                cm_autofree char *flow = json_dumps(item, JSON_COMPACT | JSON_ENCODE_ANY);
-                cm_str_addf(out, "%s\n", flow); /* a list in a list: JSON is YAML's flow style */
+                cm_yaml_add_flow(out, item);
+                cm_str_add(out, "\n");
             } else {
                 add_scalar(out, item);
                 cm_str_add(out, "\n");

@@ -18,6 +18,8 @@ void cm_yaml_add_key(struct cm_str *out, const char *key);
 void cm_yaml_add_comment(struct cm_str *out, const char *comment, int indent);
 /* A JSON value as YAML block lines at this indent. After "key:" for a map or list (begins with a newline), or " scalar\n". */
 void cm_yaml_add_value(struct cm_str *out, const json_t *value, int indent);
+/* A JSON value on one line, in flow style. */
+void cm_yaml_add_flow(struct cm_str *out, const json_t *value);
 /* Is every character fit for a gcfg line inside the chart's ConfigMap (a YAML block scalar)? A line break of Unicode, a control
  * character or a byte order mark is not: the rendered manifest could not be read. */
 bool cm_manifest_safe(const char *text);

@@ -295,6 +295,17 @@ static void pod_env_is_written_whole_with_the_bases_entries_first(void **state)
     finish(&c);
 }
 
+/* JSON is no flow style for these: a line break of Unicode would be folded, DEL cannot be read. */
+static void a_list_in_a_list_of_the_base_keeps_its_characters(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[SMTP]\nPassword = x\n", "pod: {env: [[a, [\"b\\u2028\\u0085\\x7f\", {\"c\": 0, d e: 1.5}]]]}\n", NULL);
+    cm_autojson wanted = json_loads("[\"a\", [\"b\\u2028\\u0085\\u007f\", {\"c\": 0, \"d e\": 1.5}]]", 0, NULL);
+    assert_true(json_equal(json_array_get(cm_json_at(c.data, "pod.env"), 0), wanted));
+    finish(&c);
+}
+
 /* ---- the base ---- */
 
 static void the_base_wins_and_a_difference_is_told(void **state)
@@ -627,6 +638,7 @@ int main(void)
         cmocka_unit_test(secrets_leave_as_a_template_and_variables),
         cmocka_unit_test(a_secret_that_the_base_gives_needs_nothing),
         cmocka_unit_test(pod_env_is_written_whole_with_the_bases_entries_first),
+        cmocka_unit_test(a_list_in_a_list_of_the_base_keeps_its_characters),
         cmocka_unit_test(the_base_wins_and_a_difference_is_told),
         cmocka_unit_test(what_the_base_takes_from_elsewhere_in_its_file_counts),
         cmocka_unit_test(values_are_compared_as_connect_reads_them),
