@@ -53,13 +53,25 @@ static bool holds_secret(const struct cm_config_scrubber *s, const char *line)
     return false;
 }
 
+static void look_for(struct cm_config_scrubber *s, const char *secret)
+{
+    if (strlen(secret) >= SHORTEST_SECRET)
+        s->secrets[s->count++] = secret;
+}
+
 struct cm_config_scrubber *cm_config_scrubber_new(struct cm_config_work *w)
 {
     struct cm_config_scrubber *s = cm_arena_alloc(w->m->arena, sizeof *s);
     const struct cm_gcfg *g = w->wish->gcfg;
-    for (size_t i = 0; i < g->count && s->count < SECRETS_LOOKED_FOR; i++)
-        if (g->list[i].value && g->list[i].value_bytes >= SHORTEST_SECRET && is_secret(&g->list[i]))
-            s->secrets[s->count++] = g->list[i].value;
+    for (size_t i = 0; i < g->count && s->count < SECRETS_LOOKED_FOR; i++) {
+        const char *value = g->list[i].value;
+        struct cm_url_seen u = {0};
+        if (value && is_secret(&g->list[i]))
+            look_for(s, value);
+        else if (value && cm_url_look(value, &u) && u.password)
+            look_for(s, cm_arena_strdup(w->m->arena, u.password));
+        cm_url_seen_fini(&u);
+    }
     return s;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/secret.h"
 #include "values/config_work.h"
 
 static bool is_scheme(const char *from, const char *to)
@@ -59,6 +60,8 @@ static void look_at_query(struct cm_url_seen *u, const char *query, struct cm_st
             (name == 8 && strncasecmp(query, "password", 8) == 0) || (name == 11 && strncasecmp(query, "sslpassword", 11) == 0);
         if (password) {
             u->had_password = true;
+            if (!u->password && name < n)
+                u->password = cm_strndup(query + name + 1, n - name - 1);
         } else {
             cm_str_add_bytes(stripped, &between, 1);
             cm_str_add_bytes(stripped, query, n);
@@ -94,6 +97,7 @@ bool cm_url_look(const char *text, struct cm_url_seen *u)
     struct cm_str s = CM_STR(CM_STR_BIG);
     cm_str_add_bytes(&s, text, (size_t)(authority - text));
     u->had_password = colon && colon + 1 < at;
+    u->password = u->had_password ? cm_strndup(colon + 1, (size_t)(at - colon - 1)) : NULL;
     if (at) {
         cm_str_add_bytes(&s, authority, (size_t)((u->had_password ? colon : at) - authority));
         cm_str_add(&s, "@");
@@ -112,6 +116,9 @@ bool cm_url_look(const char *text, struct cm_url_seen *u)
 
 void cm_url_seen_fini(struct cm_url_seen *u)
 {
+    if (u->password)
+        cm_wipe(u->password, strlen(u->password));
+    free(u->password);
     free(u->stripped);
     free(u->path);
 }

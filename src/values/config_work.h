@@ -110,6 +110,7 @@ const char *cm_config_path_problem(struct cm_config_work *w, const char *path, c
 struct cm_url_seen {
     char *stripped;          /* without any password; owned */
     bool had_password;
+    char *password;          /* the first one, as it is written; owned, wiped; NULL: none */
     bool local;              /* localhost, loopback, a socket: no pod reaches it */
     char *path;              /* a file named in a parameter (sslrootcert=…) or by file:; owned; NULL */
 };

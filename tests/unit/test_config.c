@@ -251,6 +251,19 @@ static void no_secret_stands_in_anything_that_is_written(void **state)
     finish(&c);
 }
 
+/* A blank ends the URL to whoever reads only the comment. */
+static void the_password_of_a_url_stands_in_no_comment(void **state)
+{
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Postgres]\n; it was postgres://u:word one@h/d, or word one alone\n; kept\nURL = \"postgres://u:word one@h/d\"\n"
+                     "[Foo]\n; second word\nURL = http://h/?password=second word\n", NULL, NULL);
+    assert_null(strstr(c.r.values, "word one"));
+    assert_null(strstr(c.r.values, "second word"));
+    assert_non_null(strstr(c.r.values, "# kept\n"));
+    finish(&c);
+}
+
 static void secrets_leave_as_a_template_and_variables(void **state)
 {
     struct conversion c;
@@ -635,6 +648,7 @@ int main(void)
         cmocka_unit_test(a_bare_key_alone_is_true_and_a_known_list_is_emptied),
         cmocka_unit_test(writes_no_number_boolean_or_null_but_one),
         cmocka_unit_test(no_secret_stands_in_anything_that_is_written),
+        cmocka_unit_test(the_password_of_a_url_stands_in_no_comment),
         cmocka_unit_test(secrets_leave_as_a_template_and_variables),
         cmocka_unit_test(a_secret_that_the_base_gives_needs_nothing),
         cmocka_unit_test(pod_env_is_written_whole_with_the_bases_entries_first),
