@@ -181,17 +181,27 @@ static bool proxied_without_no_proxy(const char *const *variables)
     return proxy;
 }
 
+static char *name_of(const char *variable) { return cm_strndup(variable, strcspn(variable, "=")); }
+
 void cm_config_env_unit(struct cm_config_work *w)
 {
     const char *const *variables = w->wish->unit_environment;
+    struct cm_index *last = cm_index_new(); /* of one name the last counts: a file's goes before the unit's own (systemd.exec(5)) */
+    size_t counts;
     for (size_t i = 0; variables && variables[i]; i++) {
-        const char *equals = strchr(variables[i], '=');
-        if (!equals)
-            continue;
-        cm_autofree char *name = cm_strndup(variables[i], (size_t)(equals - variables[i]));
-        if (!is_setting(name))
-            take_variable(w, name, equals + 1);
+        cm_autofree char *name = name_of(variables[i]);
+        cm_index_put(last, name, i);
     }
+    for (size_t i = 0; variables && variables[i]; i++) {
+        cm_autofree char *name = name_of(variables[i]);
+        if (!strchr(variables[i], '=') || is_setting(name))
+            continue;
+        if (cm_index_get(last, name, &counts) && counts != i)
+            add_row(w, name, CM_DROP, NULL, "it is given again behind this, and that one counts");
+        else
+            take_variable(w, name, variables[i] + strlen(name) + 1);
+    }
+    cm_index_free(last);
     if (variables && proxied_without_no_proxy(variables) && !cm_config_base_has_env(w, "NO_PROXY"))
         take_no_proxy(w, "NO_PROXY", "");
 }

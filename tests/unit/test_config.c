@@ -424,6 +424,20 @@ static void variables_of_the_unit_move_and_no_proxy_grows(void **state)
     finish(&c);
 }
 
+/* The unit's own come first, then those of its files, which win. */
+static void of_a_variable_given_twice_the_last_counts(void **state)
+{
+    static const char *const unit[] = {"http_proxy=http://old:1", "no_proxy=.svc,localhost,.cluster.local", "http_proxy=http://new:2", NULL};
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Foo]\nA = 1\n", NULL, unit);
+    const json_t *env = cm_json_at(c.data, "pod.env");
+    assert_int_equal(json_array_size(env), 2);
+    assert_string_equal(cm_json_text(json_array_get(env, 1), "value", ""), "http://new:2");
+    assert_string_equal(cm_json_text(json_array_get(c.r.account, 1), "disposition", ""), "drop");
+    finish(&c);
+}
+
 static void a_variable_replaces_a_list_of_the_file(void **state)
 {
     static const char *const unit[] = {"CONNECT_AUTHORIZATION_VIEWERROLEMAPPING=b", NULL};
@@ -660,6 +674,7 @@ int main(void)
         cmocka_unit_test(a_mounted_path_asks_nobody),
         cmocka_unit_test(a_secret_in_the_bases_config_is_told),
         cmocka_unit_test(variables_of_the_unit_move_and_no_proxy_grows),
+        cmocka_unit_test(of_a_variable_given_twice_the_last_counts),
         cmocka_unit_test(a_variable_replaces_a_list_of_the_file),
         cmocka_unit_test(what_looks_like_a_placeholder_is_told),
         cmocka_unit_test(what_a_comment_sign_cuts_off_is_told),
