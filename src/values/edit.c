@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include <stdint.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -103,6 +104,7 @@ void cm_edit_value(struct cm_edits *e, const struct cm_yaml *value, const char *
     bool comment = value->end < bytes && s[value->end] == '#'; /* it may touch a quote or bracket, and nothing else */
     cm_autofree char *spaced = cm_fmt("%s%s%s", bare ? " " : "", yaml, comment ? " " : "");
     cm_edit_replace(e, value->begin, value->end, spaced);
+    e->list[e->count - 1].depth = LONG_MAX; /* at the file's end before the lines that are put there */
 }
 
 static int by_place(const void *a, const void *b)

@@ -387,6 +387,12 @@ static void a_comment_that_touches_the_switchs_quotes_stays_one(void **state)
     converts("launcher:\n  enabled: \"\"# c\n  namespace: n\n", "launcher:\n  enabled: false # c\n\nbackends:\n  kubernetes:\n    enabled: true\n    namespace: n\n");
 }
 
+static void a_switch_without_a_value_may_end_an_indented_file(void **state)
+{
+    (void)state;
+    converts("  launcher:\n   enabled:", "  launcher:\n   enabled: false\n\n  backends:\n   kubernetes:\n    enabled: true\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +422,7 @@ int main(void)
         cmocka_unit_test(an_account_that_is_no_text_is_moved_as_it_is),
         cmocka_unit_test(an_account_of_the_settings_goes_first_whatever_it_is),
         cmocka_unit_test(a_comment_that_touches_the_switchs_quotes_stays_one),
+        cmocka_unit_test(a_switch_without_a_value_may_end_an_indented_file),
         cmocka_unit_test(of_two_spellings_of_the_account_the_one_that_is_moved_is_labelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
