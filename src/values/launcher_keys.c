@@ -57,7 +57,8 @@ static void move_namespace(struct cm_launcher_work *w, struct cm_yaml *launcher,
         cm_launcher_row(w, launcher->keys[i], "launcher.namespace", NULL, CM_DROP, "empty");
         return;
     }
-    if (cm_launcher_move(w, cm_launcher_backend(w), "namespace", launcher, i, "launcher.namespace", "backends.kubernetes.namespace"))
+    if (cm_launcher_move(w, cm_launcher_backend(w), "namespace", launcher, i, "launcher.namespace",
+                         "backends.kubernetes.namespace"))
         w->namespace = cm_launcher_name(launcher->items[i]); /* else config.Launcher.KubernetesNamespace had precedence */
 }
 
@@ -158,8 +159,8 @@ static bool convert_setting(struct cm_launcher_work *w, struct cm_yaml *settings
     if (chart_sets(key->text)) {
         cm_launcher_row(w, key, setting, NULL, CM_DROP, "the chart sets what the direct runner needs");
     } else if (cm_gcfg_same_name(key->text, "KubernetesDefaultServiceAccount") && !cm_yaml_is_empty(value)) {
-        if (cm_launcher_move(w, cm_piece_path(w, cm_launcher_job(w), "spec.template.spec"), "serviceAccountName", settings, i, setting,
-                             "backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName"))
+        if (cm_launcher_move(w, cm_piece_path(w, cm_launcher_job(w), "spec.template.spec"), "serviceAccountName", settings, i,
+                             setting, "backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName"))
             w->service_account = cm_launcher_name(value);
         w->account_moved = true;
     } else if (cm_gcfg_same_name(key->text, "KubernetesNamespace") && !cm_yaml_is_empty(value)) {
