@@ -111,6 +111,8 @@ const char *cm_run_id(const struct cm_step *);                        /* of the 
 const char *cm_step_by(const struct cm_step *);                       /* "tool" "hand" "command" */
 /* Is there a step of this action in the runbook, and is it not left out? */
 bool cm_walk_has(const struct cm_step *, const char *action);
+/* Does what was computed ahead of gate.downtime stay as it is? From its first effect on, and on every way but forward. */
+bool cm_is_frozen(const struct cm_step *);
 int cm_attempt(const struct cm_step *);                               /* 1, 2 … of going forward or back */
 const json_t *cm_step_param(const struct cm_step *, const char *name);/* typed, defaulted; durations: integer ms */
 const struct cm_plan *cm_step_plan(const struct cm_step *);

@@ -1,6 +1,6 @@
-/* config.convert: the old server's configuration becomes values.config.yaml, with an account of every setting. The rules stand in
- * values/; here they are given what they read, and their findings are handed on. Secrets that the values would need are looked for in the
- * cluster: their names and keys only. */
+/* config.convert: the old server's configuration becomes values.config.yaml, with an account of every setting; values files that were written
+ * for the Launcher become copies for the direct runner. The rules stand in values/; here they are given what they read, and their findings
+ * are handed on. Secrets that the values would need are looked for in the cluster: their names and keys only. */
 #include <config.h>
 
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "actions/source.h"
 #include "actions/target.h"
 #include "actions/values_fit.h"
+#include "actions/values_given.h"
 #include "adapters/kubectl.h"
 #include "base/digest.h"
 #include "base/json.h"
@@ -44,6 +45,64 @@ static const char *api_address(struct cm_step *step)
     const char *ip = cm_json_text(service, "spec.clusterIP", NULL);
     return ip ? cm_arena_strdup(cm_step_arena(step), ip) : NULL;
 }
+
+/* ---- Launcher values ---- */
+
+/* What stands in the way of a conversion that nobody looks at again before it is deployed. */
+static int no_blocker(struct cm_step *step, const json_t *findings, struct cm_err **err)
+{
+    size_t i;
+    json_t *f;
+    if (!cm_is_frozen(step))
+        return 0; /* the gate is ahead, and the findings stand in its way */
+    json_array_foreach(cm_json_loose(findings), i, f) if (strcmp(cm_json_text(f, "verdict", ""), "blocker") == 0)
+    {
+        cm_fail(err, CM_E_FAILED, "%s", cm_json_text(f, "seen", ""));
+        cm_hint(err, "%s Nothing was deployed.", cm_json_text(f, "remedy", ""));
+        return -1;
+    }
+    return 0;
+}
+
+/* The copies are on record before anything is read of the base: it is what helm is given. *set NULL: one of the files cannot be converted,
+ * which is a blocker, and the others' part of the work is done nevertheless, so that all is told at once. */
+static int convert_values(struct cm_step *step, const struct cm_values_set **set, struct cm_err **err)
+{
+    const struct cm_yaml_doc *const *docs;
+    struct cm_err *why = NULL;
+    json_t *files = NULL;
+    if (cm_values_given(step, set, &why) < 0) {
+        if (cm_is_frozen(step) || cm_cancelled(step) || cm_target_bases(step, &docs, NULL, NULL) < 0)
+            return cm_err_move(err, why); /* it cannot even be read */
+        cm_values_given_refused(step, why);
+        cm_err_free(why);
+        return cm_fact(step, "values.files") == NULL ? 0 : cm_fact_set(step, "values.files", json_object(), err);
+    }
+    cm_values_copies_tell(step, *set);
+    if (no_blocker(step, (*set)->all.findings, err) < 0)
+        return -1;
+    if (!(*set)->all.changed && cm_fact(step, "values.files") == NULL)
+        return 0;
+    return cm_values_copies(step, *set, true, &files, err) < 0 ? -1 : cm_fact_set(step, "values.files", files, err);
+}
+
+/* The files that are converted; what is made of the others shows in the result. What was said of them rests on their order, too. */
+static void note_values(struct cm_step *step, const struct cm_values_set *set)
+{
+    unsigned char sum[32];
+    if (set != NULL && json_array_size(set->all.findings) > 0) {
+        cm_sha256_json(set->all.findings, sum);
+        cm_input(step, "launcher", sum);
+    }
+    for (size_t i = 0; set != NULL && i < set->all.count; i++) {
+        const struct cm_launcher_file *f = &set->all.files[i];
+        cm_sha256(f->text, f->bytes, sum);
+        if (f->result.changed)
+            cm_input(step, f->name, sum);
+    }
+}
+
+/* ---- the configuration ---- */
 
 static int convert(struct cm_step *step, struct cm_config_result *r, struct cm_err **err)
 {
@@ -142,9 +201,14 @@ static int keep(struct cm_step *step, const char *name, const char *text, struct
     return cm_artifact_keep(step, f, err);
 }
 
+/* A file that cannot be converted is looked at again by apply. */
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
     struct cm_config_result r = {0};
+    const struct cm_values_set *set;
+    if (cm_values_given(step, &set, err) < 0)
+        return -1;
+    note_values(step, set);
     int rc = convert(step, &r, err);
     cm_autojson states = rc == 0 ? look_for_secrets(step, &r) : NULL;
     if (rc == 0)
@@ -157,11 +221,18 @@ static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **e
 
 static bool is_about_secret(const char *id) { return strncmp(id, "config.secret.", 14) == 0; }
 
-static int write_all(struct cm_step *step, const struct cm_config_result *r, struct cm_err **err)
+static int write_all(struct cm_step *step, const struct cm_config_result *r, const struct cm_values_set *set, struct cm_err **err)
 {
-    cm_autofree char *account = json_dumps(r->account, JSON_INDENT(1));
     size_t i;
     json_t *f;
+    json_t *converted = json_array();
+    for (size_t k = 0; set != NULL && k < set->all.count; k++)
+        if (set->all.files[k].result.changed)
+            json_array_append_new(converted, json_string(set->all.files[k].name));
+    cm_autojson kept = converted;
+    for (size_t k = 0; set != NULL && k < set->all.count; k++)
+        json_array_extend(r->account, set->all.files[k].result.account);
+    cm_autofree char *account = json_dumps(r->account, JSON_INDENT(1));
     json_array_foreach(r->findings, i,
                        f) if (!is_about_secret(cm_json_text(f, "id", ""))) /* told with what the cluster has of them */
         cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", "config.finding"),
@@ -173,16 +244,20 @@ static int write_all(struct cm_step *step, const struct cm_config_result *r, str
     if (!base)
         return -1;
     return cm_fact_set(step, "config.values",
-                       json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "step", cm_step_id(step), "file",
+                       json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "step", cm_step_id(step), "file",
                                  "values.config.yaml", "base", base, "kept", (json_int_t)r->kept, "dropped", (json_int_t)r->dropped,
                                  "changed", (json_int_t)r->changed, "secret", (json_int_t)r->secret, "asked", (json_int_t)r->asked,
-                                 "blocked", (json_int_t)r->blocked),
+                                 "blocked", (json_int_t)r->blocked, "converted", kept),
                        err);
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct cm_config_result r = {0};
+    const struct cm_values_set *set = NULL;
+    if (convert_values(step, &set, err) < 0)
+        return -1;
+    note_values(step, set);
     int rc = convert(step, &r, err);
     cm_autojson states = rc == 0 ? look_for_secrets(step, &r) : NULL;
     if (rc == 0)
@@ -190,12 +265,12 @@ static int apply(struct cm_step *step, struct cm_err **err)
     if (rc == 0)
         tell_secrets(step, &r, states);
     if (rc == 0)
-        rc = write_all(step, &r, err);
+        rc = write_all(step, &r, set, err);
     cm_config_result_fini(&r);
     return rc;
 }
 
-static const char *const gives[] = {"config.values", NULL};
+static const char *const gives[] = {"config.values", "values.files", NULL};
 
 const struct cm_action cm_action_config_convert = {
     .name = "config.convert",
@@ -210,8 +285,10 @@ const struct cm_action cm_action_config_convert = {
         "would need.",
     .does =
         "Writes values.config.yaml (only what is added to the base), config.account.json (every setting and what became of it) and, where "
-        "there are secrets, a Secret manifest's template without values.",
-    .proves = "Every setting of the source ends in exactly one row of the account.",
-    .undoes = "Nothing: it changes nothing outside of the run directory.",
+        "there are secrets, a Secret manifest's template without values. A values file that holds Launcher values is written, converted for "
+        "the direct runner, as a copy (0600) that helm is given in its place.",
+    .proves = "Every setting of the source ends in exactly one row of the account. A copy is parsed again and compared with the old tree plus the "
+              "edits; of several files, what helm merges is compared with the conversion of all of them together.",
+    .undoes = "Nothing: it changes nothing outside of the run directory, and none of your own files.",
     .rights = "To read the configuration on the server (source.become); to get Secrets in the release's namespace.",
 };

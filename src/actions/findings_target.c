@@ -220,6 +220,24 @@ const struct cm_finding_text cm_findings_values[] = {
      "The chart gives launcher.templateValues and the like to the Launcher alone: mounts, accounts and limits in them do not reach content of the "
      "direct runner.",
      "Convert the file with `convert values`, or remove them."},
+    {"values.launcher", "Launcher values that cannot be converted",
+     "config.convert converts them by edits of your file's own text, and proves each; what cannot be edited in plain sight (anchors, tags, one "
+     "key twice) it leaves to you. The other rules were not tried: of the file as it is they would say nothing true.",
+     "Write out what it names, or convert the file by hand."},
+    {"values.launcher-spread", "Launcher values in several files",
+     "helm merges maps and replaces lists. What two files say below launcher may become parts of one list (the containers of the job base), "
+     "and of that helm would take the last file's alone.",
+     "Put what they say of it into one of the files."},
+    {"values.launcher-meant", "Launcher values without launcher.enabled",
+     "Until chart 0.20.0 the Launcher was on by default, and they held; with a newer chart they do nothing, in silence. They are converted as if "
+     "they were meant.",
+     "Remove them, or set launcher.enabled to false, if they are to do nothing."},
+    {"values.launcher-kept", "the Launcher is to stay",
+     "The chart takes either runner. Where the values name the Launcher and turn the other one off, nothing is converted.",
+     "Take backends.kubernetes.enabled: false out, for the direct runner."},
+    {"values.converted", "Launcher values that are converted on the way",
+     "config.convert writes a converted copy of the file into the run directory, and helm is given that. All checks judge the copy.",
+     "Commit the copy in place of your file when the migration is done."},
     {"values.launcher-off", "values of a Launcher that is off", "They do nothing, and did nothing.",
      "Look whether you want what they say, and remove them otherwise."},
     {"values.launcher-container", "a container with the Launcher's name", "To the direct runner it is one more container.",

@@ -11,6 +11,7 @@
 #include "actions/interlock.h"
 #include "actions/manifests.h"
 #include "actions/target.h"
+#include "actions/values_copies.h"
 #include "adapters/helm.h"
 #include "base/digest.h"
 #include "base/file.h"
@@ -113,6 +114,8 @@ void cm_release_hand_show(struct cm_step *step, const char *what, const char *co
     cm_str_addf(shown, "%s\n", what);
     if (kept_at != NULL && cm_plan_values_key(cm_step_plan(step)) == NULL)
         cm_str_addf(shown, "Your values files are kept at %s.\n", kept_at);
+    cm_autofree char *copies = cm_values_copies_words(step, "  ");
+    cm_str_add(shown, copies);
     for (size_t i = 0; more != NULL && more[i] != NULL; i++) {
         unsigned char sum[32];
         char hex[65] = "?";
@@ -122,9 +125,11 @@ void cm_release_hand_show(struct cm_step *step, const char *what, const char *co
     }
     cm_str_addf(
         shown,
-        "They stand behind your own values files, in this order. Deploy them once, and leave automatic synchronisation off until the "
+        "%s Deploy them once, and leave automatic synchronisation off until the "
         "migration is done.\nIt is seen to be done when ConfigMap %s-config holds these settings and the pods of Deployment %s carry "
         "its checksum.\n",
+        *copies ? "A converted file takes the place of your own; the others stand behind your values files, in this order."
+                : "They stand behind your own values files, in this order.",
         name, name);
 }
 

@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "actions/manifests.h"
+#include "actions/values_given.h"
 #include "adapters/helm.h"
 #include "adapters/outside.h"
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -26,7 +28,7 @@ enum { NAME_MAX_CHARS = 63 }; /* of a DNS label; the chart's trunc 63 */
 struct slot {
     struct cm_yaml_doc **docs; /* NULL-ended */
     const char **names;
-    char **paths; /* which files they are, as helm is given them */
+    unsigned char sum[32]; /* of which files they are, as helm is given them, and of what is in them */
     size_t count;
     json_t *merged;
     struct cm_forward *forward;
@@ -46,17 +48,13 @@ static void drop_client(struct slot *s)
 
 static void forget_bases(struct slot *s)
 {
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; i < s->count; i++)
         cm_yaml_free(s->docs[i]);
-        free(s->paths[i]);
-    }
     free(s->docs);
     free(s->names);
-    free(s->paths);
     json_decref(s->merged);
     s->docs = NULL;
     s->names = NULL;
-    s->paths = NULL;
     s->merged = NULL;
     s->count = 0;
 }
@@ -83,75 +81,73 @@ static struct slot *slot_of(struct cm_step *step)
 
 /* ---- values ---- */
 
-/* The files that were parsed, and their text: read again once helm would be given others. */
-static bool still_read(const struct slot *s, const char *const *files)
+enum { FILE_MAX = 64 << 20 };
+
+/* Read again once helm would be given others, or one was changed. */
+static void sum_of(const char *const *files, unsigned char sum[32])
 {
-    size_t n = 0;
-    while (files[n] != NULL)
-        n++;
-    if (s->docs == NULL || n != s->count)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(files[i], s->paths[i]) != 0)
-            return false;
-    return true;
+    struct cm_sha *sha = cm_sha_new();
+    unsigned char one[32];
+    for (size_t i = 0; files[i] != NULL; i++) {
+        bool there = cm_sha256_file(files[i], one, NULL) == 0;
+        cm_sha_add(sha, files[i], strlen(files[i]) + 1);
+        cm_sha_add(sha, one, there ? sizeof one : 0);
+    }
+    cm_sha_end(sha, sum);
 }
 
-static struct cm_yaml_doc *load(struct cm_step *step, const char *path, struct cm_err **err)
+static struct cm_yaml_doc *load(struct cm_step *step, const char *path, const char *name, struct cm_err **err)
 {
     const char *below = cm_plan_values_key(cm_step_plan(step));
-    struct cm_yaml_doc *doc = cm_yaml_load(path, err);
+    cm_autofree char *text = NULL;
+    size_t bytes = 0;
+    if (cm_file_read(path, FILE_MAX, &text, &bytes, err) < 0)
+        return NULL;
+    struct cm_yaml_doc *doc = cm_yaml_parse(text, bytes, name, err);
     if (doc != NULL && below != NULL)
         cm_yaml_begin_at(doc, below);
     return doc;
 }
 
-static void rest_on(struct cm_step *step, const char *const *files)
+/* The plan's files, since what they are converted to rests on them. */
+static void rest_on_files(struct cm_step *step)
 {
+    const json_t *file;
     unsigned char sum[32];
-    for (size_t i = 0; files[i] != NULL; i++)
-        if (cm_sha256_file(files[i], sum, NULL) == 0)
-            cm_rests_on(step, files[i], sum);
+    size_t i;
+    json_array_foreach(cm_plan_get(cm_step_plan(step), "target.values"), i, file)
+    {
+        if (cm_sha256_file(json_string_value(file), sum, NULL) == 0)
+            cm_rests_on(step, json_string_value(file), sum);
+    }
 }
 
 static int read_bases(struct cm_step *step, struct slot *s, struct cm_err **err)
 {
     const char *const *files = cm_helm_files(step);
+    unsigned char sum[32];
     size_t n = 0;
-    rest_on(step, files);
-    if (still_read(s, files))
+    rest_on_files(step);
+    sum_of(files, sum);
+    if (s->docs != NULL && memcmp(sum, s->sum, sizeof sum) == 0)
         return 0;
     forget_bases(s);
     while (files[n] != NULL)
         n++;
     s->docs = cm_alloc((n + 1) * sizeof(struct cm_yaml_doc *));
     s->names = cm_alloc((n + 1) * sizeof(char *));
-    s->paths = cm_alloc((n + 1) * sizeof(char *));
+    memcpy(s->sum, sum, sizeof sum);
     for (; s->count < n; s->count++) {
-        struct cm_yaml_doc *doc = load(step, files[s->count], err);
+        const char *name = cm_values_given_name(step, s->count, files[s->count]);
+        struct cm_yaml_doc *doc = load(step, files[s->count], name, err);
         if (doc == NULL) {
             forget_bases(s);
             return cm_wrap(err, "values");
         }
         s->docs[s->count] = doc;
         s->names[s->count] = cm_yaml_name(doc);
-        s->paths[s->count] = cm_strdup(files[s->count]);
     }
     return 0;
-}
-
-void cm_target_merge(json_t *into, const json_t *from)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)from, key, value)
-    {
-        json_t *old = json_object_get(into, key);
-        if (json_is_object(old) && json_is_object(value))
-            cm_target_merge(old, value);
-        else
-            json_object_set_new(into, key, json_deep_copy(value));
-    }
 }
 
 int cm_target_bases(struct cm_step *step, const struct cm_yaml_doc *const **docs, const char *const **names, struct cm_err **err)
@@ -170,16 +166,7 @@ static void add_doc(json_t *merged, const struct cm_yaml_doc *doc)
     const struct cm_yaml *root = cm_yaml_root(doc);
     cm_autojson j = root == NULL ? NULL : cm_yaml_json(doc, root);
     if (json_is_object(j))
-        cm_target_merge(merged, j);
-}
-
-int cm_target_file_json(struct cm_step *step, const char *path, json_t *into, struct cm_err **err)
-{
-    cm_autoyaml doc = load(step, path, err);
-    if (doc == NULL)
-        return -1;
-    add_doc(into, doc);
-    return 0;
+        cm_values_merge(merged, j);
 }
 
 int cm_target_base_json(struct cm_step *step, const json_t **merged, struct cm_err **err)

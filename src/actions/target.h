@@ -44,10 +44,6 @@ const char *const *cm_target_values(struct cm_step *step, bool with_temporary);
 int cm_target_bases(struct cm_step *step, const struct cm_yaml_doc *const **docs, const char *const **names, struct cm_err **err);
 /* The base values merged as helm merges (maps merge, the rest replaces); arena JSON. */
 int cm_target_base_json(struct cm_step *step, const json_t **merged, struct cm_err **err);
-/* What one file says to Connect's chart, merged into `into`, behind what is there. */
-int cm_target_file_json(struct cm_step *step, const char *path, json_t *into, struct cm_err **err);
-/* helm's merge of values files: maps merge, everything else replaces. Changes `into`. */
-void cm_target_merge(json_t *into, const json_t *from);
 /* The name rule by itself: fullnameOverride, nameOverride, release; caller frees. */
 char *cm_target_name(const char *release, const char *fullname_override, const char *name_override);
 /* The namespace that content runs in: backends.kubernetes.namespace, else the release's; arena string. */

@@ -1,13 +1,15 @@
 /* values.check: every rule by which the chart fails, told with file:line:column before helm is called; then helm template and a server-side
- * dry run. */
+ * dry run. Of files that will be converted it judges what they are converted to. */
 #include <config.h>
 
 #include <string.h>
 
 #include <cm/action.h>
 
+#include "actions/look.h"
 #include "actions/manifests.h"
 #include "actions/target.h"
+#include "actions/values_given.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
 #include "base/json.h"
@@ -121,6 +123,30 @@ static void try_helm(struct cm_step *step, bool ruled)
         cm_finding(step, CM_OK, "values.dry-run", NULL, "the API server accepts the manifests (dry run)");
 }
 
+/* What is judged is what config.convert will make of the files. False: it cannot, and of the files as they are nothing true could be said. */
+static bool look_at_conversion(struct cm_step *step)
+{
+    const struct cm_values_set *set;
+    cm_autoerr why = NULL;
+    cm_autostr names = CM_STR(CM_STR_PAGE);
+    if (!cm_values_given_counts(step))
+        return true;
+    if (cm_values_given(step, &set, &why) < 0) {
+        if (!cm_cancelled(step))
+            cm_values_given_refused(step, why);
+        return false;
+    }
+    for (size_t i = 0; i < set->all.count; i++)
+        if (set->all.files[i].result.changed)
+            cm_look_list(&names, "%s", set->all.files[i].name);
+    if (names.len)
+        cm_finding(step, CM_OK, "values.converted", NULL,
+                   "config.convert converts the Launcher's values in %s for the direct runner; places in a file \"(converted)\" are of the "
+                   "text that `connect-migrate-run convert values FILE` prints",
+                   cm_str_text(&names));
+    return true;
+}
+
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     const struct cm_yaml_doc *const *docs = NULL;
@@ -133,6 +159,8 @@ static int apply(struct cm_step *step, struct cm_err **err)
         cm_err_free(why);
         return 0;
     }
+    if (!look_at_conversion(step))
+        return 0;
     bool ruled = look_at_files(step, docs, names);
     if (cm_cancelled(step))
         return 0;

@@ -1,5 +1,6 @@
 /* actions/values_fit.c: see the header. Two ways in which a changed file does not reach helm: a converted copy is given in its place, or
- * values.config.yaml, which stands behind it, says another value at the same place (a list is replaced whole). */
+ * values.config.yaml, which stands behind it, says another value at the same place (a list is replaced whole). And one in which it reaches
+ * helm as nobody wants it: with values of the Launcher that were not there when the others were converted. */
 #include <config.h>
 
 #include "actions/values_fit.h"
@@ -10,6 +11,7 @@
 
 #include "actions/look.h"
 #include "actions/target.h"
+#include "actions/values_given.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -89,8 +91,36 @@ static void compare(const json_t *ours, const json_t *was, const json_t *now, co
         cm_look_list(out, "%s", path);
 }
 
-/* The converted copies: the place of the first file that is another than the one that was converted; NULL: none. */
-static const char *unconverted(struct cm_step *step)
+/* Is the file another than the one that was converted? Then helm would be given the copy of before. */
+static bool is_another(const char *path, const json_t *copy)
+{
+    unsigned char sum[32];
+    char hex[65];
+    if (cm_sha256_file(path, sum, NULL) < 0)
+        return true;
+    cm_hex(sum, 32, hex);
+    return strcmp(hex, cm_json_text(copy, "sha256", "")) != 0;
+}
+
+/* Helm is given the file itself, since nothing in it was to be converted, or nobody had named it then. What if there is now? Words, or NULL;
+ * caller frees. */
+static char *not_yet(struct cm_step *step, const char *path, size_t i, const json_t *copy)
+{
+    const struct cm_values_set *set;
+    cm_autoerr why = NULL;
+    if (!cm_walk_has(step, "config.convert"))
+        return copy != NULL || json_object_size(cm_fact(step, "values.files")) == 0
+                   ? NULL
+                   : cm_fmt("%s is not the file that was converted, and helm is given the copy of before", path);
+    if (cm_values_given(step, &set, &why) < 0)
+        return cm_fmt("the Launcher's values cannot be converted: %s", cm_err_message(why));
+    return i < set->all.count && set->all.files[i].result.changed
+               ? cm_fmt("%s has values of the Launcher, and helm would be given them as they are", path)
+               : NULL;
+}
+
+/* The converted copies: of the first file that does not fit; NULL: all do. Caller frees. */
+static char *unconverted(struct cm_step *step)
 {
     const json_t *converted = cm_fact(step, "values.files"), *file;
     size_t i;
@@ -98,19 +128,12 @@ static const char *unconverted(struct cm_step *step)
     {
         const char *path = json_string_value(file);
         const json_t *copy = json_object_get(converted, path);
-        unsigned char sum[32];
-        char hex[65];
-        if (json_object_size(converted) == 0)
-            return NULL;
-        if (copy == NULL)
-            return path;
-        if (strcmp(cm_json_text(copy, "given", path), path) == 0)
-            continue; /* nothing in it was to be converted: helm gets the file itself */
-        if (cm_sha256_file(path, sum, NULL) < 0)
-            return path;
-        cm_hex(sum, 32, hex);
-        if (strcmp(hex, cm_json_text(copy, "sha256", "")) != 0)
-            return path;
+        bool has_copy = strcmp(cm_json_text(copy, "given", path), path) != 0;
+        char *words = has_copy ? NULL : not_yet(step, path, i, copy);
+        if (has_copy && is_another(path, copy))
+            words = cm_fmt("%s is not the file that was converted, and helm is given the copy of before", path);
+        if (words != NULL)
+            return words;
     }
     return NULL;
 }
@@ -148,9 +171,9 @@ static int remember(struct cm_step *step, const char *again, struct cm_err **err
 char *cm_values_misfit(struct cm_step *step, struct cm_err **err)
 {
     cm_autostr names = CM_STR(1024);
-    const char *file = unconverted(step);
+    char *file = unconverted(step);
     if (file != NULL)
-        return cm_fmt("%s is not the file that was converted, and helm is given the copy of before", file);
+        return file;
     if (hidden(step, &names, err) < 0)
         return NULL;
     return names.len == 0

@@ -30,8 +30,11 @@ static inline bool cm_helm_pending(const struct cm_helm_revision *r) { return r-
 /* "v3.15.2"; caller frees. */
 char *cm_helm_version(struct cm_step *step, struct cm_err **err);
 /* The values files of the plan as helm is given them, in the plan's order: a converted copy in place of its file, by the fact values.files
- * ({FILE: {"given", "sha256"}}). NULL-ended; arena. */
+ * ({FILE: {"given", "sha256"}}), or as `given` says. NULL-ended; arena. */
 const char *const *cm_helm_files(struct cm_step *step);
+/* From now on this is asked first (actions/values_given.c): the same list, or NULL where the fact is right. */
+typedef const char *const *cm_helm_given(struct cm_step *step);
+void cm_helm_given_by(struct cm_outside *o, cm_helm_given *given);
 /* cm_helm_files, then `more` (NULL-ended paths, may be NULL). */
 int cm_helm_template(struct cm_step *step, const char *const *more, char **manifests, struct cm_err **err);
 /* `helm show chart`: {"name","version","appVersion"}; new reference. */

@@ -200,6 +200,21 @@ static void commands(struct screen *c, size_t most)
     }
 }
 
+/* A copy of ours would be forgotten in the run directory, and the next upgrade would bring the Launcher back. */
+static void converted(struct screen *c)
+{
+    const char *file;
+    json_t *copy;
+    json_object_foreach(json_object_get(c->m->facts, "values.files"), file, copy)
+    {
+        const char *given = cm_json_text(copy, "given", file);
+        cm_autofree char *text = cm_fmt("%s is %s, converted for the direct runner: commit it instead of the old file", cm_path_base(given),
+                                        cm_path_base(file));
+        if (strcmp(given, file) != 0)
+            cm_rows_wrap(&c->rows, "", "  ", text, width_of(c));
+    }
+}
+
 static void files(struct screen *c)
 {
     cm_autofree char *report = c->e->run_dir != NULL ? cm_path_join(c->e->run_dir, "report.html") : NULL;
@@ -222,6 +237,7 @@ static void files(struct screen *c)
     }
     cm_rows_addf(&c->rows, "values files for helm from now on, in this order:%s", cm_str_text(&s));
     cm_str_fini(&s);
+    converted(c);
 }
 
 static void compose(struct screen *c, size_t most)

@@ -6,6 +6,7 @@
 #include <cm/str.h>
 
 #include "actions/registry.h"
+#include "actions/values_given.h"
 #include "adapters/outside.h"
 #include "adapters/process.h"
 #include "base/file.h"
@@ -111,6 +112,7 @@ int cm_session_open(struct cm_session *s, const struct cm_invocation *in, struct
         cm_session_close(s);
         return -1;
     }
+    cm_values_given_begin(s->outside);
     s->plans_dir = cm_find_plans();
     bool forward = in->command == &cm_commands[0];
     s->command = cm_fmt("%s%s%s", forward ? "" : in->command->name, forward ? "" : " ", in->args[0]);

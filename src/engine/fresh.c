@@ -50,7 +50,7 @@ static json_t *all_findings(const struct cm_engine *e)
 /* Facts of the program itself are no facts about the outside. */
 static bool own_fact(const char *name)
 {
-    static const char *const own[] = {"target", "run.earlier", "check.since", "downtime.estimate", NULL};
+    static const char *const own[] = {"target", "run.earlier", "check.since", "downtime.estimate", "values.files", NULL};
     for (size_t i = 0; own[i]; i++)
         if (strcmp(name, own[i]) == 0)
             return true;

@@ -94,6 +94,7 @@ bool cm_walk_has(const struct cm_step *st, const char *action)
     return false;
 }
 
+bool cm_is_frozen(const struct cm_step *st) { return !st->e || st->e->direction != CM_FORWARD || cm_frozen(st->e); }
 struct cm_arena *cm_step_arena(struct cm_step *st) { return st->arena; }
 int64_t cm_step_deadline(const struct cm_step *st) { return st->deadline; }
 struct cm_loop *cm_step_loop(struct cm_step *st) { return st->e ? st->e->s->loop : st->look_loop; }

@@ -109,12 +109,17 @@ bool cm_page_none(struct cm_page *p, const json_t *items, const char *text)
 static void values_files(struct cm_page *p)
 {
     const json_t *files = json_object_get(p->report, "values_files");
+    size_t i;
+    json_t *c;
     bool back = strcmp(cm_json_text(p->report, "state", ""), "rolled-back") == 0;
     cm_page_say(p, "heading", "Values files to use from now on");
     if (!cm_page_none(p, files,
                       back ? "None: Connect runs on its old server."
                            : "Not decided yet: the temporary settings have not been reverted by this run."))
         json_array_append_new(p->blocks, json_pack("{s:O}", "files", cm_json_loose(files)));
+    json_array_foreach(cm_json_loose(json_object_get(p->report, "values_converted")), i, c)
+        cm_page_say(p, "text", "%s is %s, converted for the direct runner: commit it to your repository instead of the old file.",
+                    cm_json_text(c, "copy", ""), cm_json_text(c, "file", ""));
 }
 
 json_t *cm_report_blocks(const json_t *report)

@@ -223,6 +223,21 @@ static json_t *values_files(const struct cm_model *m)
     return json_is_array(final) && !back ? json_incref(final) : json_array();
 }
 
+/* The converted copies among the files of values_files: each stands in place of one of the plan's. */
+static json_t *values_converted(const struct cm_model *m)
+{
+    cm_autojson files = values_files(m);
+    json_t *list = json_array(), *copy;
+    const char *file;
+    json_object_foreach(json_object_get(m->facts, "values.files"), file, copy)
+    {
+        const char *given = cm_json_text(copy, "given", file);
+        if (json_array_size(files) > 0 && strcmp(given, file) != 0)
+            json_array_append_new(list, json_pack("{s:s, s:s}", "file", file, "copy", given));
+    }
+    return list;
+}
+
 /* The command that upgrades from now on, with every values file in its order; null: not decided, or there is no new server. */
 static json_t *helm_upgrade(const struct cm_model *m)
 {
@@ -380,6 +395,7 @@ json_t *cm_report_collect(const struct cm_source_of_report *s, struct cm_err **e
     set(report, "transcript", transcript);
     set(report, "next_steps", cm_next_steps_of(s->m, &standing));
     set(report, "values_files", values_files(s->m));
+    set(report, "values_converted", values_converted(s->m));
     set(report, "helm_upgrade", helm_upgrade(s->m));
     cm_situation_fini(&now);
     return report;

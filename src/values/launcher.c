@@ -82,6 +82,11 @@ static void drop_tag_prefix(struct cm_launcher_work *w)
 static void explain_absent_enabled(struct cm_launcher_work *w, const struct cm_yaml *at)
 {
     const char *v = w->wish->chart_version;
+    if (w->wish->was == CM_LAUNCHER_MEANT)
+        cm_launcher_finding(w, at, "warning", "values.launcher-meant",
+                            "launcher.enabled is not said (true by default from chart 0.8.0 to 0.20.0, false since): these values of the "
+                            "Launcher are converted, and hold for content from now on",
+                            "If they are to do nothing, remove them, or set launcher.enabled to false.");
     if (w->wish->was != CM_LAUNCHER_NOT_KNOWN)
         return;
     if (!v) {
@@ -379,7 +384,8 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
         struct cm_yaml *config = cm_yaml_get(w.root, "config"), *launcher = cm_yaml_get(w.root, "launcher");
         size_t launcher_at = index_in(w.root, "launcher", true), settings_at = index_in(config, "Launcher", false);
         struct cm_yaml *enabled = launcher && launcher->type == CM_YAML_MAP ? cm_yaml_get(launcher, "enabled") : NULL;
-        bool off = enabled ? cm_yaml_is_false(enabled) : wish->was == CM_LAUNCHER_WAS_OFF;
+        bool known = wish->was == CM_LAUNCHER_WAS_ON || wish->was == CM_LAUNCHER_WAS_OFF;
+        bool off = known ? wish->was == CM_LAUNCHER_WAS_OFF : enabled && cm_yaml_is_false(enabled);
         if (launcher && (launcher->type != CM_YAML_MAP || !launcher->count))
             launcher = NULL;
         w.pieces = cm_arena_new();

@@ -10,8 +10,9 @@
 
 #include <cm/err.h>
 
-/* What an absent launcher.enabled meant, where somebody knows better than by the chart's version. */
-enum cm_launcher_was { CM_LAUNCHER_NOT_KNOWN, CM_LAUNCHER_WAS_ON, CM_LAUNCHER_WAS_OFF };
+/* Was the Launcher on, where somebody knows better than this file by itself: all files of a release together (launcher_files.h), or the
+ * Connect that runs. MEANT: where the file says nothing of it, its values are meant to hold. */
+enum cm_launcher_was { CM_LAUNCHER_NOT_KNOWN, CM_LAUNCHER_WAS_ON, CM_LAUNCHER_WAS_OFF, CM_LAUNCHER_MEANT };
 struct cm_launcher_wish {
     const char *text;
     size_t bytes;

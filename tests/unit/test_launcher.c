@@ -217,6 +217,7 @@ static void asks_for_the_charts_version_where_it_matters(void **state)
         {"0.7.9", CM_LAUNCHER_NOT_KNOWN, "values.launcher-off", true},
         {NULL, CM_LAUNCHER_WAS_ON, NULL, true},
         {NULL, CM_LAUNCHER_WAS_OFF, "values.launcher-off", false},
+        {NULL, CM_LAUNCHER_MEANT, "values.launcher-meant", true},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -57,18 +57,6 @@ static void a_cut_name_does_not_end_in_a_dash(void **state)
     assert_int_equal(strlen(is), 62);
 }
 
-static void maps_merge_and_the_rest_replaces(void **state)
-{
-    (void)state;
-    cm_autojson into = json_loads("{\"a\":{\"x\":1,\"l\":[1,2]},\"b\":1,\"c\":{\"k\":1}}", 0, NULL);
-    cm_autojson from = json_loads("{\"a\":{\"y\":2,\"l\":[3]},\"b\":{\"m\":1},\"c\":null}", 0, NULL);
-    cm_autojson want = json_loads("{\"a\":{\"x\":1,\"y\":2,\"l\":[3]},\"b\":{\"m\":1},\"c\":null}", 0, NULL);
-
-    cm_target_merge(into, from);
-
-    assert_true(json_equal(into, want));
-}
-
 static void names_come_from_the_merged_files(void **state)
 {
     struct cm_step *st = *state;
@@ -250,7 +238,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         P(the_name_follows_the_charts_rule),
         P(a_cut_name_does_not_end_in_a_dash),
-        P(maps_merge_and_the_rest_replaces),
         T(names_come_from_the_merged_files),
         T(without_a_name_the_claim_is_the_charts),
         T(the_oldest_living_pod_counts),
