@@ -72,10 +72,15 @@ static int convert_values(struct cm_step *step, const struct cm_values_set **set
     struct cm_err *why = NULL;
     json_t *files = NULL;
     if (cm_values_given(step, set, &why) < 0) {
-        if (cm_is_frozen(step) || cm_cancelled(step) || cm_target_bases(step, &docs, NULL, NULL) < 0)
-            return cm_err_move(err, why); /* it cannot even be read */
-        cm_values_given_refused(step, why);
-        cm_err_free(why);
+        cm_autoerr refused = why;
+        if (cm_is_frozen(step)) {
+            cm_fail(err, CM_E_FAILED, "%s", cm_err_message(refused));
+            cm_hint(err, "%s", cm_err_hint(refused) != NULL ? cm_err_hint(refused) : "Mend the file, then run the same command again.");
+            return -1;
+        }
+        if (cm_cancelled(step) || cm_target_bases(step, &docs, NULL, err) < 0)
+            return -1; /* it cannot even be read */
+        cm_values_given_refused(step, refused);
         return cm_fact(step, "values.files") == NULL ? 0 : cm_fact_set(step, "values.files", json_object(), err);
     }
     cm_values_copies_tell(step, *set);

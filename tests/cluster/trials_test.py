@@ -104,9 +104,9 @@ def one_cause_is_one_blocker(m):
     with open(m.path("values.yaml"), encoding="utf-8") as f:
         text = f.read()
     with open(m.path("values.yaml"), "w", encoding="utf-8") as f:
-        f.write(text.replace("launcher:\n  enabled: false", "launcher:\n  enabled: true"))
+        f.write(text.replace("config:\n", "config:\n  Kubernetes: {Enabled: false}\n", 1))
     verdicts, seen, r, found = m.found("values.template")
-    tap.equal([blockers(found), verdicts], [["values.both-runners"], ["warning"]], "what a rule of the chart has said helm only confirms", seen)
+    tap.equal([blockers(found), verdicts], [["values.kubernetes-enabled"], ["warning"]], "what a rule of the chart has said helm only confirms", seen)
 
 
 def pod_security(m):

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Connect's chart as a dependency of the administrator's own, under an alias: the values stand below that key, and so must ours."""
+"""Connect's chart as a dependency of the administrator's own, under an alias: the values stand below that key, and so must ours. They were
+written for the Launcher."""
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import shutil
 from cluster import Cluster, why_not
 from kubelet import Kubelet
 from migration import CHART, RELEASE, Migration
-from rehearsal import Postgres, Tap, skip_all
+from rehearsal import Postgres, Tap, launcher_values, skip_all
 
 tap = Tap()
 FULLNAME = f"{RELEASE}-hub"
@@ -20,6 +21,10 @@ class Umbrella(Migration):
         super().up()
         if not os.path.exists(self.path("umbrella")):
             self.umbrella()
+
+    def values(self):
+        super().values()
+        launcher_values(self)
 
     def umbrella(self):
         os.makedirs(self.path("umbrella", "templates"))
@@ -73,6 +78,10 @@ def it_goes_there(m):
     tap.ok("\nhub:\n  config:\n" in m.artifact("values.temporary.yaml"), "the temporary settings stand below the key", m.artifact("values.temporary.yaml"))
     tap.ok("\nhub:\n" in m.artifact("values.config.yaml"), "so does the configuration", m.artifact("values.config.yaml"))
     given, back = m.release(1), m.release(2)
+    hub = given["config"]["hub"]
+    tap.equal([hub["launcher"], hub["backends"]["kubernetes"]["defaultResourceJobBase"]["spec"]["template"]["spec"]["nodeSelector"],
+               "launcher" in given["config"]], [{"enabled": False}, {"workload": "content"}, False], "the Launcher's values are converted below the key", hub)
+    tap.ok("\n  backends:\n" in m.artifact("values.0.values.yaml"), "in the copy that helm is given", m.artifact("values.0.values.yaml"))
     tap.equal(given["config"]["hub"]["config"]["Scheduler"]["MinProcessesLimit"], "0", "they were given to the dependency")
     tap.equal([r["config"]["config"] for r in (given, back)], [{"Scheduler": {"MinProcessesLimit": 77}}] * 2, "nothing of ours stands at the top")
     tap.ok("MinProcessesLimit = 0\n" in given["manifest"], "they were in force")

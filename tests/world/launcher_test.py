@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """The Launcher's Connect changed to the direct Kubernetes runner in place: end to end, with accidents, killed and typed again, and all the
-way back."""
+way back. And a server that moves with values that were written for the Launcher."""
 import glob
 import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 
 from looked import look, plan_text, write_plan
-from rehearsal import Postgres, RUN, Tap, World, at_once, has_hooks, run_until_done
+from rehearsal import LAUNCHER, Postgres, RUN, Tap, World, at_once, has_hooks, launcher_values, run_until_done
 
 tap = Tap()
 
@@ -194,6 +195,146 @@ def kills(postgres):
     at_once([forward(n, variants[n % 3]) for n in range(8, lines - 2, 7)] + [back(n, variants[n % 3]) for n in range(lines + 3, all_lines - 3, 11)])
 
 
+# ---- from a server, with values for the Launcher ----
+
+def read(*path):
+    with open(os.path.join(*path), encoding="utf-8") as f:
+        return f.read()
+
+
+def given(w, purpose):
+    """The values that the newest upgrade for this purpose was given."""
+    revision = [e["revision"] for e in w.effects() if e["effect"] == "helm.upgrade" and e["purpose"] == purpose][-1]
+    p = subprocess.run([w.path("bin", "helm"), "--kube-context", "world", "-n", "posit-connect", "get", "values", "rstudio-connect-prod", "--revision",
+                        str(revision), "-o", "json"], stdout=subprocess.PIPE, text=True, check=True, stdin=subprocess.DEVNULL, timeout=60)
+    return json.loads(p.stdout)
+
+
+def job_spec(values):
+    return values.get("backends", {}).get("kubernetes", {}).get("defaultResourceJobBase", {}).get("spec", {}).get("template", {}).get("spec", {})
+
+
+def line_with(w, type, **members):
+    """The number of the record's first line with such an event."""
+    for n, line in enumerate(w.journal(), 1):
+        if any(e["type"] == type and all(e.get(k) == v for k, v in members.items()) for e in line["ev"]):
+            return n
+    raise AssertionError(f"no {type} {members} on record")
+
+
+def is_checked(w, before):
+    seen = look(w, w.plan)
+    tap.equal([seen.of("blocker"), "values.dry-run" in seen.findings], [[], True], "values for the Launcher: the checks judge what they are converted to", seen)
+    tap.ok(seen.verdict("values.converted") == "ok" and "/values.yaml" in seen.seen("values.converted"), "and say so", seen)
+    tap.equal([seen.verdict("runtimes.environments"), w.dump() == before, os.listdir(w.run_dir)], [None, True, ["check.json"]],
+              "which changes nothing, and leaves no copy", seen)
+    r = w.cli("preview", w.plan)
+    tap.ok("values.0.values.yaml" in r.out and "nodeSelector" in r.out and "/proc/" not in r.out, "the preview shows the converted values", r.out)
+
+
+def is_accounted_for(w, text, r):
+    copy = os.path.join(w.run_dir, "artifacts", "values.0.values.yaml")
+    converted = read(copy)
+    tap.equal(read(w.path("values.yaml")), text, "the user's own file is as it was")
+    tap.ok(all(x in converted for x in ("defaultResourceJobBase", "# asked for by finance", "enabled: false   # since 2024", "# the password never stands"))
+           and os.stat(copy).st_mode & 0o77 == 0, "the copy is its owner's alone, and has the comments", converted)
+    said = flat(r)
+    tap.ok(all(x in said for x in (f"{w.path('values.yaml')} is converted for the direct runner", f"the copy is {copy} (0600)",
+                                   "Commit it to your repository instead of the old one", "values.0.values.yaml is values.yaml, converted",
+                                   f"in this order: -f {copy} -f ")), "it is said, with where the copy is and what to do with it", r.err)
+    report = json.loads(read(w.run_dir, "report.json"))
+    tap.equal([report["values_files"][0], report["values_converted"]], [copy, [{"file": w.path("values.yaml"), "copy": copy}]], "the report names it")
+    rows = {row["setting"]: row for row in report["configuration"] if row["setting"].startswith("launcher.")}
+    tap.equal(sorted(rows), ["launcher.enabled", "launcher.templateValues.job.annotations", "launcher.templateValues.pod.env",
+                             "launcher.templateValues.pod.nodeSelector"], "and has a row for each of its values", rows)
+    line = text[:text.index("nodeSelector")].count("\n") + 1
+    tap.equal(rows["launcher.templateValues.pod.nodeSelector"]["source"], f"{w.path('values.yaml')}:{line}", "with its place")
+    tap.ok(any(row["setting"].startswith("Server.") for row in report["configuration"]), "beside the settings of the old server")
+    tap.ok("commit it to your repository instead of the old file" in read(w.run_dir, "report.md"), "for people too")
+
+
+def from_a_server(postgres):
+    with World(postgres) as w:
+        text, before = launcher_values(w), w.dump()
+        is_checked(w, before)
+        r = w.run()
+        tap.equal((r.status, w.violations(), purposes(w)), (0, [], ["deploy", "revert"]), "the migration goes to its end", r.err)
+        for values in (given(w, "deploy"), given(w, "revert")):
+            spec = job_spec(values)
+            tap.equal([values["launcher"], spec["nodeSelector"], spec["containers"][0]["env"][0]["name"]],
+                      [{"enabled": False}, {"workload": "content"}, "HTTPS_PROXY"], "helm was given the converted values", values)
+        tap.equal(modes(w), ["Kubernetes"], "Connect runs with the direct runner", gcfg(w))
+        is_accounted_for(w, text, r)
+        lines, dump, changes = w.lines(), w.dump(), w.changes()
+        at = [line_with(w, "artifact", name="values.0.values.yaml"), line_with(w, "step.end", step="config.convert", state="done"),
+              line_with(w, "intent", effect="helm.upgrade")]
+        r = w.cli("rollback", w.plan, "--yes")
+        tap.equal((r.status, w.violations(), [w.dump()[k] for k in ("nodes", "access", "serviceaccounts")]),
+                  (0, [], [before[k] for k in ("nodes", "access", "serviceaccounts")]), "the way back goes to its end", r.err)
+        tap.equal(job_spec(given(w, "scale")).get("nodeSelector"), {"workload": "content"}, "the release was scaled to zero by its own values")
+        r = w.run("--again")
+        tap.equal((r.status, w.violations(), job_spec(given(w, "revert")).get("nodeSelector")), (0, [], {"workload": "content"}), "and forward again", r.err)
+
+    def killed(n, variant):
+        def job():
+            with World(postgres) as w:
+                launcher_values(w)
+                w.run(env={"CM_CRASH": f"{n}:{variant}"})
+                last = run_until_done(w)
+                tap.equal((last.status, w.violations(), w.dump() == dump, w.changes() == changes), (0, [], True, True),
+                          f"killed {variant} line {n} of {lines} and typed again: the same end", last.err)
+        return job
+
+    if has_hooks():
+        at_once([killed(n, variant) for n in at for variant in ("before", "torn", "after")])
+    else:
+        tap.skip("killed and typed again", "this build has no crash points")
+
+
+def what_nobody_can_convert(postgres):
+    with World(postgres) as w:
+        text = launcher_values(w, LAUNCHER.replace("enabled: true", "enabled: !!bool true"))
+        line = text[:text.index("!!bool")].count("\n") + 1
+        seen = look(w, w.plan)
+        tap.equal([seen.of("blocker"), [i for i in seen.of("unknown") if i.startswith(("values.", "config."))]], [["values.launcher"], []],
+                  "what cannot be converted safely is one blocker, and no other is made of the file as it is", seen)
+        tap.ok(f"values.yaml:{line}:" in seen.seen("values.launcher"), "with its place", seen)
+        r = w.run()
+        tap.equal((r.status, w.changes()), (5, []), "and stands in the way at once", r.err)
+    with World(postgres) as w:
+        text = launcher_values(w)
+        with open(w.path("values.yaml"), "w", encoding="utf-8") as f:
+            f.write(text.replace("      nodeSelector:\n        workload: content\n", ""))
+        with open(w.path("prod.yaml"), "w", encoding="utf-8") as f:
+            f.write("launcher:\n  templateValues:\n    pod:\n      volumeMounts: [{name: share, mountPath: /share}]\n")
+        write_plan(w, "plan.yaml", plan_text(w).replace("values: [values.yaml]", "values: [values.yaml, prod.yaml]"))
+        seen = look(w, w.plan)
+        line = text[:text.index("launcher:\n")].count("\n") + 1
+        tap.ok(seen.of("blocker") == ["values.launcher-spread"] and f"values.yaml:{line}:1 and " in seen.seen("values.launcher-spread")
+               and "prod.yaml:1:1" in seen.seen("values.launcher-spread"), "parts of one list in two files are a blocker with both places", seen)
+        r = w.run()
+        tap.equal((r.status, w.changes()), (5, []), "before anything is done", r.err)
+        with open(w.path("prod.yaml"), "w", encoding="utf-8") as f:
+            f.write("launcher:\n  templateValues:\n    pod:\n      nodeSelector: {workload: prod}\n")
+        r = w.run()
+        tap.equal((r.status, job_spec(given(w, "revert"))["nodeSelector"], job_spec(given(w, "revert"))["containers"][0]["env"][0]["name"]),
+                  (0, {"workload": "prod"}, "HTTPS_PROXY"), "mended, both are converted and given in their order", r.err)
+        tap.equal([os.path.basename(f) for f in json.loads(read(w.run_dir, "report.json"))["values_files"]],
+                  ["values.0.values.yaml", "values.1.prod.yaml", "values.config.yaml"], "and named so")
+
+
+def by_hand(postgres):
+    """Somebody else deploys: what to commit is the copy."""
+    with World(postgres) as w:
+        launcher_values(w)
+        write_plan(w, "plan.yaml", plan_text(w) + "steps: {helm.deploy: {by: hand}}\n")
+        r = w.run()
+        copy = os.path.join(w.run_dir, "artifacts", "values.0.values.yaml")
+        shown = " ".join(r.err.split())
+        tap.ok(r.status == 3 and f"{copy} sha256 " in shown and f"in place of {w.path('values.yaml')}" in shown and "takes the place of your own" in shown,
+               "by hand, the converted copy is among what is to be committed, in place of the old file", r.err)
+
+
 def rehearsed(postgres):
     """`rehearse` with a plan of this runbook begins in such a world."""
     del postgres
@@ -231,8 +372,11 @@ def rehearsed_below_a_key(postgres):
 def main():
     postgres = Postgres()
     try:
-        for test in (end_to_end, an_environment_that_the_values_lack, a_job_that_never_ends, a_pod_that_does_not_come_up, kills, rehearsed, rehearsed_below_a_key):
-            test(postgres)
+        wanted = sys.argv[1:]
+        for test in (end_to_end, an_environment_that_the_values_lack, a_job_that_never_ends, a_pod_that_does_not_come_up, kills,
+                     from_a_server, what_nobody_can_convert, by_hand, rehearsed, rehearsed_below_a_key):
+            if not wanted or test.__name__ in wanted:
+                test(postgres)
     finally:
         postgres.stop()
     tap.end()

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-from rehearsal import Postgres, Tap, World, at_once
+from rehearsal import Postgres, Tap, World, at_once, launcher_values
 
 tap = Tap()
 CHAIN = "the same command with --accept-plan-changes"
@@ -139,7 +139,7 @@ def mended_without_more(postgres):
                   "what nothing hides is deployed by the same command, and another file with it", r.err)
 
 
-def launcher_values(postgres):
+def launcher_values_in_place(postgres):
     """Converted copies: they follow the plan's list, and a file that was changed behind the downtime's begin is not left out in silence."""
     with World(postgres, "--launcher") as w:
         tap.equal(w.run("--until", "convert").status, 0, "Launcher values are converted")
@@ -165,11 +165,63 @@ def launcher_values(postgres):
         tap.equal(w.violations(), [], "never with both modes at once")
 
 
+def job_spec(given):
+    return given["backends"]["kubernetes"]["defaultResourceJobBase"]["spec"]["template"]["spec"]
+
+
+def launcher_values_on_the_way(postgres):
+    """The same in a migration from a server, where config.convert makes the copy."""
+    with World(postgres) as w:
+        text = launcher_values(w)
+        tap.equal(w.run("--until", "configure").status, 0, "a run goes as far as the configuration, with a converted copy")
+        write(w.path("values.yaml"), text.replace("executionEnvironments:\n  - name:", "executionEnvironments:\n  - nam:", 1))
+        r = w.run("--until", "configure")
+        tap.ok(r.status == 5 and "values.yaml (converted):" in flat(r), "the next check judges the file as it is now, not the copy of before", r.err)
+        write(w.path("values.yaml"), text.replace("workload: content", "workload: apps"))
+        write(w.path("more.yaml"), "replicas: 1\n")
+        plan(w, r"^  values: .*$", "  values: [values.yaml, more.yaml]")
+        stage(w, "pod-never-ready")
+        write(w.plan, read(w.plan) + "steps: {pods.wait: {timeout: 2s}}\n")
+        r = w.run("--accept-plan-changes")
+        tap.equal((r.status, job_spec(deployed(w)[0])["nodeSelector"]), (1, {"workload": "apps"}), "mended before the downtime, it is converted again", r.err)
+        before = deployed(w)[1]
+        write(w.path("values.yaml"), text.replace("workload: content", "workload: night"))
+        r = w.run()
+        tap.ok(r.status == 1 and "is not the file that was converted" in flat(r) and "--redo config.convert" in flat(r) and deployed(w)[1] == before,
+               "a change behind the downtime's begin is refused while helm would get the copy of before", r.err)
+        write(w.path("values.yaml"), text.replace("workload: content", "workload: apps"))
+        write(w.path("more.yaml"), "replicas: 1\nlauncher:\n  defaultInitContainer: {imagePullPolicy: Always}\n")
+        r = w.run()
+        tap.ok(r.status == 1 and "more.yaml has values of the Launcher" in flat(r) and "--redo config.convert" in flat(r) and deployed(w)[1] == before,
+               "values of the Launcher that come in behind it are refused, and not given to helm as they are", r.err)
+        write(w.path("more.yaml"), "replicas: 2\n")
+        write(w.path("late.yaml"), "podDisruptionBudget: {minAvailable: 1}\n")
+        plan(w, r"^  values: .*$", "  values: [values.yaml, more.yaml, late.yaml]")
+        w.end_accident()
+        r = w.run("--accept-plan-changes")
+        given, _ = deployed(w)
+        tap.equal((r.status, given["replicas"], given["podDisruptionBudget"], job_spec(given)["nodeSelector"]), (0, 2, {"minAvailable": 1}, {"workload": "apps"}),
+                  "what is none of the Launcher's goes along beside the copy", r.err)
+    with World(postgres) as w:
+        text = launcher_values(w)
+        stage(w, "pod-never-ready")
+        write(w.plan, read(w.plan) + "steps: {pods.wait: {timeout: 2s}}\n")
+        w.run()
+        before = deployed(w)[1]
+        write(w.path("values.yaml"), text.replace("enabled: true   #", "enabled: !!bool true   #").replace("workload: content", "workload: night"))
+        w.end_accident()
+        r = w.run("--redo", "config.convert")
+        tap.ok(r.status == 1 and "values.yaml:" in flat(r) and deployed(w)[1] == before, "what cannot be converted behind it is refused with its place", r.err)
+        write(w.path("values.yaml"), text.replace("workload: content", "workload: night"))
+        r = w.run("--redo", "config.convert")
+        tap.equal((r.status, job_spec(deployed(w)[0])["nodeSelector"], w.violations()), (0, {"workload": "night"}, []), "converted again it is deployed", r.err)
+
+
 def main():
     postgres = Postgres()
     try:
         at_once([lambda f=f: f(postgres) for f in (another_file, an_approval_is_void, another_order, mended_in_the_night, mended_without_more,
-                                                    launcher_values)])
+                                                    launcher_values_in_place, launcher_values_on_the_way)])
     finally:
         postgres.stop()
     tap.end()
