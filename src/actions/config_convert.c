@@ -206,13 +206,14 @@ static int keep(struct cm_step *step, const char *name, const char *text, struct
     return cm_artifact_keep(step, f, err);
 }
 
-/* A file that cannot be converted is looked at again by apply. */
+/* Where a file cannot be converted, apply tells it. */
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
     struct cm_config_result r = {0};
     const struct cm_values_set *set;
-    if (cm_values_given(step, &set, err) < 0)
-        return -1;
+    *answer = CM_NEEDED;
+    if (cm_values_given(step, &set, NULL) < 0)
+        return 0;
     note_values(step, set);
     int rc = convert(step, &r, err);
     cm_autojson states = rc == 0 ? look_for_secrets(step, &r) : NULL;
