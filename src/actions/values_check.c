@@ -123,6 +123,22 @@ static void try_helm(struct cm_step *step, bool ruled)
         cm_finding(step, CM_OK, "values.dry-run", NULL, "the API server accepts the manifests (dry run)");
 }
 
+/* What helm would lose of several files is said here already: it stands in the way before any content is counted. */
+static bool stands_apart(struct cm_step *step, const json_t *findings)
+{
+    bool found = false;
+    size_t i;
+    json_t *f;
+    json_array_foreach(cm_json_loose(findings), i, f)
+    {
+        if (strcmp(cm_json_text(f, "verdict", ""), "blocker") != 0)
+            continue;
+        cm_finding(step, CM_BLOCKER, cm_json_text(f, "id", ""), cm_json_text(f, "remedy", ""), "%s", cm_json_text(f, "seen", ""));
+        found = true;
+    }
+    return found;
+}
+
 /* What is judged is what config.convert will make of the files. False: it cannot, and of the files as they are nothing true could be said. */
 static bool look_at_conversion(struct cm_step *step)
 {
@@ -144,7 +160,7 @@ static bool look_at_conversion(struct cm_step *step)
                    "config.convert converts the Launcher's values in %s for the direct runner; places in a file \"(converted)\" are of the "
                    "text that `connect-migrate-run convert values FILE` prints",
                    cm_str_text(&names));
-    return true;
+    return !stands_apart(step, set->all.findings);
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)

@@ -74,8 +74,8 @@ static void look_launcher(struct cm_around *a, const struct cm_yaml_doc *doc, co
         return;
     if (cm_around_value(a, "source.hosts"))
         cm_around_remark(a, "target.values",
-                         "%s:%u:%u: %s; `connect-migrate-run convert values %s` converts it for the direct runner", file, n->line,
-                         n->column, how, file);
+                         "%s:%u:%u: %s; the migration converts it for the direct runner on the way, in a copy", file, n->line,
+                         n->column, how);
     else
         cm_around_say(a, "runbook", "launcher-to-kubernetes-runner", "%s:%u:%u: %s", file, n->line, n->column, how);
 }

@@ -1,4 +1,5 @@
-/* The user's choices in the world's plan: see rehearsal_plan.h. JSON is YAML, so the result is written as JSON. */
+/* The user's choices in the world's plan: see rehearsal_plan.h. JSON is YAML, so the plan is written as JSON; values are written as people
+ * write them, since they may have to be converted. */
 #include <config.h>
 
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/yaml.h"
 #include "cli/rehearsal_plan.h"
 #include "plan/plan.h"
+#include "values/quote.h"
 
 static const char *const taken[] = {"content", "temporary", "license", "stages", NULL};
 
@@ -44,19 +46,35 @@ static void take_gates(json_t *out, const json_t *user)
     json_object_update(gates, cm_json_loose(json_object_get(user, "gates")));
 }
 
-/* The world deploys Connect's chart itself: of a file for a chart that has it as a dependency it gets what stands below that key. */
-static int take_below(json_t *values, const char *file, const char *key, const char *dir, struct cm_err **err)
+/* As a values file of its own in the world's folder, as people write them. */
+static int put_values(const json_t *values, const char *path, struct cm_err **err)
 {
-    cm_autoyaml doc = cm_yaml_load(file, err);
-    if (!doc)
-        return -1;
-    cm_yaml_begin_at(doc, key);
-    cm_autojson below = cm_yaml_root(doc) ? cm_yaml_json(doc, cm_yaml_root(doc)) : json_object();
-    cm_autofree char *text = json_dumps(below, JSON_INDENT(2));
+    cm_autostr text = CM_STR(CM_STR_BIG);
+    cm_yaml_add_value(&text, values, 0);
+    return cm_file_write(path, cm_str_text(&text), text.len, 0600, err);
+}
+
+/* The world deploys Connect's chart itself: of a file for a chart that has it as a dependency it gets what stands below that key. */
+static int take_below(json_t *values, const json_t *below, const char *file, const char *dir, struct cm_err **err)
+{
     cm_autofree char *name = cm_fmt("values.%zu.%s", json_array_size(values), cm_path_base(file));
     cm_autofree char *path = cm_path_join(dir, name);
     json_array_append_new(values, json_string(path));
-    return cm_file_write(path, text, strlen(text), 0600, err);
+    return put_values(below, path, err);
+}
+
+/* Somebody who writes for the Launcher has a job base of his own in it: the world's would be one list with what it is converted to. */
+static int leave_out_the_runner(json_t *values, const char *dir, struct cm_err **err)
+{
+    cm_autofree char *worlds = cm_path_join(dir, json_string_value(json_array_get(values, 0)));
+    cm_autojson own = raw(worlds, err);
+    cm_autofree char *path = cm_path_join(dir, "values.world.yaml");
+    if (!own)
+        return -1;
+    json_object_del(own, "backends");
+    json_object_del(own, "launcher");
+    json_array_set_new(values, 0, json_string(path));
+    return put_values(own, path, err);
 }
 
 static int take_values(json_t *out, const struct cm_plan *user, const char *dir, struct cm_err **err)
@@ -64,16 +82,24 @@ static int take_values(json_t *out, const struct cm_plan *user, const char *dir,
     json_t *target = json_object_get(out, "target"), *values = json_object_get(target, "values"), *file;
     size_t i;
     const char *key = cm_plan_values_key(user);
+    bool launcher = false;
     if (!json_is_array(values))
         return 0;
     json_array_foreach(cm_json_loose(cm_plan_get(user, "target.values")), i, file)
     {
-        if (key == NULL)
+        cm_autoyaml doc = cm_yaml_load(json_string_value(file), err);
+        if (!doc)
+            return -1;
+        if (key)
+            cm_yaml_begin_at(doc, key);
+        cm_autojson said = cm_yaml_root(doc) ? cm_yaml_json(doc, cm_yaml_root(doc)) : json_object();
+        launcher = launcher || cm_json_at(said, "launcher.enabled") || cm_json_at(said, "launcher.templateValues");
+        if (!key)
             json_array_append(values, file);
-        else if (take_below(values, json_string_value(file), key, dir, err) < 0)
+        else if (take_below(values, said, json_string_value(file), dir, err) < 0)
             return -1;
     }
-    return 0;
+    return launcher ? leave_out_the_runner(values, dir, err) : 0;
 }
 
 int cm_rehearsal_plan(const char *user_plan, const char *dir, struct cm_err **err)

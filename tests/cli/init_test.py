@@ -274,7 +274,7 @@ def values_here():
     TAP.equal(lost, [], "that plan is read too, once it is answered", said)
     p.ssh()
     r = p.init("--host", "old")
-    TAP.ok("runbook: vm-to-kubernetes" in r.out and "convert values values.yaml" in flat(r), "with an old server they are to be converted", r)
+    TAP.ok("runbook: vm-to-kubernetes" in r.out and "values.yaml:2:12: launcher.enabled is true; the migration converts it" in flat(r), "with an old server they are converted on the way", r)
     for text, runbook in [("launcher: {enabled: false, namespace: x}\n", "vm-to-kubernetes"), ("launcher: {namespace: x}\n", "launcher-to-kubernetes-runner"),
                           ("launcher: {namespace: x}\nbackends: {kubernetes: {enabled: true}}\n", "vm-to-kubernetes"), ("config: {Launcher: {Enabled: true}}\n", "launcher-to-kubernetes-runner"),
                           ("", "vm-to-kubernetes"), ("- a\n", "vm-to-kubernetes"), ("a: [\n", "vm-to-kubernetes")]:

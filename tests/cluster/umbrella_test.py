@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Connect's chart as a dependency of the administrator's own, under an alias: the values stand below that key, and so must ours. They were
-written for the Launcher."""
+"""Connect's chart as a dependency of the administrator's own, under an alias: the values stand below that key, and so must ours. They are
+deployed as somebody wrote them for the Launcher."""
 import json
 import os
 import shutil
@@ -21,10 +21,6 @@ class Umbrella(Migration):
         super().up()
         if not os.path.exists(self.path("umbrella")):
             self.umbrella()
-
-    def values(self):
-        super().values()
-        launcher_values(self)
 
     def umbrella(self):
         os.makedirs(self.path("umbrella", "templates"))
@@ -72,6 +68,7 @@ def the_plan_is_checked(m):
 
 
 def it_goes_there(m):
+    launcher_values(m, indent="  ")
     r = m.run()
     tap.equal(r.status, 0, "the migration of an umbrella ends with 0", r.out + r.err)
     tap.equal(m.revisions(), [(1, "superseded", "deploy"), (2, "deployed", "revert")], "one upgrade a purpose")

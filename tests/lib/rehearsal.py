@@ -291,11 +291,12 @@ LAUNCHER = """launcher:
 """
 
 
-def launcher_values(world, section=LAUNCHER):
+def launcher_values(world, section=LAUNCHER, indent=""):
     """The world's values as somebody wrote them for the Launcher, with a chart that had no other runner. The text."""
+    section = "".join(f"{indent}{line}" if line.strip() else line for line in section.splitlines(keepends=True))
     with open(world.path("values.yaml"), encoding="utf-8") as f:
         text = f.read()
-    begin, end = text.index("backends:\n"), text.index("executionEnvironments:\n")
+    begin, end = text.index(f"{indent}backends:\n"), text.index(f"{indent}executionEnvironments:\n")
     text = text[:begin] + section + text[end:]
     with open(world.path("values.yaml"), "w", encoding="utf-8") as f:
         f.write(text)

@@ -313,7 +313,7 @@ def what_nobody_can_convert(postgres):
         tap.ok(seen.of("blocker") == ["values.launcher-spread"] and f"values.yaml:{line}:1 and " in seen.seen("values.launcher-spread")
                and "prod.yaml:1:1" in seen.seen("values.launcher-spread"), "parts of one list in two files are a blocker with both places", seen)
         r = w.run()
-        tap.equal((r.status, w.changes()), (5, []), "before anything is done", r.err)
+        tap.equal((r.status, w.changes(), "content.inventory" in r.err), (5, [], False), "before anything is done, and any content counted", r.err)
         with open(w.path("prod.yaml"), "w", encoding="utf-8") as f:
             f.write("launcher:\n  templateValues:\n    pod:\n      nodeSelector: {workload: prod}\n")
         r = w.run()
@@ -369,12 +369,36 @@ def rehearsed_below_a_key(postgres):
                f"{p.returncode}\n{p.stdout}\n{newest}")
 
 
+def rehearsed_from_a_server(postgres):
+    """With values for the Launcher, below a key and not: the world's own job base does not stand in their way."""
+    del postgres
+
+    def one(key):
+        with tempfile.TemporaryDirectory(prefix="cm-rehearse-") as folder:
+            plan, values, world = os.path.join(folder, "mine.yaml"), os.path.join(folder, "values.yaml"), os.path.join(folder, "world")
+            with open(values, "w", encoding="utf-8") as f:
+                f.write(LAUNCHER if not key else f"{key}:\n" + "".join(f"  {line}\n" for line in LAUNCHER.splitlines()))
+            with open(plan, "w", encoding="utf-8") as f:
+                f.write("runbook: vm-to-kubernetes\nsource: {hosts: [connect1]}\nconnect: {api_key: {env: NOT_SET_HERE}}\n"
+                        "backup: {by: hand}\naccess: {close: {by: hand}, open: {by: hand}}\n"
+                        "target: {context: prod, namespace: posit-connect, release: rstudio-connect-prod, values: [values.yaml]"
+                        + (f", values_at: {key}" if key else "") + "}\n")
+            p = subprocess.run([RUN, "rehearse", "--dir", world, plan], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               text=True, check=False, timeout=120)
+            newest = read(sorted(glob.glob(os.path.join(world, "cluster", "releases", "*.json")))[-1])
+            tap.ok(p.returncode == 0 and '"nodeSelector"' in newest and "templateValues" not in newest,
+                   f"rehearse takes a server's plan with values for the Launcher{' below ' + key if key else ''}", f"{p.returncode}\n{p.stdout}\n{newest}")
+    one(None)
+    one("hub")
+
+
 def main():
     postgres = Postgres()
     try:
         wanted = sys.argv[1:]
         for test in (end_to_end, an_environment_that_the_values_lack, a_job_that_never_ends, a_pod_that_does_not_come_up, kills,
-                     from_a_server, what_nobody_can_convert, by_hand, rehearsed, rehearsed_below_a_key):
+                     from_a_server, what_nobody_can_convert, by_hand, rehearsed, rehearsed_below_a_key,
+                     rehearsed_from_a_server):
             if not wanted or test.__name__ in wanted:
                 test(postgres)
     finally:
