@@ -19,20 +19,21 @@
 #include "base/text.h"
 
 enum { DEEPEST = 64, MARK_STRIDE = 64, MANY_KEYS = 16 };
+enum { MOST_ITEMS = (1 << 28) - 1 }; /* more than most_bytes can hold */
 static const size_t most_bytes = (size_t)64 << 20;
 static const size_t most_repeated = 1000000; /* nodes that aliases add when they are written out */
 
 /* A map or list, and what only the parser needs of it. Scalars and aliases, which are the most, are a struct cm_yaml alone. */
 struct node {
-    struct cm_yaml y; /* first: a struct cm_yaml * of a map or list is a struct node * too */
-    uint32_t *sorted; /* map of many keys: the numbers of its pairs, in the order of their keys */
+    struct cm_yaml y;  /* first: a struct cm_yaml * of a map or list is a struct node * too */
+    uint32_t *sorted;  /* map of many keys: the numbers of its pairs, in the order of their keys */
     uint32_t expanded; /* nodes below and with it, aliases written out */
     uint16_t height;   /* levels of collections below and with it, aliases written out */
     bool open;         /* its end has not been seen */
 };
 
 struct cm_yaml_doc {
-    struct cm_arena *arena;
+    struct cm_arena *arena, *texts; /* apart, so that texts leave no gaps before nodes */
     char *name, *source;
     size_t bytes;
     bool crlf;
@@ -170,18 +171,17 @@ static uint16_t height_of(const struct cm_yaml *y)
     return is_collection(y->type) ? ((const struct node *)y)->height : 0;
 }
 
-static struct cm_yaml *new_node(struct parse *p, enum cm_yaml_type type, const yaml_event_t *e, const yaml_char_t *anchor,
-                                const yaml_char_t *tag)
+static struct cm_yaml *new_node(struct parse *p, enum cm_yaml_type type, const yaml_event_t *e)
 {
-    struct cm_yaml *y = cm_arena_alloc(p->doc->arena, is_collection(type) ? sizeof(struct node) : sizeof *y);
+    size_t short_of_items = offsetof(struct cm_yaml, items);
+    struct cm_yaml *y = cm_arena_alloc(p->doc->arena, is_collection(type)      ? sizeof(struct node)
+                                                      : type == CM_YAML_SCALAR ? short_of_items
+                                                                               : sizeof *y);
     y->type = type;
-    y->anchor = cm_arena_strdup(p->doc->arena, (const char *)anchor);
-    y->tag = cm_arena_strdup(p->doc->arena, (const char *)tag);
     y->line = (uint32_t)e->start_mark.line + 1;
     y->column = (uint32_t)e->start_mark.column + 1;
     y->begin = byte_of(p, &e->start_mark);
     y->end = byte_of(p, &e->end_mark);
-    y->body = y->begin;
     p->nodes++;
     if (p->depth > 0)
         y->parent = &p->frames[p->depth - 1].node->y;
@@ -195,15 +195,26 @@ static int by_anchor(const void *a, const void *b)
 
 static void remember_anchor(struct parse *p, struct cm_yaml *n)
 {
-    if (n->anchor == NULL)
-        return;
     struct anchor *a = cm_arena_alloc(p->doc->arena, sizeof *a);
-    a->name = n->anchor;
+    a->name = n->properties->anchor;
     a->node = n;
     struct anchor **slot = tsearch(a, &p->anchors, by_anchor);
     if (slot == NULL)
         abort();       /* out of memory inside tsearch; nothing of ours can go on either */
     (*slot)->node = n; /* a later anchor of the same name wins (YAML 1.1, 3.2.2.2) */
+}
+
+static void give_properties(struct parse *p, struct cm_yaml *n, const yaml_char_t *anchor, const yaml_char_t *tag, size_t end)
+{
+    if (anchor == NULL && tag == NULL)
+        return;
+    struct cm_yaml_properties *own = cm_arena_alloc(p->doc->arena, sizeof *own);
+    own->anchor = cm_arena_strdup(p->doc->texts, (const char *)anchor);
+    own->tag = cm_arena_strdup(p->doc->texts, (const char *)tag);
+    own->body = behind_properties(p->doc->source, n->begin, end);
+    n->properties = own;
+    if (anchor != NULL)
+        remember_anchor(p, n);
 }
 
 /* "? key" without a ": ": libyaml puts its empty value before whatever comes next, lines away. */
@@ -250,20 +261,18 @@ static int add_to_parent(struct parse *p, struct cm_yaml *n)
 
 static int add_scalar(struct parse *p, const yaml_event_t *e)
 {
-    struct cm_yaml *n = new_node(p, CM_YAML_SCALAR, e, e->data.scalar.anchor, e->data.scalar.tag);
+    struct cm_yaml *n = new_node(p, CM_YAML_SCALAR, e);
     n->text_bytes = (uint32_t)e->data.scalar.length;
-    n->text = cm_arena_text(p->doc->arena, (const char *)e->data.scalar.value, n->text_bytes);
+    n->text = cm_arena_text(p->doc->texts, (const char *)e->data.scalar.value, n->text_bytes);
     n->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    if (n->anchor != NULL || n->tag != NULL)
-        n->body = behind_properties(p->doc->source, n->begin, n->end);
-    remember_anchor(p, n);
+    give_properties(p, n, e->data.scalar.anchor, e->data.scalar.tag, n->end);
     return add_to_parent(p, n);
 }
 
 static int add_alias(struct parse *p, const yaml_event_t *e)
 {
-    struct cm_yaml *n = new_node(p, CM_YAML_ALIAS, e, NULL, NULL);
-    n->text = cm_arena_strdup(p->doc->arena, (const char *)e->data.alias.anchor);
+    struct cm_yaml *n = new_node(p, CM_YAML_ALIAS, e);
+    n->text = cm_arena_strdup(p->doc->texts, (const char *)e->data.alias.anchor);
     n->text_bytes = (uint32_t)strlen(n->text);
     struct anchor wanted = {n->text, NULL};
     struct anchor **slot = tfind(&wanted, &p->anchors, by_anchor);
@@ -285,19 +294,16 @@ static int add_alias(struct parse *p, const yaml_event_t *e)
 static int begin_collection(struct parse *p, const yaml_event_t *e)
 {
     bool map = e->type == YAML_MAPPING_START_EVENT;
-    struct cm_yaml *n =
-        new_node(p, map ? CM_YAML_MAP : CM_YAML_LIST, e, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor,
-                 map ? e->data.mapping_start.tag : e->data.sequence_start.tag);
+    struct cm_yaml *n = new_node(p, map ? CM_YAML_MAP : CM_YAML_LIST, e);
     n->flow =
         map ? e->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE : e->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
-    if (n->anchor != NULL || n->tag != NULL)
-        n->body = behind_properties(p->doc->source, n->begin, p->doc->bytes);
     if (p->depth == DEEPEST)
         return fault(p, n->line, n->column, "nested deeper than %d levels", DEEPEST);
     struct node *opened = (struct node *)n;
     opened->open = true;
     opened->expanded = opened->height = 1;
-    remember_anchor(p, n);
+    give_properties(p, n, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor,
+                    map ? e->data.mapping_start.tag : e->data.sequence_start.tag, p->doc->bytes);
     p->frames[p->depth++] = (struct frame){.node = opened};
     return 0;
 }
@@ -366,7 +372,7 @@ static int end_collection(struct parse *p, const yaml_event_t *e)
 {
     struct frame *f = &p->frames[--p->depth];
     struct cm_yaml *y = &f->node->y;
-    y->count = (uint32_t)f->count;
+    y->count = (uint32_t)f->count & MOST_ITEMS;
     y->keys = settle_array(p, f->keys, f->count);
     y->items = settle_array(p, f->items, f->count);
     f->keys = f->items = NULL;
@@ -483,7 +489,7 @@ static int parse_source(struct cm_yaml_doc *doc, struct cm_err **err)
     tdestroy(p->anchors, nothing);
     free(p->marks);
     const struct cm_yaml *root = doc->root;
-    if (root != NULL && root->type == CM_YAML_SCALAR && root->plain && root->text_bytes == 0 && root->tag == NULL)
+    if (root != NULL && root->type == CM_YAML_SCALAR && root->plain && root->text_bytes == 0 && cm_yaml_tag(root) == NULL)
         doc->root = NULL;
     return result;
 }
@@ -492,6 +498,7 @@ struct cm_yaml_doc *cm_yaml_parse(const char *text, size_t bytes, const char *na
 {
     struct cm_yaml_doc *doc = cm_alloc(sizeof *doc);
     doc->arena = cm_arena_new();
+    doc->texts = cm_arena_new();
     doc->name = cm_strdup(name);
     doc->source = cm_alloc(bytes + 1);
     doc->bytes = bytes;
@@ -523,6 +530,7 @@ void cm_yaml_free(struct cm_yaml_doc *doc)
     if (doc == NULL)
         return;
     cm_arena_free(doc->arena);
+    cm_arena_free(doc->texts);
     free(doc->name);
     free(doc->source);
     free(doc);

@@ -17,26 +17,38 @@
 
 enum cm_yaml_type { CM_YAML_SCALAR, CM_YAML_MAP, CM_YAML_LIST, CM_YAML_ALIAS };
 
-struct cm_yaml {                       /* a node; all of them live in the document, and there are many: small on purpose */
-    enum cm_yaml_type type : 8;
-    bool plain;                        /* scalar without quotes, in block or flow: may be typed by YAML 1.1 rules */
-    bool flow;                         /* [..] or {..} */
-    uint32_t text_bytes;
-    char *text;                        /* scalar: decoded; alias: its name */
+struct cm_yaml_properties {            /* what few nodes have */
     const char *anchor, *tag;          /* NULL: none */
+    uint32_t body;                     /* first byte behind both */
+};
+
+/* A node; all of them live in the document, and there are many: small on purpose. A scalar has no room behind `properties`. */
+struct cm_yaml {
+    enum cm_yaml_type type : 2;
+    bool plain : 1;                    /* scalar without quotes, in block or flow: may be typed by YAML 1.1 rules */
+    bool flow : 1;                     /* [..] or {..} */
+    uint32_t count : 28;               /* of list items or map pairs; else 0 */
+    uint32_t text_bytes;               /* of a collection 0 */
+    union {
+        char *text;                    /* scalar: decoded; alias: its name */
+        struct cm_yaml **keys;         /* map; of a list NULL */
+    };
     uint32_t line, column;             /* of its first byte, from 1; column counts code points */
     uint32_t begin, end;               /* bytes in the source, end exclusive; a block collection ends after its last
                                           child's last byte, never inside trailing comments; a block scalar (| or >)
                                           ends behind its last line break; begin is at the anchor or tag, if any */
-    uint32_t body;                     /* first byte behind anchor and tag; begin without them */
-    uint32_t count;                    /* of list items or map pairs */
     struct cm_yaml *parent;
-    struct cm_yaml **keys;             /* map only */
+    const struct cm_yaml_properties *properties;        /* NULL: neither anchor nor tag */
     union {
         struct cm_yaml **items;        /* list items or map values */
         struct cm_yaml *target;        /* alias: the node it stands for; never an alias, never NULL */
     };
 };
+
+static inline const char *cm_yaml_anchor(const struct cm_yaml *n) { return n->properties ? n->properties->anchor : NULL; }
+static inline const char *cm_yaml_tag(const struct cm_yaml *n) { return n->properties ? n->properties->tag : NULL; }
+/* The first byte behind anchor and tag; its first without them. */
+static inline uint32_t cm_yaml_body(const struct cm_yaml *n) { return n->properties ? n->properties->body : n->begin; }
 
 struct cm_yaml_doc;
 

@@ -123,10 +123,10 @@ static json_t *typed(const char *text)
 
 static json_t *scalar_json(const struct cm_yaml *y)
 {
-    bool typable = y->plain && y->tag == NULL;
-    if (y->tag != NULL)
-        typable = strcmp(y->tag, "tag:yaml.org,2002:int") == 0 || strcmp(y->tag, "tag:yaml.org,2002:float") == 0 ||
-                  strcmp(y->tag, "tag:yaml.org,2002:bool") == 0 || strcmp(y->tag, "tag:yaml.org,2002:null") == 0;
+    bool typable = y->plain && cm_yaml_tag(y) == NULL;
+    if (cm_yaml_tag(y) != NULL)
+        typable = strcmp(cm_yaml_tag(y), "tag:yaml.org,2002:int") == 0 || strcmp(cm_yaml_tag(y), "tag:yaml.org,2002:float") == 0 ||
+                  strcmp(cm_yaml_tag(y), "tag:yaml.org,2002:bool") == 0 || strcmp(cm_yaml_tag(y), "tag:yaml.org,2002:null") == 0;
     json_t *j = typable && strlen(y->text) == y->text_bytes ? typed(y->text) : NULL;
     return j != NULL ? j : json_stringn_nocheck(y->text, y->text_bytes);
 }
@@ -142,7 +142,7 @@ static char *key_text(const struct cm_yaml *key)
 
 static json_t *value_json(const struct cm_yaml *y);
 
-static bool is_merge(const struct cm_yaml *key) { return key->plain && key->tag == NULL && strcmp(key->text, "<<") == 0; }
+static bool is_merge(const struct cm_yaml *key) { return key->plain && cm_yaml_tag(key) == NULL && strcmp(key->text, "<<") == 0; }
 
 /* Own keys win over merged ones, an earlier merged map over a later one (YAML 1.1 merge type). */
 static void merge_into(json_t *object, const struct cm_yaml *value)

@@ -265,9 +265,9 @@ static int check_root(struct merge *g, const char *name)
 {
     if (!g->root)
         return check_nothing(g);
-    if (g->root->type != CM_YAML_MAP || g->root->flow || g->root->anchor || g->root->tag)
+    if (g->root->type != CM_YAML_MAP || g->root->flow || cm_yaml_anchor(g->root) || cm_yaml_tag(g->root))
         return refuse_root(g, g->root->line, g->root->column,
-                           g->root->anchor || g->root->tag ? ", without an anchor or a tag" : "");
+                           cm_yaml_anchor(g->root) || cm_yaml_tag(g->root) ? ", without an anchor or a tag" : "");
     const struct cm_yaml *merged = cm_yaml_key(g->root, "<<");
     if (merged) { /* a key of ours would hide what comes in by it */
         cm_fail(g->err, CM_E_USAGE, "%s:%u:%u: a merge key (<<) beside the keys that are to be added", name, merged->line,

@@ -72,11 +72,11 @@ static void replace_block_text(struct cm_edits *e, const struct cm_yaml *scalar,
     const char *s = cm_yaml_source(e->doc, NULL);
     const struct cm_yaml *in = scalar->parent;
     size_t end = scalar->end, column = in && in->keys ? in->keys[0]->column : in ? in->column : 0;
-    while (end > scalar->body && strchr("\r\n", s[end - 1]))
+    while (end > cm_yaml_body(scalar) && strchr("\r\n", s[end - 1]))
         end--;
-    bool shallow = scalar->body == scalar->begin && scalar->column <= column;
+    bool shallow = cm_yaml_body(scalar) == scalar->begin && scalar->column <= column;
     cm_autofree char *text = cm_fmt("%*s%s", shallow ? (int)(column + 1 - scalar->column) : 0, "", with);
-    cm_edit_replace(e, scalar->body, end, text);
+    cm_edit_replace(e, cm_yaml_body(scalar), end, text);
 }
 
 /* Plain text that stays this text for YAML 1.1 readers may stay without quotes; in doubt it gets them. */
@@ -93,7 +93,7 @@ void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *t
     if (cm_edit_is_block_text(e->doc, scalar))
         replace_block_text(e, scalar, quoted);
     else
-        cm_edit_replace(e, scalar->body, scalar->end, quoted);
+        cm_edit_replace(e, cm_yaml_body(scalar), scalar->end, quoted);
 }
 
 void cm_edit_value(struct cm_edits *e, const struct cm_yaml *value, const char *yaml)

@@ -35,9 +35,9 @@ int cm_edit_safe(const struct cm_yaml_doc *doc, const struct cm_yaml *node, stru
 {
     if (node->type == CM_YAML_ALIAS)
         return refuse(doc, node, "an alias", err);
-    if (node->anchor)
+    if (cm_yaml_anchor(node))
         return refuse(doc, node, "a value with an anchor", err);
-    if (node->tag)
+    if (cm_yaml_tag(node))
         return refuse(doc, node, "a value with a tag", err);
     for (size_t i = 0; i < node->count; i++)
         if ((node->keys && cm_edit_safe(doc, node->keys[i], err) != 0) || cm_edit_safe(doc, node->items[i], err) != 0)
@@ -211,12 +211,13 @@ void cm_edit_shifted(const struct cm_yaml_doc *doc, size_t begin, size_t end, lo
 bool cm_edit_is_block_text(const struct cm_yaml_doc *doc, const struct cm_yaml *node)
 {
     const char *s = cm_yaml_source(doc, NULL);
-    return node->type == CM_YAML_SCALAR && !node->plain && node->body < node->end && (s[node->body] == '|' || s[node->body] == '>');
+    return node->type == CM_YAML_SCALAR && !node->plain && cm_yaml_body(node) < node->end &&
+           (s[cm_yaml_body(node)] == '|' || s[cm_yaml_body(node)] == '>');
 }
 
 bool cm_edit_keeps_breaks(const struct cm_yaml_doc *doc, const struct cm_yaml *node)
 {
-    const char *s = cm_yaml_source(doc, NULL) + node->body;
+    const char *s = cm_yaml_source(doc, NULL) + cm_yaml_body(node);
     return cm_edit_is_block_text(doc, node) && s[1 + strspn(s + 1, "0123456789")] == '+';
 }
 

@@ -79,14 +79,14 @@ static bool same_node(struct proof *p, const struct cm_yaml *n)
     case CM_YAML_SCALAR:
         return e->type == YAML_SCALAR_EVENT && e->data.scalar.length == n->text_bytes &&
                memcmp(e->data.scalar.value, n->text, n->text_bytes) == 0 &&
-               (e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) == n->plain && same_name(n->anchor, e->data.scalar.anchor) &&
-               same_name(n->tag, e->data.scalar.tag);
+               (e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) == n->plain &&
+               same_name(cm_yaml_anchor(n), e->data.scalar.anchor) && same_name(cm_yaml_tag(n), e->data.scalar.tag);
     case CM_YAML_MAP:
-        return e->type == YAML_MAPPING_START_EVENT && same_name(n->anchor, e->data.mapping_start.anchor) &&
-               same_name(n->tag, e->data.mapping_start.tag) && same_collection(p, n, YAML_MAPPING_END_EVENT);
+        return e->type == YAML_MAPPING_START_EVENT && same_name(cm_yaml_anchor(n), e->data.mapping_start.anchor) &&
+               same_name(cm_yaml_tag(n), e->data.mapping_start.tag) && same_collection(p, n, YAML_MAPPING_END_EVENT);
     case CM_YAML_LIST:
-        return e->type == YAML_SEQUENCE_START_EVENT && same_name(n->anchor, e->data.sequence_start.anchor) &&
-               same_name(n->tag, e->data.sequence_start.tag) && same_collection(p, n, YAML_SEQUENCE_END_EVENT);
+        return e->type == YAML_SEQUENCE_START_EVENT && same_name(cm_yaml_anchor(n), e->data.sequence_start.anchor) &&
+               same_name(cm_yaml_tag(n), e->data.sequence_start.tag) && same_collection(p, n, YAML_SEQUENCE_END_EVENT);
     case CM_YAML_ALIAS: return e->type == YAML_ALIAS_EVENT && same_name(n->text, e->data.alias.anchor);
     }
     return false;
@@ -99,11 +99,12 @@ static bool same_value(struct proof *p, const json_t *want);
 static bool same_scalar(struct proof *p, const json_t *want)
 {
     const yaml_event_t *e = &p->event;
+    const struct cm_yaml_properties properties = {.tag = (const char *)e->data.scalar.tag};
     struct cm_yaml n = {.type = CM_YAML_SCALAR,
                         .text = (char *)e->data.scalar.value,
                         .text_bytes = (uint32_t)e->data.scalar.length,
                         .plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE,
-                        .tag = (const char *)e->data.scalar.tag};
+                        .properties = &properties};
     cm_autojson is = cm_yaml_json(p->old, &n);
     return json_equal(is, want);
 }
@@ -115,7 +116,7 @@ static bool reads_alike(struct proof *p, const struct cm_yaml *node);
 static bool scalar_reads_alike(struct proof *p, const struct cm_yaml *n)
 {
     const yaml_event_t *e = &p->event;
-    if (e->type != YAML_SCALAR_EVENT || (e->data.scalar.anchor && !same_name(n->anchor, e->data.scalar.anchor)))
+    if (e->type != YAML_SCALAR_EVENT || (e->data.scalar.anchor && !same_name(cm_yaml_anchor(n), e->data.scalar.anchor)))
         return false;
     cm_autojson want = cm_yaml_json(p->old, n);
     return same_node(p, n) || same_scalar(p, want);

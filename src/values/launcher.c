@@ -117,7 +117,7 @@ static int set_enabled(struct cm_launcher_work *w, struct cm_yaml *launcher, con
         json_object_set_new(w->expected, "launcher", stays);
         cm_autostr rest = CM_STR(CM_STR_BIG);
         cm_flow_pruned(w, launcher, "enabled", "false", &rest);
-        cm_edit_replace(w->edits, launcher->body, launcher->end, cm_str_text(&rest));
+        cm_edit_replace(w->edits, cm_yaml_body(launcher), launcher->end, cm_str_text(&rest));
         return 0;
     }
     json_object_set_new(cm_edit_open_key(w->expected, "launcher", launcher), "enabled", json_false());
@@ -145,7 +145,7 @@ static int add_to_root(struct cm_launcher_work *w, size_t launcher)
             continue;
         }
         struct cm_extent at;
-        if (cm_edit_pair(w->doc, w->root, launcher < w->root->count ? launcher : w->root->count - 1, &at, w->err) != 0)
+        if (cm_edit_pair(w->doc, w->root, launcher < w->root->count ? launcher : (size_t)w->root->count - 1, &at, w->err) != 0)
             return -1;
         struct cm_str lines = CM_STR(CM_STR_BIG);
         cm_str_add(&lines, "\n");
@@ -192,7 +192,7 @@ static void rewrite_config(struct cm_launcher_work *w, const struct cm_yaml *con
     rename_section(w, stays);
     cm_autostr rest = CM_STR(CM_STR_BIG);
     cm_flow_pruned(w, config, NULL, NULL, &rest);
-    cm_edit_replace(w->edits, config->body, config->end, cm_str_text(&rest));
+    cm_edit_replace(w->edits, cm_yaml_body(config), config->end, cm_str_text(&rest));
 }
 
 /* All that was noted to leave; a map that nothing stays of goes whole (`config:` with nothing below would be null to helm). */

@@ -40,8 +40,8 @@ const char *cm_comment_behind(struct cm_launcher_work *w, const struct cm_yaml *
     struct cm_str out = CM_STR(CM_STR_LINE);
     bool on_its_line = cm_edit_line_begin(w->doc, value->begin) == cm_edit_line_begin(w->doc, key->begin);
     if (on_its_line && value->end > from) /* behind the sign of a block of text, which goes on below */
-        from = !value->plain && value->body < bytes && strchr("|>", s[value->body])
-                   ? value->body + strspn(s + value->body, "|>+-0123456789")
+        from = !value->plain && cm_yaml_body(value) < bytes && strchr("|>", s[cm_yaml_body(value)])
+                   ? cm_yaml_body(value) + strspn(s + cm_yaml_body(value), "|>+-0123456789")
                    : value->end;
     while (from < bytes && strchr(": \t", s[from]))
         from++;

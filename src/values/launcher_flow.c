@@ -16,7 +16,7 @@ static void add_scalar(struct cm_launcher_work *w, struct cm_str *out, const str
     size_t bytes;
     const char *s = cm_yaml_source(w->doc, &bytes);
     bool one_line = n->type == CM_YAML_SCALAR && n->end > n->begin && !memchr(s + n->begin, '\n', n->end - n->begin);
-    if (one_line && !n->anchor) {
+    if (one_line && !cm_yaml_anchor(n)) {
         cm_str_add_bytes(out, s + n->begin, n->end - n->begin);
         return;
     }

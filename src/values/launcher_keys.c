@@ -35,8 +35,8 @@ static void move_init_container(struct cm_launcher_work *w, struct cm_yaml *laun
                             "removed from the chart: the tag is the chart's appVersion, or `tag`");
             continue;
         }
-        if (strcmp(key, "repository") == 0 &&
-            strstr(init->items[k]->text ? init->items[k]->text : "", "rstudio-connect-content-init"))
+        if (strcmp(key, "repository") == 0 && init->items[k]->type == CM_YAML_SCALAR &&
+            strstr(init->items[k]->text, "rstudio-connect-content-init"))
             cm_launcher_finding(w, init->keys[k], "warning", "values.init-image",
                                 cm_arena_fmt(w->arena, "%s names the image of the old chart; its tags are other ones", setting),
                                 "Use posit/connect-content-init, or set `tag` to one that this repository has for your version.");

@@ -248,7 +248,7 @@ int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *in, const
         json_t *stays = cm_pruned(w, map);
         cm_autostr rest = CM_STR(CM_STR_BIG);
         cm_flow_pruned(w, map, NULL, NULL, &rest);
-        cm_edit_replace(w->edits, map->body, map->end, cm_str_text(&rest));
+        cm_edit_replace(w->edits, cm_yaml_body(map), map->end, cm_str_text(&rest));
         json_object_set_new(in, key, stays);
         return 0;
     }

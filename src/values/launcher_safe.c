@@ -38,7 +38,7 @@ static int check_keys_of_nothing(struct cm_launcher_work *w, const struct cm_yam
     for (size_t i = 0; i < n->count; i++) {
         const struct cm_yaml *key = n->keys ? n->keys[i] : NULL;
         bool nothing = key && key->type == CM_YAML_SCALAR && !key->text_bytes;
-        if (nothing && (n->flow ? key->anchor || key->tag || is_explicit(w, key) : is_nowhere(w, key)))
+        if (nothing && (n->flow ? cm_yaml_anchor(key) || cm_yaml_tag(key) || is_explicit(w, key) : is_nowhere(w, key)))
             return refuse(w, key, "a key that is nothing but an anchor, a tag or a question mark");
         if ((key && check_keys_of_nothing(w, key) != 0) || check_keys_of_nothing(w, n->items[i]) != 0)
             return -1;
@@ -48,8 +48,9 @@ static int check_keys_of_nothing(struct cm_launcher_work *w, const struct cm_yam
 
 static void count_anchors(const struct cm_yaml *n, json_t *counts)
 {
-    if (n->anchor)
-        json_object_set_new(counts, n->anchor, json_integer(json_integer_value(json_object_get(counts, n->anchor)) + 1));
+    const char *anchor = cm_yaml_anchor(n);
+    if (anchor)
+        json_object_set_new(counts, anchor, json_integer(json_integer_value(json_object_get(counts, anchor)) + 1));
     for (size_t i = 0; i < n->count; i++) {
         if (n->keys)
             count_anchors(n->keys[i], counts);
@@ -78,10 +79,10 @@ static int check_movable(struct cm_launcher_work *w, const struct cm_yaml *n)
 {
     if (cm_edit_keeps_breaks(w->doc, n))
         return refuse(w, n, "a text that keeps the blank lines behind it (|+)");
-    const char *name = n->type == CM_YAML_ALIAS ? n->text : n->anchor;
+    const char *name = n->type == CM_YAML_ALIAS ? n->text : cm_yaml_anchor(n);
     if (name && !is_unique(w, name))
         return refuse(w, n, "an alias or anchor whose name stands for more than one value");
-    if (n->tag && n->type != CM_YAML_SCALAR)
+    if (cm_yaml_tag(n) && n->type != CM_YAML_SCALAR)
         return refuse(w, n, "a map or list with a tag");
     for (size_t i = 0; n->keys && !n->flow && i < n->count; i++)
         if (lacks_its_value(n->keys[i], n->items[i]))
@@ -109,7 +110,7 @@ static int check_looked_at(struct cm_launcher_work *w, const struct cm_yaml *n)
 /* A map that we look into: its own fields may move whole, but for those whose value we read (looked_at). */
 static int check_fields(struct cm_launcher_work *w, const struct cm_yaml *map, const char *const *looked_at)
 {
-    if (map->type != CM_YAML_MAP || map->anchor || map->tag)
+    if (map->type != CM_YAML_MAP || cm_yaml_anchor(map) || cm_yaml_tag(map))
         return cm_edit_safe(w->doc, map, w->err);
     if (cm_edit_keys(w->doc, map, w->err) != 0)
         return -1;
@@ -136,7 +137,7 @@ static int check_template_values(struct cm_launcher_work *w, const struct cm_yam
                                          "command",
                                          NULL};
     static const char *const none[] = {NULL};
-    if (values->type != CM_YAML_MAP || values->anchor || values->tag)
+    if (values->type != CM_YAML_MAP || cm_yaml_anchor(values) || cm_yaml_tag(values))
         return cm_edit_safe(w->doc, values, w->err);
     if (cm_edit_keys(w->doc, values, w->err) != 0)
         return -1;
@@ -152,7 +153,7 @@ static int check_template_values(struct cm_launcher_work *w, const struct cm_yam
 static int check_launcher(struct cm_launcher_work *w, const struct cm_yaml *launcher)
 {
     static const char *const moved[] = {"defaultInitContainer", "contentInitContainer", NULL}, *const none[] = {NULL};
-    if (launcher->anchor || launcher->tag)
+    if (cm_yaml_anchor(launcher) || cm_yaml_tag(launcher))
         return cm_edit_safe(w->doc, launcher, w->err);
     if (cm_edit_keys(w->doc, launcher, w->err) != 0)
         return -1;

@@ -137,7 +137,7 @@ static json_t *node_value(const struct cm_yaml_doc *doc, const struct cm_yaml *n
     if (n->type == CM_YAML_ALIAS)
         return cm_yaml_json(doc, n);
     if (n->type == CM_YAML_SCALAR)
-        return n->plain && n->tag == NULL ? typed(n->text) : json_string(n->text);
+        return n->plain && cm_yaml_tag(n) == NULL ? typed(n->text) : json_string(n->text);
     json_t *out = n->type == CM_YAML_MAP ? json_object() : json_array();
     for (size_t i = 0; i < n->count; i++) {
         if (n->type == CM_YAML_LIST) {

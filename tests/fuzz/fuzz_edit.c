@@ -61,7 +61,7 @@ static void edit_one(const struct cm_yaml_doc *doc)
         size_t i = mutate_chance((uint32_t)map->count);
         struct cm_yaml *value = map->items[i], *key = map->keys[i];
         size_t end;
-        bool down = value->type == CM_YAML_MAP && value->count && !value->flow && !value->anchor && !value->tag && mutate_chance(3);
+        bool down = value->type == CM_YAML_MAP && value->count && !value->flow && !cm_yaml_anchor(value) && !cm_yaml_tag(value) && mutate_chance(3);
         if (cm_edit_pair(doc, map, i, &at, NULL) != 0 || cm_edit_safe(doc, key, NULL) != 0)
             break;
         if (down) {

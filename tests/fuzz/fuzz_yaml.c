@@ -14,7 +14,7 @@ static const char *const lines[] = { "config:", "Server:", "Address: a", "- a", 
 
 static void look(const struct cm_yaml *n, size_t begin, size_t end)
 {
-    must(n->begin >= begin && n->end <= end && n->begin <= n->end && n->body >= n->begin);
+    must(n->begin >= begin && n->end <= end && n->begin <= n->end && cm_yaml_body(n) >= n->begin);
     for (size_t i = 0; i < n->count; i++) {
         if (n->keys)
             look(n->keys[i], n->begin, n->end);
