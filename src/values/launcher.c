@@ -13,15 +13,16 @@
 #include "values/launcher_work.h"
 
 bool cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i,
-                      const char *setting, const char *target)
+                      const char *setting, const char *target, const char *below)
 {
     if (cm_piece_has(in, key)) {
-        cm_launcher_row(w, map->keys[i], setting, NULL, CM_DROP,
-                        cm_arena_fmt(w->arena, "%s is given by another of these values already, which had precedence", target));
+        cm_launcher_row_below(w, map->keys[i], setting, NULL, below, CM_DROP,
+                              cm_arena_fmt(w->arena, "%s%s%s is given by another of these values already, which had precedence",
+                                           target, below ? "." : "", below ? below : ""));
         return false;
     }
     cm_piece_pair(w, in, key, map, i);
-    cm_launcher_row(w, map->keys[i], setting, target, CM_CHANGE, "moved");
+    cm_launcher_row_below(w, map->keys[i], setting, target, below, CM_CHANGE, "moved");
     return true;
 }
 

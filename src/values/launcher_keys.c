@@ -10,6 +10,7 @@
 
 static void move_init_container(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t i)
 {
+    static const char target[] = "backends.kubernetes.defaultInitContainer";
     struct cm_yaml *init = launcher->items[i];
     const char *name = launcher->keys[i]->text;
     if (init->type != CM_YAML_MAP || !init->count) {
@@ -27,24 +28,25 @@ static void move_init_container(struct cm_launcher_work *w, struct cm_yaml *laun
     }
     if (in)
         cm_piece_open(w, in);
+    const char *setting = cm_arena_fmt(w->arena, "launcher.%s", name);
     for (size_t k = 0; k < init->count; k++) {
-        const char *key = init->keys[k]->text, *setting = cm_arena_fmt(w->arena, "launcher.%s.%s", name, key);
+        const char *key = init->keys[k]->text;
         cm_take_out(w, init, k);
         if (strcmp(key, "tagPrefix") == 0 || strcmp(key, "os") == 0) {
-            cm_launcher_row(w, init->keys[k], setting, NULL, CM_DROP,
-                            "removed from the chart: the tag is the chart's appVersion, or `tag`");
+            cm_launcher_row_below(w, init->keys[k], setting, NULL, key, CM_DROP,
+                                  "removed from the chart: the tag is the chart's appVersion, or `tag`");
             continue;
         }
         if (strcmp(key, "repository") == 0 && init->items[k]->type == CM_YAML_SCALAR &&
             strstr(init->items[k]->text, "rstudio-connect-content-init"))
-            cm_launcher_finding(w, init->keys[k], "warning", "values.init-image",
-                                cm_arena_fmt(w->arena, "%s names the image of the old chart; its tags are other ones", setting),
-                                "Use posit/connect-content-init, or set `tag` to one that this repository has for your version.");
-        const char *target = cm_arena_fmt(w->arena, "backends.kubernetes.defaultInitContainer.%s", key);
+            cm_launcher_finding(
+                w, init->keys[k], "warning", "values.init-image",
+                cm_arena_fmt(w->arena, "%s.%s names the image of the old chart; its tags are other ones", setting, key),
+                "Use posit/connect-content-init, or set `tag` to one that this repository has for your version.");
         if (whole)
-            cm_launcher_row(w, init->keys[k], setting, target, CM_CHANGE, "moved");
+            cm_launcher_row_below(w, init->keys[k], setting, target, key, CM_CHANGE, "moved");
         else
-            cm_launcher_move(w, cm_piece_map(w, backend, "defaultInitContainer"), key, init, k, setting, target);
+            cm_launcher_move(w, cm_piece_map(w, backend, "defaultInitContainer"), key, init, k, setting, target, key);
     }
     w->pending = NULL;
 }
@@ -58,7 +60,7 @@ static void move_namespace(struct cm_launcher_work *w, struct cm_yaml *launcher,
         return;
     }
     if (cm_launcher_move(w, cm_launcher_backend(w), "namespace", launcher, i, "launcher.namespace",
-                         "backends.kubernetes.namespace"))
+                         "backends.kubernetes.namespace", NULL))
         w->namespace = cm_launcher_name(launcher->items[i]); /* else config.Launcher.KubernetesNamespace had precedence */
 }
 
@@ -117,8 +119,8 @@ static int convert_key(struct cm_launcher_work *w, struct cm_yaml *launcher, siz
         w->pending = cm_comments_of(w, launcher, i);
         return cm_launcher_template_values(w, launcher->items[i]);
     } else if (strcmp(key, "launcherKubernetesProfilesConf") != 0) {
-        cm_launcher_row(w, launcher->keys[i], cm_arena_fmt(w->arena, "launcher.%s", key), NULL, CM_ASK,
-                        "not a value of the chart that is known; it stays and does nothing");
+        cm_launcher_row_below(w, launcher->keys[i], "launcher", NULL, key, CM_ASK,
+                              "not a value of the chart that is known; it stays and does nothing");
     }
     return 0;
 }
@@ -150,25 +152,28 @@ static bool chart_sets(const char *key)
 static bool convert_setting(struct cm_launcher_work *w, struct cm_yaml *settings, size_t i)
 {
     const struct cm_yaml *key = settings->keys[i], *value = settings->items[i];
-    const char *setting = cm_arena_fmt(w->arena, "config.Launcher.%s", key->text);
+    static const char in[] = "config.Launcher";
     if (cm_gcfg_same_name(key->text, "DataDirPVCName")) {
-        cm_launcher_row(w, key, setting, "config.Kubernetes.DataDirPVCName", CM_CHANGE, "moved");
+        cm_launcher_row(w, key, cm_arena_fmt(w->arena, "%s.%s", in, key->text), "config.Kubernetes.DataDirPVCName", CM_CHANGE,
+                        "moved");
         return true;
     }
     cm_take_out(w, settings, i);
     if (chart_sets(key->text)) {
-        cm_launcher_row(w, key, setting, NULL, CM_DROP, "the chart sets what the direct runner needs");
+        cm_launcher_row_below(w, key, in, NULL, key->text, CM_DROP, "the chart sets what the direct runner needs");
     } else if (cm_gcfg_same_name(key->text, "KubernetesDefaultServiceAccount") && !cm_yaml_is_empty(value)) {
         if (cm_launcher_move(w, cm_piece_path(w, cm_launcher_job(w), "spec.template.spec"), "serviceAccountName", settings, i,
-                             setting, "backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName"))
+                             cm_arena_fmt(w->arena, "%s.%s", in, key->text),
+                             "backends.kubernetes.defaultResourceJobBase.spec.template.spec.serviceAccountName", NULL))
             w->service_account = cm_launcher_name(value);
         w->account_moved = true;
     } else if (cm_gcfg_same_name(key->text, "KubernetesNamespace") && !cm_yaml_is_empty(value)) {
-        if (cm_launcher_move(w, cm_launcher_backend(w), "namespace", settings, i, setting, "backends.kubernetes.namespace"))
+        if (cm_launcher_move(w, cm_launcher_backend(w), "namespace", settings, i, cm_arena_fmt(w->arena, "%s.%s", in, key->text),
+                             "backends.kubernetes.namespace", NULL))
             w->namespace = cm_launcher_name(value);
     } else {
         bool data_dir = cm_gcfg_same_name(key->text, "DataDir");
-        cm_launcher_row(w, key, setting, NULL, data_dir ? CM_ASK : CM_DROP, "the direct runner has no such setting");
+        cm_launcher_row_below(w, key, in, NULL, key->text, data_dir ? CM_ASK : CM_DROP, "the direct runner has no such setting");
         if (data_dir)
             cm_launcher_finding(
                 w, key, "warning", "values.data-dir", "config.Launcher.DataDir has no equivalent",

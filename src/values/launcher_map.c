@@ -43,30 +43,31 @@ static bool said_nothing(const struct cm_yaml *key, const struct cm_yaml *value)
 
 static void map_fields(struct cm_launcher_work *w, const char *name, struct cm_yaml *fields, const struct rule *rules)
 {
+    const char *in = cm_arena_fmt(w->arena, "launcher.templateValues.%s", name);
     for (size_t i = 0; i < fields->count; i++) {
         const struct cm_yaml *key = fields->keys[i], *value = fields->items[i];
-        const char *setting = cm_arena_fmt(w->arena, "launcher.templateValues.%s.%s", name, key->text);
         const struct rule *r = rule_for(rules, key->text);
         bool empty = cm_yaml_is_empty(value) && !(value->type == CM_YAML_SCALAR && !value->plain);
         if (!r) {
-            cm_launcher_row(w, key, setting, NULL, CM_ASK,
-                            "not a field that the chart's templates know; it stays and does nothing");
+            cm_launcher_row_below(w, key, in, NULL, key->text, CM_ASK,
+                                  "not a field that the chart's templates know; it stays and does nothing");
             continue;
         }
         cm_take_out(w, fields, i);
         if (empty) {
-            cm_launcher_row(w, key, setting, NULL, CM_DROP, "empty");
+            cm_launcher_row_below(w, key, in, NULL, key->text, CM_DROP, "empty");
             continue;
         }
         if (said_nothing(key, value)) {
-            cm_launcher_row(w, key, setting, NULL, CM_DROP, "0 said nothing to the Launcher; here it would remove each Job at once");
+            cm_launcher_row_below(w, key, in, NULL, key->text, CM_DROP,
+                                  "0 said nothing to the Launcher; here it would remove each Job at once");
             continue;
         }
         struct cm_piece *base = r->service ? cm_launcher_service(w) : cm_launcher_job(w);
         cm_piece_pair(w, cm_piece_path(w, base, r->path), key->text, fields, i);
-        const char *target = cm_arena_fmt(w->arena, "backends.kubernetes.defaultResource%sBase.%s.%s",
-                                          r->service ? "Service" : "Job", r->path, key->text);
-        cm_launcher_row(w, key, setting, target, CM_CHANGE, "moved");
+        const char *target =
+            cm_arena_fmt(w->arena, "backends.kubernetes.defaultResource%sBase.%s", r->service ? "Service" : "Job", r->path);
+        cm_launcher_row_below(w, key, in, target, key->text, CM_CHANGE, "moved");
     }
 }
 

@@ -12,10 +12,9 @@ static const char JOB[] = "backends.kubernetes.defaultResourceJobBase";
 
 static struct cm_piece *pod_spec(struct cm_launcher_work *w) { return cm_piece_path(w, cm_launcher_job(w), "spec.template.spec"); }
 
-static const char *setting_name(struct cm_launcher_work *w, const char *key)
-{
-    return cm_arena_fmt(w->arena, "launcher.templateValues.pod.%s", key);
-}
+static const char POD[] = "launcher.templateValues.pod";
+
+static const char *setting_name(struct cm_launcher_work *w, const char *key) { return cm_arena_fmt(w->arena, "%s.%s", POD, key); }
 
 static size_t index_of(const struct cm_yaml *map, const char *key)
 {
@@ -247,12 +246,11 @@ static const char *const fields[] = {"labels",
 
 static void tell_unknown(struct cm_launcher_work *w, struct cm_yaml *pod, size_t i)
 {
-    const char *setting = setting_name(w, pod->keys[i]->text);
-    cm_launcher_row(w, pod->keys[i], setting, NULL, CM_ASK,
-                    "not a field that the chart's templates know; it stays and does nothing");
+    cm_launcher_row_below(w, pod->keys[i], POD, NULL, pod->keys[i]->text, CM_ASK,
+                          "not a field that the chart's templates know; it stays and does nothing");
+    cm_autofree char *seen = cm_fmt("%s.%s is no field of the chart's job template", POD, pod->keys[i]->text);
     const char *near = cm_nearest(pod->keys[i]->text, fields);
-    cm_launcher_finding(w, pod->keys[i], "warning", "values.unknown-field",
-                        cm_arena_fmt(w->arena, "%s is no field of the chart's job template", setting),
+    cm_launcher_finding(w, pod->keys[i], "warning", "values.unknown-field", seen,
                         near ? cm_arena_fmt(w->arena, "Did you mean %s? Correct it and convert again.", near)
                              : "Look for a typing error; the job base takes any field of a Kubernetes pod.");
 }

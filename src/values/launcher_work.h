@@ -142,10 +142,13 @@ void cm_launcher_account(struct cm_launcher_result *r, bool rows_only);      /* 
 const char *cm_launcher_name(const struct cm_yaml *value);
 void cm_launcher_row(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target, enum cm_fate fate,
                      const char *reason);
+/* The same for one of many keys: setting and target, which all of them share, go on with a dot and the key (copied; NULL: they are whole). */
+void cm_launcher_row_below(struct cm_launcher_work *w, const struct cm_yaml *at, const char *setting, const char *target, const char *key,
+                           enum cm_fate fate, const char *reason);
 /* launcher.c. The i-th pair of a map moves to `target`, its row says so; where something before it took the place, it is left out, and that is
- * said (false). */
+ * said (false). below: as for a row. */
 bool cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i,
-                      const char *setting, const char *target);
+                      const char *setting, const char *target, const char *below);
 void cm_launcher_finding(struct cm_launcher_work *w, const struct cm_yaml *at, const char *verdict, const char *id, const char *seen,
                          const char *remedy);
 struct cm_piece *cm_launcher_job(struct cm_launcher_work *w);        /* defaultResourceJobBase */
