@@ -110,13 +110,17 @@ static void print_json(const struct cm_config_result *r, const char *result)
     cm_convert_json_end(r->findings, NULL);
 }
 
-static int write_config(const struct cm_invocation *in, const struct cm_config_result *r, struct merge *m, struct cm_err **err)
+static int write_config(const struct cm_invocation *in, struct cm_config_result *r, struct merge *m, struct cm_err **err)
 {
     const char *secrets = cm_given_value(in, CM_O_SECRETS);
     cm_autofree char *merged = NULL;
     size_t bytes = 0;
     cm_yaml_free(m->doc); /* one tree of a large file is enough: merging makes its own */
     m->doc = NULL;
+    if (m->name) { /* and so do its lines */
+        free(r->values);
+        r->values = NULL;
+    }
     if (m->name && cm_config_merge(r, m->text, m->bytes, m->name, &merged, &bytes, err) < 0)
         return -1;
     if (secrets && r->secrets && cm_file_write(secrets, r->secrets, strlen(r->secrets), 0600, err) < 0)

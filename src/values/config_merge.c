@@ -16,6 +16,8 @@ struct merge {
     struct cm_yaml *root;       /* the map with Connect's values; NULL: an empty file */
     struct cm_edits *edits;
     json_t *expected;           /* of that map */
+    char **kept;                /* lines that are expected, until all is proved */
+    size_t kept_count, kept_cap;
     struct cm_err **err;
 };
 
@@ -62,16 +64,20 @@ static int room_below(struct merge *g, const struct cm_yaml *key, const struct c
     return 0;
 }
 
-/* The value that lines of ours read as, joined to what is expected. */
-static int expect(struct merge *g, json_t *into, const char *lines)
+/* Lines of ours, which are taken, are expected in this map. */
+static void expect(struct merge *g, json_t *into, char *lines)
+{
+    g->kept = cm_grow(g->kept, &g->kept_cap, g->kept_count + 1, sizeof *g->kept);
+    g->kept[g->kept_count++] = lines;
+    cm_edit_expect_lines(into, lines);
+}
+
+/* The same for items of a list, by what they read as. */
+static int expect_items(struct merge *g, json_t *into, const char *lines)
 {
     cm_autoyaml doc = cm_yaml_parse(lines, strlen(lines), "converted settings", g->err);
-    if (!doc)
-        return -1;
-    if (!cm_yaml_root(doc)) /* comments alone */
-        return 0;
-    cm_autojson value = cm_yaml_json(doc, cm_yaml_root(doc));
-    return json_is_array(into) ? json_array_extend(into, value) : json_object_update_recursive(into, value);
+    cm_autojson value = doc ? cm_yaml_json(doc, cm_yaml_root(doc)) : NULL;
+    return doc ? json_array_extend(into, value) : -1;
 }
 
 /* What is expected of a key of the file, opened; a map or list where there is nothing yet (`[]` is nothing, too, where a map is to be). */
@@ -104,10 +110,9 @@ static int add_section(struct merge *g, const struct cm_config_section *s, const
         rc = room_below(g, key, value, false, &at, &indent);
         if (rc == 0) {
             cm_config_write_section(g->m, s, &lines, indent - 2, false);
-            rc = expect(g, expected_at(all, s->title, value, false), cm_str_text(&lines));
-        }
-        if (rc == 0)
             cm_edit_insert_lines(g->edits, at, indent * 2L, cm_str_text(&lines));
+            expect(g, expected_at(all, s->title, value, false), cm_str_take(&lines));
+        }
     }
     cm_str_fini(&lines);
     return rc;
@@ -125,8 +130,8 @@ static char *indented(const char *lines, int by)
     return cm_str_take(&s);
 }
 
-/* Lines below a key of the root, which is made at the file's end when it is missing. */
-static int add_below_root(struct merge *g, const char *name, const char *lines)
+/* Lines, which are freed, below a key of the root, which is made at the file's end when it is missing. */
+static int add_below_root(struct merge *g, const char *name, struct cm_str *lines)
 {
     struct cm_yaml *key = g->root ? cm_yaml_key(g->root, name) : NULL;
     size_t at = 0;
@@ -138,10 +143,12 @@ static int add_below_root(struct merge *g, const char *name, const char *lines)
         return -1;
     if (!key && !g->root)
         cm_yaml_source(g->doc, &at);
-    cm_autofree char *below = indented(lines, indent);
-    cm_autofree char *whole = key ? cm_strdup(below) : cm_fmt("%s%*s%s:\n%s", g->root ? "\n" : "", base, "", name, below);
-    cm_edit_insert_lines(g->edits, at, (key ? indent : base) * 2L, whole);
-    return expect(g, there, below);
+    char *below = indented(cm_str_text(lines), indent);
+    cm_str_fini(lines); /* one copy of many lines less */
+    cm_autofree char *whole = key ? NULL : cm_fmt("%s%*s%s:\n%s", g->root ? "\n" : "", base, "", name, below);
+    cm_edit_insert_lines(g->edits, at, (key ? indent : base) * 2L, whole ? whole : below);
+    expect(g, there, below);
+    return 0;
 }
 
 static int merge_config(struct merge *g)
@@ -158,7 +165,7 @@ static int merge_config(struct merge *g)
     if (g->m->tail && (sections.len || !cm_edits_none(g->edits))) /* not by themselves: a second time nothing is added */
         cm_yaml_add_comment(&sections, g->m->tail, 0);
     if (rc == 0 && sections.len)
-        rc = add_below_root(g, "config", cm_str_text(&sections));
+        rc = add_below_root(g, "config", &sections);
     cm_str_fini(&sections);
     return rc;
 }
@@ -178,13 +185,13 @@ static int merge_env(struct merge *g)
         rc = room_below(g, cm_yaml_key(pod, "env"), env, true, &at, &indent);
         cm_config_write_env(g->m, &lines, rc == 0 ? indent : 0);
         if (rc == 0)
-            rc = expect(g, list, cm_str_text(&lines));
+            rc = expect_items(g, list, cm_str_text(&lines));
         if (rc == 0)
             cm_edit_insert_lines(g->edits, at, indent * 2L, cm_str_text(&lines));
     } else {
         cm_str_add(&lines, "env:\n");
         cm_config_write_env(g->m, &lines, 2);
-        rc = add_below_root(g, "pod", cm_str_text(&lines));
+        rc = add_below_root(g, "pod", &lines);
     }
     cm_str_fini(&lines);
     return rc;
@@ -302,5 +309,8 @@ int cm_config_merge(const struct cm_config_result *r, const char *text, size_t b
         rc = cm_edits_apply(g.edits, whole, merged, merged_bytes, err);
     cm_edits_free(g.edits);
     json_decref(whole);
+    for (size_t i = 0; i < g.kept_count; i++)
+        free(g.kept[i]);
+    free(g.kept);
     return rc;
 }

@@ -202,65 +202,6 @@ static int prove(const struct cm_edits *e, const json_t *changed, const char *te
     return good ? 0 : -1;
 }
 
-/* ---- place holders ---- */
-
-/* A byte that no text in UTF-8 has, so that no value of a file is taken for one; then the node's address. */
-static const char moved_mark = '\xff', reading_mark = '\xfe';
-
-static json_t *holder_of(char mark, const struct cm_yaml *node)
-{
-    char holder[1 + sizeof node] = {mark};
-    memcpy(holder + 1, &node, sizeof node);
-    return json_stringn_nocheck(holder, sizeof holder);
-}
-
-json_t *cm_edit_placeholder(const struct cm_yaml *node) { return holder_of(moved_mark, node); }
-json_t *cm_edit_reading(const struct cm_yaml *node) { return holder_of(reading_mark, node); }
-
-static bool begins_with(const json_t *value, char mark)
-{
-    return json_is_string(value) && json_string_length(value) == 1 + sizeof(struct cm_yaml *) && *json_string_value(value) == mark;
-}
-
-bool cm_edit_held_reading(const json_t *value) { return begins_with(value, reading_mark); }
-
-const struct cm_yaml *cm_edit_placeheld(const json_t *value)
-{
-    const struct cm_yaml *node = NULL;
-    if (begins_with(value, moved_mark) || begins_with(value, reading_mark))
-        memcpy(&node, json_string_value(value) + 1, sizeof node);
-    return node;
-}
-
-json_t *cm_edit_opened(const struct cm_yaml *node)
-{
-    if (node->type != CM_YAML_MAP && node->type != CM_YAML_LIST)
-        return cm_edit_placeholder(node);
-    json_t *j = node->type == CM_YAML_MAP ? json_object() : json_array();
-    for (size_t i = 0; i < node->count; i++) {
-        if (node->type == CM_YAML_MAP)
-            json_object_set_new(j, node->keys[i]->text, cm_edit_placeholder(node->items[i]));
-        else
-            json_array_append_new(j, cm_edit_placeholder(node->items[i]));
-    }
-    return j;
-}
-
-json_t *cm_edit_open_key(json_t *in, const char *key, const struct cm_yaml *node)
-{
-    json_t *value = json_object_get(in, key);
-    if (!value || cm_edit_placeheld(value))
-        json_object_set_new(in, key, cm_edit_opened(node));
-    return json_object_get(in, key);
-}
-
-json_t *cm_edit_open_item(json_t *in, size_t i, const struct cm_yaml *node)
-{
-    if (cm_edit_placeheld(json_array_get(in, i)))
-        json_array_set_new(in, i, cm_edit_opened(node));
-    return json_array_get(in, i);
-}
-
 int cm_edits_apply(struct cm_edits *e, const json_t *changed, char **text, size_t *bytes, struct cm_err **err)
 {
     size_t old_bytes, from = 0, room = 1;
@@ -280,6 +221,8 @@ int cm_edits_apply(struct cm_edits *e, const json_t *changed, char **text, size_
         if (i < e->count) {
             if (e->list[i].bytes)
                 memcpy(out + n, e->list[i].text, e->list[i].bytes);
+            free(e->list[i].text); /* the proof has the whole, and is the more memory */
+            e->list[i].text = NULL;
             n += e->list[i].bytes;
             from = e->list[i].end;
         }

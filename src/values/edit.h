@@ -31,7 +31,7 @@ void cm_edit_insert_lines(struct cm_edits *e, size_t at, long depth, const char 
 void cm_edit_set(struct cm_edits *e, const struct cm_yaml *scalar, const char *text);
 /* The value of a pair becomes this YAML text of one line; also where there is none yet ("key:"). */
 void cm_edit_value(struct cm_edits *e, const struct cm_yaml *value, const char *yaml);
-/* Put it together and prove it. `changed` (borrowed; NULL: nothing) has the keys of the root whose values are to be other ones, with
+/* Put it together and prove it, once. `changed` (borrowed; NULL: nothing) has the keys of the root whose values are to be other ones, with
  * these values, null for keys that are to be gone; all other keys must read as before, and all other bytes stay. Overlapping changes and a
  * failed proof are errors. Caller frees *text. */
 int cm_edits_apply(struct cm_edits *e, const json_t *changed, char **text, size_t *bytes, struct cm_err **err);
@@ -40,11 +40,17 @@ json_t *cm_edit_placeholder(const struct cm_yaml *node);
 /* The same for what a node reads as, however it is written: flow style in block style, an alias in full, a key without its quotes. */
 json_t *cm_edit_reading(const struct cm_yaml *node);
 const struct cm_yaml *cm_edit_placeheld(const json_t *value);      /* its node; NULL: it is none of the two */
-/* A map or list as a value whose members are place holders, to be changed one by one. New reference. */
+/* A map or list to be changed one by one: all that is not said of a map is as it was, in its order; members of a list are place holders. New
+ * reference. */
 json_t *cm_edit_opened(const struct cm_yaml *node);
 /* The member of an opened map, opened as well; taken from the node where there is none yet. Borrowed. */
 json_t *cm_edit_open_key(json_t *in, const char *key, const struct cm_yaml *node);
 json_t *cm_edit_open_item(json_t *in, size_t i, const struct cm_yaml *node);
+/* The pair of a map (of the old tree or not) is to be gone; another name, where it stands. Not for the root's own keys. */
+void cm_edit_drop_key(json_t *in, const char *key);
+void cm_edit_rename_key(json_t *in, const char *from, const char *to);
+/* A map has the pairs of these YAML lines as well, in their order; once for a map. Borrowed: they live until all is applied. */
+void cm_edit_expect_lines(json_t *in, const char *lines);
 bool cm_edits_none(const struct cm_edits *e);
 
 /* Where a pair of a block map lies, in whole lines. */

@@ -184,21 +184,88 @@ static const json_t *value_of_key(struct proof *p, const json_t *want, char **na
     return json_object_get(want, text);
 }
 
-static bool same_map(struct proof *p, const json_t *want)
+/* A map as it comes: pairs of the old one in their order, those that were changed or added, and lines of ours. */
+struct coming {
+    const struct cm_yaml *base;    /* NULL: it is new */
+    size_t from;                   /* of its pairs, the next that was not changed */
+    const json_t *want;            /* the changed ones by name, and what is to be gone */
+    json_t *seen;                  /* of those */
+    struct cm_edit_reader *lines;  /* NULL: none */
+    bool root;                     /* null says that a key is gone */
+};
+
+static bool is_gone(const struct coming *c, const json_t *value)
 {
-    cm_autojson seen = json_object();
+    return cm_edit_is_gone(value) || (c->root && json_is_null(value));
+}
+
+static const struct cm_yaml *next_unchanged(struct coming *c)
+{
+    while (c->base && c->from < c->base->count && json_object_get(c->want, c->base->keys[c->from]->text))
+        c->from++;
+    return c->base && c->from < c->base->count ? c->base->keys[c->from] : NULL;
+}
+
+/* The key at hand is one of ours, and the map has no other of that name. */
+static bool same_lines(struct proof *p, struct coming *c)
+{
+    const char *name = (const char *)p->event.data.scalar.value;
+    const json_t *said = json_object_get(c->want, name);
+    if ((said && !is_gone(c, said)) || (!said && c->base && cm_yaml_get(c->base, name)) || !cm_edit_reader_take(c->lines, &p->event))
+        return false;
+    while (cm_edit_reader_inside(c->lines))
+        if (!next(p) || !cm_edit_reader_take(c->lines, &p->event))
+            return false;
+    return true;
+}
+
+static bool same_pair(struct proof *p, struct coming *c)
+{
+    if (p->event.type != YAML_SCALAR_EVENT)
+        return false;
+    const struct cm_yaml *key = next_unchanged(c);
+    if (key && same_node(p, key))
+        return next(p) && same_node(p, c->base->items[c->from++]);
+    if (memchr(p->event.data.scalar.value, '\0', p->event.data.scalar.length))
+        return false;
+    cm_autofree char *name = NULL;
+    const json_t *value = value_of_key(p, c->want, &name);
+    if (!value || is_gone(c, value))
+        return c->lines && same_lines(p, c);
+    if (json_object_get(c->seen, name) || !next(p) || !same_value(p, value))
+        return false;
+    json_object_set_new(c->seen, name, json_true());
+    return true;
+}
+
+static size_t wanted(const struct coming *c)
+{
+    size_t n = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach(cm_edit_loose(c->want), key, value) n += cm_edit_names_pair(key) && !is_gone(c, value);
+    return n;
+}
+
+static bool same_pairs(struct proof *p, struct coming *c)
+{
+    while (next(p) && p->event.type != YAML_MAPPING_END_EVENT)
+        if (!same_pair(p, c))
+            return false;
+    return p->have && !next_unchanged(c) && json_object_size(c->seen) == wanted(c) && (!c->lines || cm_edit_reader_ends(c->lines));
+}
+
+static bool same_map(struct proof *p, const struct cm_yaml *base, const json_t *want, bool root)
+{
     if (!json_is_object(want))
         return false;
-    while (next(p) && p->event.type != YAML_MAPPING_END_EVENT) {
-        if (p->event.type != YAML_SCALAR_EVENT)
-            return false;
-        cm_autofree char *key = NULL;
-        const json_t *value = value_of_key(p, want, &key);
-        if (!value || json_object_get(seen, key) || !next(p) || !same_value(p, value))
-            return false;
-        json_object_set_new(seen, key, json_true());
-    }
-    return p->have && json_object_size(seen) == json_object_size(want);
+    const char *lines = cm_edit_lines(want);
+    struct coming c = {.base = base, .want = want, .root = root, .seen = json_object()};
+    c.lines = lines ? cm_edit_reader_new(lines) : NULL;
+    bool same = same_pairs(p, &c);
+    json_decref(c.seen);
+    cm_edit_reader_free(c.lines);
+    return same;
 }
 
 /* The event at hand begins this value; a place holder stands for a node of the old tree. */
@@ -213,7 +280,7 @@ static bool same_value(struct proof *p, const json_t *want)
     if (++p->depth > DEEPEST)
         return false;
     if (p->event.type == YAML_MAPPING_START_EVENT)
-        same = same_map(p, want);
+        same = same_map(p, cm_edit_base(want), want, false);
     else if (p->event.type == YAML_SEQUENCE_START_EVENT)
         same = same_list(p, want);
     p->depth--;
@@ -222,55 +289,14 @@ static bool same_value(struct proof *p, const json_t *want)
 
 /* ---- the root ---- */
 
-/* Keys that were not changed come in their old order. */
-static const struct cm_yaml *old_value(const struct cm_yaml *root, const char *key, size_t *from)
-{
-    for (size_t i = *from; i < root->count; i++)
-        if (strcmp(root->keys[i]->text, key) == 0) {
-            *from = i + 1;
-            return root->items[i];
-        }
-    return NULL;
-}
-
-static size_t unchanged_keys(const struct cm_yaml *root, const json_t *changed)
-{
-    size_t n = 0;
-    for (size_t i = 0; root && i < root->count; i++)
-        n += json_object_get(changed, root->keys[i]->text) == NULL;
-    return n;
-}
-
-static bool same_root_map(struct proof *p, const struct cm_yaml *root, const json_t *changed)
-{
-    size_t from = 0, unchanged = 0, wanted = 0;
-    cm_autojson seen = json_object();
-    const char *key;
-    json_t *value;
-    p->depth++;
-    while (next(p) && p->event.type != YAML_MAPPING_END_EVENT) {
-        if (p->event.type != YAML_SCALAR_EVENT)
-            return false;
-        cm_autofree char *name = cm_strdup((const char *)p->event.data.scalar.value);
-        const json_t *want = json_object_get(changed, name);
-        const struct cm_yaml *old = want || !root ? NULL : old_value(root, name, &from);
-        if ((!want && !old) || json_object_get(seen, name) || !next(p))
-            return false;
-        if (want ? !same_value(p, want) : !same_node(p, old))
-            return false;
-        unchanged += old != NULL;
-        json_object_set_new(seen, name, json_true());
-    }
-    json_object_foreach(cm_edit_loose(changed), key, value) wanted += !json_is_null(value);
-    return p->have && unchanged == unchanged_keys(root, changed) && json_object_size(seen) == unchanged + wanted;
-}
-
 static bool same_root(struct proof *p, const json_t *changed)
 {
     const struct cm_yaml *root = cm_yaml_root(p->old);
     bool map = p->event.type == YAML_MAPPING_START_EVENT && (!root || root->type == CM_YAML_MAP || !root->text_bytes);
-    if (map && json_object_size(changed))
-        return same_root_map(p, root && root->type == CM_YAML_MAP ? root : NULL, changed);
+    if (map && json_object_size(changed)) {
+        p->depth++;
+        return same_map(p, root && root->type == CM_YAML_MAP ? root : NULL, changed, true);
+    }
     return root && same_node(p, root);
 }
 

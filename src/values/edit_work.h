@@ -29,8 +29,23 @@ bool cm_edits_prove(const struct cm_yaml_doc *old, const json_t *changed, const 
 /* The edits are in the order of their places. */
 void cm_edits_explain(const struct cm_edits *e, const struct cm_edits_failure *why, const char *text, size_t bytes, struct cm_err **err);
 
-/* Of a place holder: it stands for what its node reads as. */
+/* edit_expect.c. Of a place holder: it stands for what its node reads as. */
 bool cm_edit_held_reading(const json_t *value);
+bool cm_edit_is_gone(const json_t *value);
+/* Of an opened map: the one of the old tree; lines that are to come into any map; NULL: none. */
+const struct cm_yaml *cm_edit_base(const json_t *map);
+const char *cm_edit_lines(const json_t *map);
+bool cm_edit_names_pair(const char *key);        /* of a map's members: it is none of these two */
+
+/* edit_lines.c: the pairs of such lines. */
+struct cm_edit_reader;
+struct yaml_event_s;
+struct cm_edit_reader *cm_edit_reader_new(const char *lines);
+void cm_edit_reader_free(struct cm_edit_reader *r);
+/* Is the next event of theirs this one, and a key no second one of its map? */
+bool cm_edit_reader_take(struct cm_edit_reader *r, const struct yaml_event_s *e);
+bool cm_edit_reader_inside(const struct cm_edit_reader *r);      /* a pair has begun and is not over */
+bool cm_edit_reader_ends(struct cm_edit_reader *r);              /* all of them came */
 
 /* For jansson's iteration, which takes no const and changes nothing. */
 static inline json_t *cm_edit_loose(const json_t *j)

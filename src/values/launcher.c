@@ -179,18 +179,12 @@ static size_t index_in(const struct cm_yaml *map, const char *key, bool exactly)
     return map && map->type == CM_YAML_MAP && i < map->count ? i : (size_t)-1;
 }
 
-static void rename_section(const struct cm_launcher_work *w, json_t *config)
-{
-    json_object_set(config, "Kubernetes", json_object_get(config, w->renamed));
-    json_object_del(config, w->renamed);
-}
-
 /* A config in flow style is written anew, the section renamed in it. */
 static void rewrite_config(struct cm_launcher_work *w, const struct cm_yaml *config)
 {
     json_t *stays = cm_pruned(w, config);
     json_object_set_new(w->expected, "config", stays);
-    rename_section(w, stays);
+    cm_edit_rename_key(stays, w->renamed, "Kubernetes");
     cm_autostr rest = CM_STR(CM_STR_BIG);
     cm_flow_pruned(w, config, NULL, NULL, &rest);
     cm_edit_replace(w->edits, cm_yaml_body(config), config->end, cm_str_text(&rest));
@@ -213,13 +207,13 @@ static int take_out_all(struct cm_launcher_work *w)
                 return -1;
             cm_edit_replace(w->edits, at.begin, at.end, cm_comments_left(w, w->root, i, &at));
             if (w->below)
-                json_object_del(w->expected, key);
+                cm_edit_drop_key(w->expected, key);
             else
                 json_object_set_new(w->expected, key, json_null()); /* gone (values/edit.h) */
         } else if (cm_remove(w, value, w->expected, key) != 0) {
             return -1;
         } else if (config && w->renamed) {
-            rename_section(w, cm_edit_open_key(w->expected, key, value));
+            cm_edit_rename_key(cm_edit_open_key(w->expected, key, value), w->renamed, "Kubernetes");
         }
     }
     return 0;

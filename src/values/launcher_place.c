@@ -265,7 +265,7 @@ int cm_remove(struct cm_launcher_work *w, struct cm_yaml *map, json_t *in, const
         if (cm_edit_pair(w->doc, map, i, &at, w->err) != 0)
             return -1;
         cm_edit_replace(w->edits, at.begin, at.end, cm_comments_left(w, map, i, &at));
-        json_object_del(json, name);
+        cm_edit_drop_key(json, name);
     }
     return 0;
 }

@@ -76,7 +76,7 @@ static void edit_one(const struct cm_yaml_doc *doc)
             if (in == changed)
                 json_object_set_new(in, key->text, json_null());
             else
-                json_object_del(in, key->text);
+                cm_edit_drop_key(in, key->text);
             apply(e, changed);
         } else if (value->type == CM_YAML_SCALAR && value->end > value->begin) {
             cm_edit_set(e, value, "another: 'value' # of text");

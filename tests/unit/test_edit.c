@@ -211,6 +211,71 @@ static void deeper_lines_come_first_at_one_place(void **state)
     end(&w, "a:\n  b:\n  - c\n  - d\n  x: 1\n  w: 1\nz: 1\n");
 }
 
+/* Of m, b goes, c is called g, and these lines come. The whole map is replaced by the text. */
+static int prove_opened(const char *lines, const char *text)
+{
+    static const char old[] = "m:\n  a: 1\n  b: 2\n  c: 3\nz: {}\n";
+    cm_autoyaml doc = helper_yaml(old);
+    struct cm_edits *e = cm_edits_new(doc);
+    cm_autojson changed = json_object();
+    json_t *m = cm_edit_open_key(changed, "m", cm_yaml_get(cm_yaml_root(doc), "m"));
+    cm_autofree char *out = NULL;
+    size_t bytes;
+    cm_edit_drop_key(m, "b");
+    cm_edit_rename_key(m, "c", "g");
+    cm_edit_expect_lines(m, lines);
+    cm_edit_replace(e, 3, strlen(old) - strlen("z: {}\n"), text);
+    int rc = cm_edits_apply(e, changed, &out, &bytes, NULL);
+    assert_true((rc == 0) == (out != NULL));
+    cm_edits_free(e);
+    return rc;
+}
+
+static void an_opened_map_is_the_old_one_but_for_what_was_said(void **state)
+{
+    static const char lines[] = "# why\nd: 'x'\ne:\n  f: 'y'\n  h: []\n";
+    static const char *const good[] = {
+        "  a: 1\n  g: 3\n  d: 'x'\n  e:\n    f: 'y'\n    h: []\n",
+        "  d: 'x'\n  a: 1 # moved\n  e:\n    f: 'y'\n    h: []\n  g: 3\n",
+    };
+    static const char *const bad[] = {
+        "  a: 1\n  b: 2\n  g: 3\n  d: 'x'\n  e:\n    f: 'y'\n    h: []\n",              /* b is still there */
+        "  g: 3\n  d: 'x'\n  e:\n    f: 'y'\n    h: []\n",                              /* a is not */
+        "  a: 1\n  d: 'x'\n  e:\n    f: 'y'\n    h: []\n",                              /* nor is c, by any name */
+        "  a: 1\n  c: 3\n  d: 'x'\n  e:\n    f: 'y'\n    h: []\n",
+        "  a: 1\n  g: 4\n  d: 'x'\n  e:\n    f: 'y'\n    h: []\n",
+        "  a: 1\n  a: 1\n  g: 3\n  d: 'x'\n  e:\n    f: 'y'\n    h: []\n",
+        "  a: 1\n  g: 3\n  g: 3\n  d: 'x'\n  e:\n    f: 'y'\n    h: []\n",
+        "  a: 1\n  g: 3\n  d: 'x'\n",                                                     /* of the lines some do not come */
+        "  a: 1\n  g: 3\n  d: 'x'\n  e:\n    f: 'y'\n",
+        "  a: 1\n  g: 3\n  e:\n    f: 'y'\n    h: []\n  d: 'x'\n",
+        "  a: 1\n  g: 3\n  d: 'x'\n  d: 'x'\n  e:\n    f: 'y'\n    h: []\n",
+        "  a: 1\n  g: 3\n  d: x\n  e:\n    f: 'y'\n    h: []\n",
+        "  a: 1\n  g: 3\n  d: !t 'x'\n  e:\n    f: 'y'\n    h: []\n",
+        "  a: 1\n  g: 3\n  d: 'x'\n  e:\n    f: 'y'\n    h: [i]\n",
+        "  a: 1\n  g: 3\n  d: 'x'\n  e:\n    f: 'y'\n    h: []\n  k: 1\n",             /* more than was said */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (prove_opened(lines, good[i]) != 0)
+            fail_msg("refused:\n%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (prove_opened(lines, bad[i]) == 0)
+            fail_msg("taken:\n%s", bad[i]);
+}
+
+static void lines_bring_no_key_a_second_time(void **state)
+{
+    (void)state;
+    assert_int_equal(prove_opened("d: 1\n", "  a: 1\n  g: 3\n  d: 1\n"), 0);
+    assert_int_equal(prove_opened("b: 4\n", "  a: 1\n  g: 3\n  b: 4\n"), 0); /* it is a new one */
+    assert_int_equal(prove_opened("a: 1\n", "  a: 1\n  g: 3\n  a: 1\n"), -1);
+    assert_int_equal(prove_opened("g: 1\n", "  a: 1\n  g: 3\n  g: 1\n"), -1);
+    assert_int_equal(prove_opened("d: 1\nd: 1\n", "  a: 1\n  g: 3\n  d: 1\n  d: 1\n"), -1);
+    assert_int_equal(prove_opened("d: {e: 1, f: 2, e: 3}\n", "  a: 1\n  g: 3\n  d: {e: 1, f: 2, e: 3}\n"), -1);
+    assert_int_equal(prove_opened("d: [{e: 1}, {e: 3}]\n", "  a: 1\n  g: 3\n  d: [{e: 1}, {e: 3}]\n"), 0);
+}
+
 static void refuses_changes_that_overlap(void **state)
 {
     struct work w = begin("a: bcd\n");
@@ -348,6 +413,8 @@ int main(void)
         cmocka_unit_test(a_blank_line_behind_a_text_that_keeps_it_is_refused_with_the_texts_place),
         cmocka_unit_test(a_tab_that_only_the_old_text_could_have_is_refused_with_its_place),
         cmocka_unit_test(deeper_lines_come_first_at_one_place),
+        cmocka_unit_test(an_opened_map_is_the_old_one_but_for_what_was_said),
+        cmocka_unit_test(lines_bring_no_key_a_second_time),
         cmocka_unit_test(refuses_changes_that_overlap),
         cmocka_unit_test(refuses_what_does_not_read_as_it_should),
         cmocka_unit_test(a_pair_has_its_comments),
