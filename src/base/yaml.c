@@ -34,7 +34,8 @@ struct node {
 
 struct cm_yaml_doc {
     struct cm_arena *arena, *texts; /* apart, so that texts leave no gaps before nodes */
-    char *name, *source;
+    char *name, *owned;             /* owned: a copy of the source; NULL: it is somebody else's */
+    const char *source;
     size_t bytes;
     bool crlf;
     struct cm_yaml *root;
@@ -494,22 +495,34 @@ static int parse_source(struct cm_yaml_doc *doc, struct cm_err **err)
     return result;
 }
 
-struct cm_yaml_doc *cm_yaml_parse(const char *text, size_t bytes, const char *name, struct cm_err **err)
+static struct cm_yaml_doc *parse(const char *source, char *owned, size_t bytes, const char *name, struct cm_err **err)
 {
     struct cm_yaml_doc *doc = cm_alloc(sizeof *doc);
     doc->arena = cm_arena_new();
     doc->texts = cm_arena_new();
     doc->name = cm_strdup(name);
-    doc->source = cm_alloc(bytes + 1);
+    doc->source = source;
+    doc->owned = owned;
     doc->bytes = bytes;
-    if (bytes > 0)
-        memcpy(doc->source, text, bytes);
     const char *nl = memchr(doc->source, '\n', bytes);
     doc->crlf = nl != NULL && nl > doc->source && nl[-1] == '\r';
     if (parse_source(doc, err) == 0)
         return doc;
     cm_yaml_free(doc);
     return NULL;
+}
+
+struct cm_yaml_doc *cm_yaml_parse(const char *text, size_t bytes, const char *name, struct cm_err **err)
+{
+    char *copy = cm_alloc(bytes + 1);
+    if (bytes > 0)
+        memcpy(copy, text, bytes);
+    return parse(copy, copy, bytes, name, err);
+}
+
+struct cm_yaml_doc *cm_yaml_parse_in_place(const char *text, size_t bytes, const char *name, struct cm_err **err)
+{
+    return parse(text, NULL, bytes, name, err);
 }
 
 struct cm_yaml_doc *cm_yaml_load(const char *path, struct cm_err **err)
@@ -522,7 +535,9 @@ struct cm_yaml_doc *cm_yaml_load(const char *path, struct cm_err **err)
         cm_err_free(reason);
         return NULL;
     }
-    return cm_yaml_parse(text, bytes, path, err);
+    char *owned = text;
+    text = NULL;
+    return parse(owned, owned, bytes, path, err);
 }
 
 void cm_yaml_free(struct cm_yaml_doc *doc)
@@ -532,7 +547,7 @@ void cm_yaml_free(struct cm_yaml_doc *doc)
     cm_arena_free(doc->arena);
     cm_arena_free(doc->texts);
     free(doc->name);
-    free(doc->source);
+    free(doc->owned);
     free(doc);
 }
 

@@ -54,6 +54,8 @@ struct cm_yaml_doc;
 
 /* Parse; `name` stands in errors ("plan.yaml:3:7: …"). The source is copied. CM_E_USAGE on a fault of the text. */
 struct cm_yaml_doc *cm_yaml_parse(const char *text, size_t bytes, const char *name, struct cm_err **err);
+/* The same of a text that ends with a NUL and outlives the document, without a copy. */
+struct cm_yaml_doc *cm_yaml_parse_in_place(const char *text, size_t bytes, const char *name, struct cm_err **err);
 struct cm_yaml_doc *cm_yaml_load(const char *path, struct cm_err **err);      /* at most 64 MiB */
 void cm_yaml_free(struct cm_yaml_doc *doc);
 const char *cm_yaml_name(const struct cm_yaml_doc *doc);
@@ -73,6 +75,8 @@ const struct cm_yaml *cm_yaml_reach(const struct cm_yaml *map, const char *key);
 /* The node as JSON, typed as helm's reader types plain scalars (YAML 1.1 booleans, null, ints, floats; big numbers stay
  * exact as strings where a double would lose digits). Aliases are followed. New reference. */
 json_t *cm_yaml_json(const struct cm_yaml_doc *doc, const struct cm_yaml *node);
+/* The same, but numbers are the text they were: the version 1.10 is not 1.1. Keys are as they are written, and there are no merge keys. */
+json_t *cm_yaml_texts(const struct cm_yaml *node);
 static inline void cm_yaml_cleanup(struct cm_yaml_doc **d) { cm_yaml_free(*d); }
 #define cm_autoyaml CM_CLEANUP(cm_yaml_cleanup) struct cm_yaml_doc *
 

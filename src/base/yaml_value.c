@@ -188,6 +188,22 @@ static json_t *value_json(const struct cm_yaml *y)
     return array;
 }
 
+json_t *cm_yaml_texts(const struct cm_yaml *node)
+{
+    if (node->type == CM_YAML_MAP || node->type == CM_YAML_LIST) {
+        json_t *j = node->type == CM_YAML_MAP ? json_object() : json_array();
+        for (size_t i = 0; i < node->count; i++)
+            node->type == CM_YAML_MAP ? json_object_set_new(j, node->keys[i]->text, cm_yaml_texts(node->items[i]))
+                                      : json_array_append_new(j, cm_yaml_texts(node->items[i]));
+        return j;
+    }
+    json_t *j = value_json(node);
+    if (!json_is_number(j) || node->type != CM_YAML_SCALAR)
+        return j;
+    json_decref(j);
+    return json_string(node->text);
+}
+
 json_t *cm_yaml_json(const struct cm_yaml_doc *doc, const struct cm_yaml *node)
 {
     (void)doc;

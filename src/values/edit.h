@@ -39,7 +39,9 @@ int cm_edits_apply(struct cm_edits *e, const json_t *changed, char **text, size_
 json_t *cm_edit_placeholder(const struct cm_yaml *node);
 /* The same for what a node reads as, however it is written: flow style in block style, an alias in full, a key without its quotes. */
 json_t *cm_edit_reading(const struct cm_yaml *node);
-const struct cm_yaml *cm_edit_placeheld(const json_t *value);      /* its node; NULL: it is none of the two */
+/* The same for what a node, of any tree, reads as by cm_yaml_texts. */
+json_t *cm_edit_texts(const struct cm_yaml *node);
+const struct cm_yaml *cm_edit_placeheld(const json_t *value);      /* its node in the old tree; NULL: it is no place holder of one */
 /* A map or list to be changed one by one: all that is not said of a map is as it was, in its order; members of a list are place holders. New
  * reference. */
 json_t *cm_edit_opened(const struct cm_yaml *node);

@@ -9,7 +9,7 @@
 #include "values/edit_work.h"
 
 /* Bytes that no text in UTF-8 has, so that no value or key of a file is taken for one; behind the mark of a value an address. */
-static const char moved_mark = '\xff', reading_mark = '\xfe', gone_mark = '\xfd', lines_mark = '\xfc';
+static const char moved_mark = '\xff', reading_mark = '\xfe', texts_mark = '\xfd', gone_mark = '\xfc', lines_mark = '\xfb';
 static const char base_key[] = "\xff", lines_key[] = "\xfe";
 
 static json_t *holder_of(char mark, const void *address)
@@ -33,8 +33,11 @@ static const void *address_in(const json_t *value)
 
 json_t *cm_edit_placeholder(const struct cm_yaml *node) { return holder_of(moved_mark, node); }
 json_t *cm_edit_reading(const struct cm_yaml *node) { return holder_of(reading_mark, node); }
+json_t *cm_edit_texts(const struct cm_yaml *node) { return holder_of(texts_mark, node); }
 
 bool cm_edit_held_reading(const json_t *value) { return begins_with(value, reading_mark); }
+const struct cm_yaml *cm_edit_held_texts(const json_t *value) { return begins_with(value, texts_mark) ? address_in(value) : NULL; }
+
 bool cm_edit_is_gone(const json_t *value) { return begins_with(value, gone_mark); }
 
 const struct cm_yaml *cm_edit_placeheld(const json_t *value)

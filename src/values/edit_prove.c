@@ -268,11 +268,29 @@ static bool same_map(struct proof *p, const struct cm_yaml *base, const json_t *
     return same;
 }
 
+/* The event at hand begins what this node reads as by cm_yaml_texts, of which no more is made at a time than an item of a list. */
+static bool same_texts(struct proof *p, const struct cm_yaml *node)
+{
+    if (node->type != CM_YAML_LIST) {
+        cm_autojson want = cm_yaml_texts(node);
+        return same_value(p, want);
+    }
+    if (p->event.type != YAML_SEQUENCE_START_EVENT || ++p->depth > DEEPEST)
+        return false;
+    for (size_t i = 0; i < node->count; i++)
+        if (!next(p) || !same_texts(p, node->items[i]))
+            return false;
+    p->depth--;
+    return next(p) && p->event.type == YAML_SEQUENCE_END_EVENT;
+}
+
 /* The event at hand begins this value; a place holder stands for a node of the old tree. */
 static bool same_value(struct proof *p, const json_t *want)
 {
-    const struct cm_yaml *moved = cm_edit_placeheld(want);
+    const struct cm_yaml *moved = cm_edit_placeheld(want), *texts = cm_edit_held_texts(want);
     bool same = false;
+    if (texts)
+        return same_texts(p, texts);
     if (moved)
         return cm_edit_held_reading(want) ? reads_alike(p, moved) : same_node(p, moved);
     if (p->event.type == YAML_SCALAR_EVENT)

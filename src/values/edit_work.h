@@ -31,6 +31,7 @@ void cm_edits_explain(const struct cm_edits *e, const struct cm_edits_failure *w
 
 /* edit_expect.c. Of a place holder: it stands for what its node reads as. */
 bool cm_edit_held_reading(const json_t *value);
+const struct cm_yaml *cm_edit_held_texts(const json_t *value);   /* NULL: it is no place holder of cm_edit_texts */
 bool cm_edit_is_gone(const json_t *value);
 /* Of an opened map: the one of the old tree; lines that are to come into any map; NULL: none. */
 const struct cm_yaml *cm_edit_base(const json_t *map);

@@ -26,6 +26,8 @@ bool cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const cha
     return true;
 }
 
+void cm_launcher_keep_doc(struct cm_launcher_work *w, struct cm_yaml_doc *taken) { w->read[w->read[0] ? 1 : 0] = taken; }
+
 /* ---- looking ---- */
 
 bool cm_yaml_is_empty(const struct cm_yaml *node)
@@ -396,6 +398,8 @@ int cm_launcher_convert(const struct cm_launcher_wish *wish, struct cm_launcher_
     cm_arena_free(w.pieces);
     cm_edits_free(w.edits);
     json_decref(w.whole);
+    cm_yaml_free(w.read[0]);
+    cm_yaml_free(w.read[1]);
     free(w.gone);
     free(w.taken);
     free(w.moved);

@@ -26,34 +26,24 @@ static long take_items(struct cm_launcher_work *w, const struct cm_yaml *map, si
     return (long)images->count;
 }
 
-/* Numbers as the text they were: the version 1.10 is not 1.1. All fields of an image are text. */
-static json_t *texts_of(const struct cm_yaml_doc *doc, const struct cm_yaml *n)
-{
-    if (n->type == CM_YAML_MAP || n->type == CM_YAML_LIST) {
-        json_t *j = n->type == CM_YAML_MAP ? json_object() : json_array();
-        for (size_t i = 0; i < n->count; i++)
-            n->type == CM_YAML_MAP ? json_object_set_new(j, n->keys[i]->text, texts_of(doc, n->items[i]))
-                                   : json_array_append_new(j, texts_of(doc, n->items[i]));
-        return j;
-    }
-    json_t *j = cm_yaml_json(doc, n);
-    if (!json_is_number(j) || n->type != CM_YAML_SCALAR)
-        return j;
-    json_decref(j);
-    return json_string(n->text);
-}
-
-/* YAML in a string: its values are written anew. */
+/* YAML in a string: its values are written anew, and all fields of an image are text. */
 static long take_text(struct cm_launcher_work *w, const struct cm_yaml *scalar)
 {
-    cm_autoyaml doc = cm_yaml_parse(scalar->text, scalar->text_bytes, "", NULL);
+    struct cm_yaml_doc *doc = cm_yaml_parse_in_place(scalar->text, scalar->text_bytes, "", NULL);
     const struct cm_yaml *root = doc ? cm_yaml_root(doc) : NULL,
                          *images = root && root->type == CM_YAML_MAP ? cm_yaml_get(root, "images") : root;
-    if (!images || images->type != CM_YAML_LIST)
+    if (!images || images->type != CM_YAML_LIST) {
+        cm_yaml_free(doc);
         return -1;
+    }
+    cm_launcher_keep_doc(w, doc);
+    if (images->count && !cm_piece_has(w->top, TARGET)) {
+        cm_piece_texts(w, w->top, TARGET, images);
+        return (long)images->count;
+    }
     struct cm_piece *list = images->count ? cm_piece_open_list(w, w->top, TARGET) : NULL;
     for (size_t i = 0; list && i < images->count; i++)
-        cm_piece_value(w, list, NULL, texts_of(doc, images->items[i]));
+        cm_piece_texts(w, list, NULL, images->items[i]);
     return (long)images->count;
 }
 

@@ -118,6 +118,15 @@ struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in,
     p->kind = CM_PIECE_VALUE;
     p->value = cm_arena_json(w->pieces, taken);
     p->node = NULL;
+    p->texts = false;
+    return p;
+}
+
+struct cm_piece *cm_piece_texts(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *node)
+{
+    struct cm_piece *p = add(w, in, CM_PIECE_VALUE, key);
+    p->node = node;
+    p->texts = true;
     return p;
 }
 
@@ -206,6 +215,18 @@ bool cm_piece_open(struct cm_launcher_work *w, struct cm_piece *p)
     size_t i;
     if (p->kind == CM_PIECE_MAP || p->kind == CM_PIECE_LIST)
         return true;
+    if (p->texts && p->node->type == CM_YAML_LIST) {
+        p->kind = CM_PIECE_LIST;
+        for (i = 0; i < p->node->count; i++)
+            cm_piece_texts(w, p, NULL, p->node->items[i]);
+        p->texts = false;
+        return true;
+    }
+    if (p->texts) {
+        p->value = cm_arena_json(w->pieces, cm_yaml_texts(p->node));
+        p->node = NULL;
+        p->texts = false;
+    }
     if (p->node && p->node->count) {
         open_node(w, p);
         return true;
@@ -245,6 +266,8 @@ static json_t *as_value(struct cm_launcher_work *w, const struct cm_piece *p, bo
 {
     if (p->kind == CM_PIECE_LINES)
         return real ? cm_yaml_json(w->doc, p->node) : cm_edit_placeholder(p->node);
+    if (p->kind == CM_PIECE_VALUE && p->texts)
+        return real ? cm_yaml_texts(p->node) : cm_edit_texts(p->node);
     if (p->kind == CM_PIECE_VALUE && p->value)
         return json_incref(p->value);
     const struct cm_yaml *written = p->kind == CM_PIECE_VALUE ? p->node : moved_whole(p);
@@ -314,6 +337,21 @@ static void write_kids(struct cm_launcher_work *w, const struct cm_piece *p, lon
         cm_piece_write(w, p->kids[i], indent, out);
 }
 
+static void write_made_item(json_t *value, long indent, struct cm_str *out)
+{
+    cm_autostr lines = CM_STR(CM_STR_BIG);
+    cm_autojson list = json_array();
+    json_array_append(list, value);
+    cm_yaml_add_value(&lines, list, (int)indent);
+    cm_str_add(out, cm_str_text(&lines) + 1);
+}
+
+static void write_texts_item(const struct cm_yaml *node, long indent, struct cm_str *out)
+{
+    cm_autojson value = cm_yaml_texts(node);
+    write_made_item(value, indent, out);
+}
+
 static void write_item(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out)
 {
     size_t dash = out->len + (size_t)indent;
@@ -321,16 +359,16 @@ static void write_item(struct cm_launcher_work *w, const struct cm_piece *p, lon
         write_kids(w, p, indent + 2, out);
         if (out->len > dash)
             out->data[dash] = '-';
+    } else if (p->texts) {
+        write_texts_item(p->node, indent, out);
     } else if (p->node) {
         cm_flow_write_item(w, p->node, indent, out);
     } else {
-        cm_autostr lines = CM_STR(CM_STR_BIG);
-        cm_autojson list = json_array();
-        json_array_append(list, p->value);
-        cm_yaml_add_value(&lines, list, (int)indent);
-        cm_str_add(out, cm_str_text(&lines) + 1);
+        write_made_item(p->value, indent, out);
     }
 }
+
+static long list_step(struct cm_launcher_work *w) { return cm_launcher_lists_indented(w) ? 2 : 0; }
 
 void cm_piece_write(struct cm_launcher_work *w, const struct cm_piece *p, long indent, struct cm_str *out)
 {
@@ -343,7 +381,11 @@ void cm_piece_write(struct cm_launcher_work *w, const struct cm_piece *p, long i
         cm_str_addf(out, "%*s", (int)indent, "");
         cm_yaml_add_key(out, p->key);
         cm_str_add(out, ":");
-        if (p->kind == CM_PIECE_VALUE && p->node) {
+        if (p->kind == CM_PIECE_VALUE && p->texts) {
+            cm_str_add(out, "\n");
+            for (size_t i = 0; i < p->node->count; i++)
+                write_texts_item(p->node->items[i], indent + list_step(w), out);
+        } else if (p->kind == CM_PIECE_VALUE && p->node) {
             cm_flow_write(w, p->node, indent + cm_launcher_step(w), out);
         } else if (p->kind == CM_PIECE_VALUE) {
             cm_yaml_add_value(out, p->value, (int)indent + 2);
@@ -351,7 +393,7 @@ void cm_piece_write(struct cm_launcher_work *w, const struct cm_piece *p, long i
             cm_str_addf(out, " %s\n", p->kind == CM_PIECE_MAP ? "{}" : "[]");
         } else {
             cm_str_addf(out, "%s%s\n", p->behind ? " " : "", p->behind ? p->behind : "");
-            long step = p->kind == CM_PIECE_MAP ? cm_launcher_step(w) : cm_launcher_lists_indented(w) ? 2 : 0;
+            long step = p->kind == CM_PIECE_MAP ? cm_launcher_step(w) : list_step(w);
             write_kids(w, p, indent + step, out);
         }
     }

@@ -19,6 +19,7 @@ enum cm_piece_kind { CM_PIECE_MAP, CM_PIECE_LIST, CM_PIECE_LINES, CM_PIECE_VALUE
 struct cm_piece {                        /* there may be one for each line of a file: small on purpose */
     enum cm_piece_kind kind : 8;
     bool wins;                           /* over what stands there already */
+    bool texts;                          /* value: what the node, which is none of the file's own, reads as by cm_yaml_texts */
     int32_t indent;                      /* lines: column of the key or the dash, from 0 */
     const char *key;                     /* NULL: an item of a list */
     struct cm_piece **kids;              /* map, list */
@@ -48,6 +49,7 @@ struct cm_launcher_work {
     bool said;                           /* `below` is wish->at: several keys, with dots between them */
     struct cm_edits *edits;
     unsigned char *gone;                 /* a bit for each byte of the source: at the keys of pairs that leave */
+    struct cm_yaml_doc *read[2];         /* YAML that stood in a string, until all is proved */
     json_t *anchors;                     /* how often each name is given; in the arena; NULL: not counted yet */
     struct cm_piece *top;                /* what is added to the file's root */
     struct cm_span *moved;               /* what stands elsewhere from now on; sorted once it is looked at */
@@ -70,6 +72,8 @@ struct cm_piece *cm_piece_path(struct cm_launcher_work *w, struct cm_piece *in, 
 struct cm_piece *cm_piece_value(struct cm_launcher_work *w, struct cm_piece *in, const char *key, json_t *taken);
 /* The i-th pair of a user's map, under another key perhaps; its lines where it has lines of its own, else its value. */
 struct cm_piece *cm_piece_pair(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i);
+/* A value that is made of this node by cm_yaml_texts when it is written: a list of that key, or (NULL) any item. */
+struct cm_piece *cm_piece_texts(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *node);
 /* A piece that exists, as the last kid of another one as well. */
 void cm_piece_adopt(struct cm_launcher_work *w, struct cm_piece *in, struct cm_piece *p);
 /* The kid of that key; NULL: none. */
@@ -149,6 +153,7 @@ void cm_launcher_row_below(struct cm_launcher_work *w, const struct cm_yaml *at,
  * said (false). below: as for a row. */
 bool cm_launcher_move(struct cm_launcher_work *w, struct cm_piece *in, const char *key, const struct cm_yaml *map, size_t i,
                       const char *setting, const char *target, const char *below);
+void cm_launcher_keep_doc(struct cm_launcher_work *w, struct cm_yaml_doc *taken);    /* one of each key that may hold YAML in a string */
 void cm_launcher_finding(struct cm_launcher_work *w, const struct cm_yaml *at, const char *verdict, const char *id, const char *seen,
                          const char *remedy);
 struct cm_piece *cm_launcher_job(struct cm_launcher_work *w);        /* defaultResourceJobBase */
