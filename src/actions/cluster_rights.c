@@ -1,4 +1,4 @@
-/* actions/cluster_rights.c: the part of cluster.check on rights, by `kubectl auth can-i`: of this login, and of Connect's service account
+/* actions/cluster_rights.c: the part of cluster.check on rights, as `kubectl auth can-i` says them: of this login, and of Connect's service account
  * where the chart does not give it its Role (rbac.create: false).
  *
  * A right that the migration itself needs and that is denied is a blocker, unless the step is done by hand or by a command. The rights
@@ -64,10 +64,38 @@ static bool applies(struct cm_step *step, const struct right *r)
     return cm_json_bool(values, "ingress.enabled", false);
 }
 
+/* ---- asking ---- */
+
+/* What is to be known, all of it asked at once where the cluster answers so. */
+struct asked {
+    struct cm_kube_right list[sizeof rights / sizeof *rights + 16];
+    size_t n;
+    bool known;
+};
+
+static void ask_for(struct asked *q, const char *ns, const char *verb, const char *resource)
+{
+    q->list[q->n++] = (struct cm_kube_right){.ns = ns, .verb = verb, .resource = resource};
+}
+
+/* The answer that is there already, or one asked for by itself. */
+static int may(struct cm_step *step, const struct asked *q, const char *ns, const char *verb, const char *resource, bool *allowed,
+               struct cm_err **err)
+{
+    for (size_t i = 0; i < q->n && q->known; i++) {
+        const struct cm_kube_right *r = &q->list[i];
+        if (strcmp(r->verb, verb) != 0 || strcmp(r->resource, resource) != 0 || r->ns != ns)
+            continue;
+        *allowed = r->allowed;
+        return 0;
+    }
+    return cm_kube_can_i(step, ns, verb, resource, allowed, err);
+}
+
 /* A step that shows a person the command when this login may not. */
 static bool has_other_hands(const struct right *r) { return r->step && strcmp(r->step, "serviceaccounts.label") == 0; }
 
-static int own_rights(struct cm_step *step, struct cm_err **err)
+static int own_rights(struct cm_step *step, const struct asked *q, const char *content, struct cm_err **err)
 {
     cm_autostr missing = CM_STR(1024), unknown = CM_STR(1024), by_hand = CM_STR(1024);
     size_t asked = 0;
@@ -77,7 +105,7 @@ static int own_rights(struct cm_step *step, struct cm_err **err)
         if (!applies(step, &rights[i]))
             continue;
         asked++;
-        if (cm_kube_can_i(step, rights[i].content ? cm_target_content_namespace(step) : NULL, rights[i].verb, rights[i].resource, &allowed, &seen) < 0) {
+        if (may(step, q, rights[i].content ? content : NULL, rights[i].verb, rights[i].resource, &allowed, &seen) < 0) {
             if (cm_look_ends(&seen, err))
                 return -1;
             cm_look_list(&unknown, "%s %s (%s)", rights[i].verb, rights[i].resource, cm_err_message(seen));
@@ -125,21 +153,23 @@ static const struct {
 };
 enum { ROLE_RIGHTS = sizeof role / sizeof *role };
 
+static const char escalate[] = "escalate", roles[] = "roles.rbac.authorization.k8s.io";
+
 /* A Role can only be created by who holds what it gives, or may escalate. */
-static int rights_to_grant(struct cm_step *step, struct cm_err **err)
+static int rights_to_grant(struct cm_step *step, const struct asked *q, const char *content, struct cm_err **err)
 {
     cm_autostr missing = CM_STR(1024);
     cm_autoerr seen = NULL;
     bool allowed = false;
     for (size_t i = 0; i < ROLE_RIGHTS; i++) {
-        if (cm_kube_can_i(step, cm_target_content_namespace(step), role[i].verb, role[i].resource, &allowed, &seen) < 0)
+        if (may(step, q, content, role[i].verb, role[i].resource, &allowed, &seen) < 0)
             return cm_look_ends(&seen, err) ? -1 : 0;
         if (!allowed)
             cm_look_list(&missing, "%s %s", role[i].verb, role[i].resource);
     }
     if (!missing.len)
         return 0;
-    if (cm_kube_can_i(step, cm_target_content_namespace(step), "escalate", "roles.rbac.authorization.k8s.io", &allowed, &seen) < 0)
+    if (may(step, q, content, escalate, roles, &allowed, &seen) < 0)
         return cm_look_ends(&seen, err) ? -1 : 0;
     if (!allowed)
         cm_finding(
@@ -184,7 +214,14 @@ static void account_rights(struct cm_step *step, const json_t *values)
         cm_arena_fmt(cm_step_arena(step), "system:serviceaccount:%s:%s", cm_plan_text(cm_step_plan(step), "target.namespace"),
                      *name ? name : cm_target_fullname(step));
     cm_autostr missing = CM_STR(1024);
-    for (size_t i = 0; i < ROLE_RIGHTS && !why; i++)
+    struct asked q = {.n = 0};
+    for (size_t i = 0; i < ROLE_RIGHTS; i++)
+        ask_for(&q, cm_target_content_namespace(step), role[i].verb, role[i].resource);
+    q.known = cm_kube_can_all(step, account, q.list, q.n);
+    for (size_t i = 0; i < ROLE_RIGHTS && q.known; i++)
+        if (!q.list[i].allowed)
+            cm_look_list(&missing, "%s %s", role[i].verb, role[i].resource);
+    for (size_t i = 0; i < ROLE_RIGHTS && !q.known && !why; i++)
         if (account_can(step, account, role[i].verb, role[i].resource, &why) == 0)
             cm_look_list(&missing, "%s %s", role[i].verb, role[i].resource);
     if (why)
@@ -201,11 +238,21 @@ static void account_rights(struct cm_step *step, const json_t *values)
 int cm_cluster_rights(struct cm_step *step, struct cm_err **err)
 {
     const json_t *values = cm_look_values(step), *deploy = cm_plan_step(cm_step_plan(step), "helm.deploy");
-    if (own_rights(step, err) < 0)
+    const char *content = cm_target_content_namespace(step);
+    bool role_by_chart = cm_json_bool(values, "rbac.create", true);
+    bool grants = role_by_chart && strcmp(cm_json_text(deploy, "by", "tool"), "tool") == 0;
+    struct asked q = {.n = 0};
+    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++)
+        if (applies(step, &rights[i]))
+            ask_for(&q, rights[i].content ? content : NULL, rights[i].verb, rights[i].resource);
+    for (size_t i = 0; i < ROLE_RIGHTS && grants; i++)
+        ask_for(&q, content, role[i].verb, role[i].resource);
+    if (grants)
+        ask_for(&q, content, escalate, roles);
+    q.known = cm_kube_can_all(step, NULL, q.list, q.n);
+    if (own_rights(step, &q, content, err) < 0)
         return -1;
-    if (!cm_json_bool(values, "rbac.create", true)) {
+    if (!role_by_chart)
         account_rights(step, values);
-        return 0;
-    }
-    return strcmp(cm_json_text(deploy, "by", "tool"), "tool") == 0 ? rights_to_grant(step, err) : 0;
+    return grants ? rights_to_grant(step, &q, content, err) : 0;
 }

@@ -198,27 +198,47 @@ static void not_begun(struct cm_step *step, const struct cm_forward *f, const ch
     cm_evidence(err, masked);
 }
 
-struct cm_forward *cm_kube_forward(struct cm_step *step, const char *service, struct cm_err **err)
+struct cm_forward *cm_kube_forward_begin(struct cm_step *step, const char *service, struct cm_err **err)
 {
     struct cm_forward *f = forward_new(step, service);
+    if (start(f, err) == 0)
+        return f;
+    cm_wrap(err, "port-forward to svc/%s", service);
+    cm_forward_stop(f);
+    return NULL;
+}
+
+static void supervise(struct cm_forward *f)
+{
+    int64_t now = cm_loop_now_ms(f->loop);
+    if (f->look == NULL)
+        f->look = cm_loop_timer(f->loop, now + LOOK_EVERY_MS, LOOK_EVERY_MS, look_at_words, f);
+    if (f->ping_due == NULL)
+        f->ping_due = cm_loop_timer(f->loop, now + PING_EVERY_MS, PING_EVERY_MS, ping, f);
+}
+
+int cm_kube_forward_ready(struct cm_step *step, struct cm_forward *f, struct cm_err **err)
+{
+    const char *service = f->service + strlen("svc/");
     int64_t limit = cm_loop_now_ms(f->loop) + START_MS;
     if (limit > cm_step_deadline(step))
         limit = cm_step_deadline(step);
-    if (start(f, err) < 0) {
-        cm_wrap(err, "port-forward to svc/%s", service);
-        cm_forward_stop(f);
-        return NULL;
-    }
     enum cm_wait w = cm_loop_until(f->loop, decided, f, limit);
     if (w == CM_WAIT_READY && f->ready) {
-        f->look = cm_loop_timer(f->loop, cm_loop_now_ms(f->loop) + LOOK_EVERY_MS, LOOK_EVERY_MS, look_at_words, f);
-        f->ping_due = cm_loop_timer(f->loop, cm_loop_now_ms(f->loop) + PING_EVERY_MS, PING_EVERY_MS, ping, f);
-        return f;
+        supervise(f);
+        return 0;
     }
     if (w == CM_WAIT_CANCELLED)
-        cm_fail(err, CM_E_INTERRUPTED, "interrupted while a port-forward to svc/%s was opened", service);
-    else
-        not_begun(step, f, service, err);
+        return cm_fail(err, CM_E_INTERRUPTED, "interrupted while a port-forward to svc/%s was opened", service);
+    not_begun(step, f, service, err);
+    return -1;
+}
+
+struct cm_forward *cm_kube_forward(struct cm_step *step, const char *service, struct cm_err **err)
+{
+    struct cm_forward *f = cm_kube_forward_begin(step, service, err);
+    if (f == NULL || cm_kube_forward_ready(step, f, err) == 0)
+        return f;
     cm_forward_stop(f);
     return NULL;
 }

@@ -8,11 +8,17 @@
 #include <cm/runner.h>
 
 #include "adapters/argv.h"
+#include "adapters/kubectl.h"
 
 enum cm_kube_trouble { CM_KT_OTHER, CM_KT_ABSENT, CM_KT_FORBIDDEN, CM_KT_LOGIN, CM_KT_CONTEXT, CM_KT_PASSING };
 
 /* kubectl with the plan's context, kubeconfig and namespace (NULL: the plan's; "": none). */
 void cm_kube_argv(struct cm_step *step, struct cm_argv *a, const char *ns);
+/* A reading call with the limit of a look; any status is 0. input NULL: none. */
+int cm_kube_read(struct cm_step *step, const struct cm_argv *a, const char *input, struct cm_out *out, struct cm_err **err);
+/* As cm_kube_get_managed, in another namespace. */
+int cm_kube_get_managed_in(struct cm_step *step, const char *ns, const char *kind, const char *name, json_t **object,
+                           enum cm_seen *seen, struct cm_err **err);
 /* What kubectl's or helm's words on stderr mean. */
 enum cm_kube_trouble cm_kube_trouble(const char *errout);
 /* An error of the cluster in words, with kubectl's last lines as evidence; returns -1. */

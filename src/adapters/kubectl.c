@@ -121,8 +121,7 @@ int cm_kube_fail(struct cm_step *step, const struct cm_out *out, const char *wha
     return -1;
 }
 
-/* A reading call; any status is 0. */
-static int look(struct cm_step *step, const struct cm_argv *a, const char *input, struct cm_out *out, struct cm_err **err)
+int cm_kube_read(struct cm_step *step, const struct cm_argv *a, const char *input, struct cm_out *out, struct cm_err **err)
 {
     struct cm_cmd cmd = {.argv = a->list,
                          .timeout_ms = look_limit(step),
@@ -156,7 +155,7 @@ static int get(struct cm_step *step, const char *ns, const char *kind, const cha
     cm_argv_add2(&a, "-o", "json");
     if (managed)
         cm_argv_add(&a, "--show-managed-fields");
-    if (look(step, &a, NULL, &out, err) < 0)
+    if (cm_kube_read(step, &a, NULL, &out, err) < 0)
         return cm_wrap(err, "%s", what);
     if (out.status == 0 && out.truncated)
         return cm_fail(err, CM_E_FAILED, "%s: the answer is larger than 64 MiB", what);
@@ -184,6 +183,12 @@ int cm_kube_get_managed(struct cm_step *step, const char *kind, const char *name
     return get(step, NULL, kind, name, selector, true, object, seen, err);
 }
 
+int cm_kube_get_managed_in(struct cm_step *step, const char *ns, const char *kind, const char *name, json_t **object,
+                           enum cm_seen *seen, struct cm_err **err)
+{
+    return get(step, ns, kind, name, NULL, true, object, seen, err);
+}
+
 /* The helm that we called, we ourselves (--field-manager of our patches), and what the cluster's own controllers write. */
 static bool is_somebody_else(const json_t *field)
 {
@@ -193,15 +198,11 @@ static bool is_somebody_else(const json_t *field)
     return strcmp(manager, "kube-controller-manager") != 0 || strcmp(part, "scale") == 0;
 }
 
-char *cm_kube_other_writer(struct cm_step *step, const char *kind, const char *name)
+char *cm_kube_writer_of(const json_t *object)
 {
-    cm_autojson o = NULL;
-    enum cm_seen seen;
     const json_t *field, *last = NULL;
     size_t i;
-    if (cm_kube_get_managed(step, kind, name, NULL, &o, &seen, NULL) < 0)
-        return NULL;
-    json_array_foreach(cm_json_at(o, "metadata.managedFields"), i, field)
+    json_array_foreach(cm_json_at(object, "metadata.managedFields"), i, field)
     {
         if (is_somebody_else(field) && strcmp(cm_json_text(field, "time", ""), cm_json_text(last, "time", "")) >= 0)
             last = field;
@@ -211,35 +212,17 @@ char *cm_kube_other_writer(struct cm_step *step, const char *kind, const char *n
                : cm_fmt("%s at %s", cm_json_text(last, "manager", "somebody"), cm_json_text(last, "time", "an unknown time"));
 }
 
+char *cm_kube_other_writer(struct cm_step *step, const char *kind, const char *name)
+{
+    cm_autojson o = NULL;
+    enum cm_seen seen;
+    return cm_kube_get_managed(step, kind, name, NULL, &o, &seen, NULL) < 0 ? NULL : cm_kube_writer_of(o);
+}
+
 int cm_kube_get(struct cm_step *step, const char *kind, const char *name, const char *selector, json_t **object, enum cm_seen *seen,
                 struct cm_err **err)
 {
     return cm_kube_get_in(step, NULL, kind, name, selector, object, seen, err);
-}
-
-int cm_kube_can_i(struct cm_step *step, const char *ns, const char *verb, const char *resource, bool *allowed, struct cm_err **err)
-{
-    cm_autoargv a = {0};
-    cm_autoout out = {0};
-    *allowed = false;
-    cm_kube_argv(step, &a, ns);
-    cm_argv_add(&a, "auth");
-    cm_argv_add(&a, "can-i");
-    /* "pods/exec" would be a pod named exec: kubectl wants the subresource as an option */
-    const char *slash = strchr(resource, '/');
-    cm_autofree char *kind = cm_strndup(resource, slash ? (size_t)(slash - resource) : strlen(resource));
-    cm_argv_add2(&a, verb, kind);
-    cm_argv_add2(&a, "--subresource", slash ? slash + 1 : NULL);
-    if (look(step, &a, NULL, &out, err) < 0)
-        return cm_wrap(err, "asking for the right to %s %s", verb, resource);
-    if (cm_starts(out.out, "yes")) {
-        *allowed = true;
-        return 0;
-    }
-    if (cm_starts(out.out, "no"))
-        return 0;
-    cm_autofree char *what = cm_fmt("asking for the right to %s %s", verb, resource);
-    return cm_kube_fail(step, &out, what, err);
 }
 
 int cm_kube_version(struct cm_step *step, json_t **version, struct cm_err **err)
@@ -250,7 +233,7 @@ int cm_kube_version(struct cm_step *step, json_t **version, struct cm_err **err)
     cm_kube_argv(step, &a, NULL);
     cm_argv_add(&a, "version");
     cm_argv_add2(&a, "-o", "json");
-    if (look(step, &a, NULL, &out, err) < 0)
+    if (cm_kube_read(step, &a, NULL, &out, err) < 0)
         return cm_wrap(err, "asking kubectl for its version");
     if (out.status != 0)
         return cm_kube_fail(step, &out, "asking the cluster for its version", err);
@@ -271,7 +254,7 @@ static int dry_run(struct cm_step *step, const char *ns, const char *manifests, 
     cm_argv_add(&a, "apply");
     cm_argv_add(&a, "--dry-run=server");
     cm_argv_add2(&a, "-f", "-");
-    if (look(step, &a, manifests, &out, err) < 0)
+    if (cm_kube_read(step, &a, manifests, &out, err) < 0)
         return cm_wrap(err, "server-side dry run");
     if (out.status == 0)
         return 0;
@@ -328,7 +311,7 @@ int cm_kube_exec(struct cm_step *step, const char *pod, const char *container, c
     cm_argv_add2(&a, "-c", container);
     cm_argv_add(&a, "--");
     cm_argv_add_list(&a, argv);
-    if (look(step, &a, NULL, out, err) < 0)
+    if (cm_kube_read(step, &a, NULL, out, err) < 0)
         return cm_wrap(err, "running %s in pod %s", argv[0], pod);
     /* a status of the command itself is told apart from one of kubectl by kubectl's own sentence */
     if (out->status == 0 || strstr(out->errout, "command terminated with exit code") != NULL ||
@@ -342,7 +325,7 @@ static int logs(struct cm_step *step, const char *pod, struct cm_argv *a, char *
 {
     cm_autoout out = {0};
     *text = NULL;
-    if (look(step, a, NULL, &out, err) < 0)
+    if (cm_kube_read(step, a, NULL, &out, err) < 0)
         return cm_wrap(err, "reading the log of pod %s", pod);
     enum cm_kube_trouble t = out.status == 0 ? CM_KT_OTHER : cm_kube_trouble(out.errout);
     if (t == CM_KT_PASSING || t == CM_KT_LOGIN || t == CM_KT_FORBIDDEN) {

@@ -24,8 +24,29 @@ int cm_kube_get_managed(struct cm_step *step, const char *kind, const char *name
 /* "argocd-controller at 2026-12-05T21:00:00Z": who, beside helm and us, changed an object last, but for its status; NULL: nobody did, or
  * it cannot be seen. Caller frees. */
 char *cm_kube_other_writer(struct cm_step *step, const char *kind, const char *name);
+/* The same of an object that was got with its managedFields. */
+char *cm_kube_writer_of(const json_t *object);
+
+/* One of several objects. kind: the plural of the object's kind ("deployments"). */
+struct cm_kube_one {
+    const char *kind, *name;
+    json_t *object; /* a new reference; NULL unless CM_SEEN */
+    enum cm_seen seen;
+};
+/* Each of them as by cm_kube_get_managed, in one process, which costs more than its requests. What kubectl will not say of all at once is
+ * asked one by one: a forbidden object hides no other. -1: all are NULL. */
+int cm_kube_get_several(struct cm_step *step, const char *ns, struct cm_kube_one *list, size_t n, struct cm_err **err);
+void cm_kube_several_fini(struct cm_kube_one *list, size_t n);
 /* ns NULL: the plan's namespace. */
 int cm_kube_can_i(struct cm_step *step, const char *ns, const char *verb, const char *resource, bool *allowed, struct cm_err **err);
+/* The same of several at once, by the reviews that `kubectl auth can-i` sends, one a right, in one process. as: in whose name, NULL: this
+ * login's. False: they were not all answered so, and none is known; ask one by one then, which says why. */
+struct cm_kube_right {
+    const char *ns; /* NULL: the plan's namespace */
+    const char *verb, *resource;
+    bool allowed;
+};
+bool cm_kube_can_all(struct cm_step *step, const char *as, struct cm_kube_right *list, size_t n);
 /* {"client": "v1.32.4", "server": "v1.31.2"}; new reference. */
 int cm_kube_version(struct cm_step *step, json_t **version, struct cm_err **err);
 /* Server-side dry run of manifests (stdin), those that name no namespace in the plan's; a refusal is *refused (caller frees), not an error. */
@@ -54,9 +75,20 @@ int cm_kube_patch(struct cm_intent *intent, const char *ns, const char *kind, co
 /* The same commands for people; caller frees. argv without the leading "kubectl". */
 char *cm_kube_by_hand(struct cm_step *step, const char *const *argv);
 
+/* `kubectl get KIND NAME --watch`, a reading child that rings when the object is as `matters` wants it. It only rings: what is there is
+ * looked at as ever. Where watching is forbidden, or kubectl ends, it rings once more and is no longer alive. */
+struct cm_kube_watch;
+struct cm_kube_watch *cm_kube_watch(struct cm_step *step, const char *kind, const char *name, bool (*matters)(const json_t *object));
+bool cm_kube_watch_rang(struct cm_kube_watch *w); /* since this was asked last; NULL: never */
+bool cm_kube_watch_alive(const struct cm_kube_watch *w);
+void cm_kube_watch_stop(struct cm_kube_watch *taken);
+
 /* A supervised port-forward to service NAME, port 80: loopback, a free port; comes back when its pod is replaced; ended with us. */
 struct cm_forward;
 struct cm_forward *cm_kube_forward(struct cm_step *step, const char *service, struct cm_err **err);
+/* The same in two: started, and waited for. Not ready: it is of no use any more, but is still to be stopped. */
+struct cm_forward *cm_kube_forward_begin(struct cm_step *step, const char *service, struct cm_err **err);
+int cm_kube_forward_ready(struct cm_step *step, struct cm_forward *f, struct cm_err **err);
 const char *cm_forward_url(const struct cm_forward *f);          /* "http://127.0.0.1:40123" */
 void cm_forward_stop(struct cm_forward *taken);
 

@@ -245,6 +245,20 @@ static void created(struct world *w, json_t *o)
     }
 }
 
+/* Reviews store nothing, and are no effect. */
+static bool only_reviews(struct call *c, const json_t *documents)
+{
+    const json_t *o, *list = json_array_size(documents) == 1 ? json_object_get(json_array_get(documents, 0), "items") : NULL;
+    size_t i;
+    json_array_foreach(list != NULL ? list : documents, i, o)
+    {
+        if (!kube_is_review(o))
+            return false;
+        kube_review(c, o);
+    }
+    return true;
+}
+
 static int create(struct call *c, struct args *a, bool apply)
 {
     cm_autojson all = NULL;
@@ -254,6 +268,8 @@ static int create(struct call *c, struct args *a, bool apply)
     bool dry_run = dry[0] != '\0' && strcmp(dry, "none") != 0;
     if (read_documents(c, a, &all) != 0)
         return 1;
+    if (!apply && only_reviews(c, all))
+        return 0;
     json_array_foreach(all, i, o)
     {
         char kind[64];

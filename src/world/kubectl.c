@@ -179,26 +179,61 @@ static const char *split_kind(const struct args *a, size_t at, char *kind, size_
     return slash != NULL ? slash + 1 : a->count > at + 1 ? a->words[at + 1] : NULL;
 }
 
-static int kube_get(struct call *c, struct args *a)
+/* The objects of a kind that are meant; NULL: said. */
+static json_t *kube_got(struct call *c, const struct args *a, const char *word, const char *name)
 {
-    char word[64];
-    const char *name = split_kind(a, 1, word, sizeof word);
     const struct kind *k = kind_named(word);
     if (k == NULL)
-        return call_fail(c, "error: the server doesn't have a resource type \"%s\"", word);
+        return call_fail(c, "error: the server doesn't have a resource type \"%s\"", word), NULL;
     if (drill_is(c->w, "rights-missing") && (strcmp(k->kind, "PersistentVolume") == 0 || strcmp(k->kind, "Event") == 0))
-        return call_fail(
-            c, "Error from server (Forbidden): %s is forbidden: User \"ann\" cannot list resource \"%s\" in API group \"\" %s",
-            k->plural, k->plural, k->namespaced ? "in the namespace \"" WORLD_NAMESPACE "\"" : "at the cluster scope");
+        return call_fail(c,
+                         "Error from server (Forbidden): %s is forbidden: User \"ann\" cannot list resource \"%s\" in API group \"\" %s",
+                         k->plural, k->plural,
+                         k->namespaced ? "in the namespace \"" WORLD_NAMESPACE "\"" : "at the cluster scope"),
+               NULL;
     json_t *items = kube_list(c->w, k, arg(a, "all-namespaces", NULL) != NULL ? NULL : ns_of(a), arg(a, "selector", ""));
     for (size_t i = json_array_size(items); i-- > 0;) {
         const json_t *o = json_array_get(items, i);
         if ((name != NULL && strcmp(object_name(o), name) != 0) || !fields_match(arg(a, "field-selector", ""), o))
             json_array_remove(items, i);
     }
+    if (name == NULL || json_array_size(items) > 0 || arg(a, "ignore-not-found", NULL) != NULL)
+        return items;
+    json_decref(items);
+    return not_found(c, k, name), NULL;
+}
+
+/* "deployments/NAME configmaps/NAME": what is there as a List; nothing at all where nothing is. */
+static int kube_get_several(struct call *c, struct args *a)
+{
+    cm_autojson all = json_array();
+    for (size_t i = 1; i < a->count; i++) {
+        char word[64];
+        const struct args one = {.words = {a->words[i]}, .count = 1};
+        const char *name = split_kind(&one, 0, word, sizeof word);
+        if (name == NULL)
+            return call_fail(c, "error: there is no need to specify a resource type as a separate argument when passing arguments in "
+                                "resource/name form");
+        cm_autojson items = kube_got(c, a, word, name);
+        if (items == NULL)
+            return 1;
+        json_array_extend(all, items);
+    }
+    return json_array_size(all) == 0 ? 0 : print_items(c, a, json_incref(all), false);
+}
+
+static int kube_get(struct call *c, struct args *a)
+{
+    char word[64];
+    const char *name = split_kind(a, 1, word, sizeof word);
+    if (a->count > 2 && strchr(a->words[1], '/') != NULL)
+        return kube_get_several(c, a);
+    json_t *items = kube_got(c, a, word, name);
+    if (items == NULL)
+        return 1;
     if (name != NULL && json_array_size(items) == 0) {
         json_decref(items);
-        return arg(a, "ignore-not-found", NULL) != NULL ? 0 : not_found(c, k, name);
+        return 0;
     }
     return print_items(c, a, items, name != NULL);
 }
@@ -213,6 +248,26 @@ static int kube_version(struct call *c, struct args *a)
     return 0;
 }
 
+/* resource: "pods", "pods/exec", "deployments.apps" */
+static bool is_allowed(const struct world *w, const char *verb, const char *resource)
+{
+    return !drill_is(w, "rights-missing") || (strcmp(resource, "persistentvolumes") != 0 && strcmp(resource, "events") != 0 &&
+                                              (strcmp(verb, "create") != 0 || strcmp(resource, "pods/exec") != 0));
+}
+
+bool kube_is_review(const json_t *o) { return strcmp(cm_json_text(o, "kind", ""), "SelfSubjectAccessReview") == 0; }
+
+void kube_review(struct call *c, const json_t *o)
+{
+    const char *sub = cm_json_text(o, "spec.resourceAttributes.subresource", ""),
+               *resource = cm_json_text(o, "spec.resourceAttributes.resource", "");
+    cm_autofree char *whole = cm_fmt("%s%s%s", resource, *sub != '\0' ? "/" : "", sub);
+    json_t *answer = json_deep_copy(o);
+    bool allowed = is_allowed(c->w, cm_json_text(o, "spec.resourceAttributes.verb", ""), whole);
+    json_object_set_new(answer, "status", json_pack("{s:b}", "allowed", allowed));
+    print_json(c, answer);
+}
+
 static int kube_auth(struct call *c, struct args *a)
 {
     const char *what = a->count > 1 ? a->words[1] : "", *verb = a->count > 2 ? a->words[2] : "",
@@ -225,11 +280,9 @@ static int kube_auth(struct call *c, struct args *a)
         return call_fail(c, "error: unknown command \"auth %s\"", what);
     const char *sub = arg(a, "subresource", NULL);
     cm_autofree char *whole = sub != NULL ? cm_fmt("%s/%s", resource, sub) : cm_strdup(resource);
-    resource = whole;
-    bool no = drill_is(c->w, "rights-missing") && (strcmp(resource, "persistentvolumes") == 0 || strcmp(resource, "events") == 0 ||
-                                                   (strcmp(verb, "create") == 0 && strcmp(resource, "pods/exec") == 0));
-    cm_str_add(&c->out, no ? "no\n" : "yes\n");
-    return no ? 1 : 0;
+    bool yes = is_allowed(c->w, verb, whole);
+    cm_str_add(&c->out, yes ? "yes\n" : "no\n");
+    return yes ? 0 : 1;
 }
 
 static char *replace_all(const char *text, const char *from, const char *to)

@@ -132,6 +132,145 @@ static void a_right_is_asked_for_and_no_is_an_answer(void **state)
     assert_false(allowed);
 }
 
+static void rights_are_asked_for_all_at_once(void **state)
+{
+    struct cm_step *st = *state;
+    struct cm_kube_right list[] = {{.verb = "create", .resource = "roles.rbac.authorization.k8s.io"},
+                                   {.verb = "get", .resource = "pods/log", .ns = "other"}};
+    scene_tool(st, "kubectl",
+               "echo \"$*\" >>$DIR/asked; cat >$DIR/input; "
+               "jq -c '.items[0] + {status: {allowed: true}}, .items[1] + {status: {allowed: false}}' $DIR/input");
+
+    assert_true(cm_kube_can_all(st, "ann", list, 2));
+    assert_true(list[0].allowed);
+    assert_false(list[1].allowed);
+    cm_autofree char *asked = scene_read(st, "asked"), *input = scene_read(st, "input");
+    assert_non_null(strstr(asked, "create -f - -o json --validate=false --as ann"));
+    assert_non_null(strstr(input, "\"verb\":\"create\",\"group\":\"rbac.authorization.k8s.io\",\"resource\":\"roles\"}"));
+    assert_non_null(strstr(input, "\"namespace\":\"other\",\"verb\":\"get\",\"group\":\"\",\"resource\":\"pods\",\"subresource\":\"log\"}"));
+}
+
+static void what_is_not_answered_of_all_rights_is_of_none(void **state)
+{
+    struct cm_step *st = *state;
+    struct cm_kube_right list[] = {{.verb = "get", .resource = "pods"}, {.verb = "get", .resource = "secrets"}};
+    static const char *const tools[] = {
+        "cat >/dev/null; echo 'Error from server (Forbidden)' >&2; exit 1",
+        "jq -c '.items[0] + {status: {allowed: true}}'",                                                  /* one is missing */
+        "jq -c '.items[1] + {status: {allowed: true}}, .items[0] + {status: {allowed: true}}'",           /* in another order */
+        "jq -c '.items[0] + {status: {allowed: true}}, .items[1] + {status: {evaluationError: \"no\"}}'", /* undecided */
+        "cat >/dev/null; echo yes",
+        "cat >/dev/null",
+    };
+    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
+        scene_tool(st, "kubectl", tools[i]);
+        assert_false(cm_kube_can_all(st, NULL, list, 2));
+    }
+}
+
+static struct cm_kube_one two[2];
+
+static void ask_for_two(void)
+{
+    two[0] = (struct cm_kube_one){.kind = "deployments", .name = "d"};
+    two[1] = (struct cm_kube_one){.kind = "configmaps", .name = "c"};
+}
+
+static void several_objects_are_got_by_one_kubectl(void **state)
+{
+    struct cm_step *st = *state;
+    scene_tool(st, "kubectl",
+               "echo \"$*\" >>$DIR/asked; echo '{\"kind\":\"List\",\"items\":[{\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\"}},"
+               "{\"kind\":\"Deployment\",\"metadata\":{\"name\":\"d\"}}]}'");
+    ask_for_two();
+
+    assert_int_equal(cm_kube_get_several(st, NULL, two, 2, NULL), 0);
+    assert_string_equal(cm_json_text(two[0].object, "kind", ""), "Deployment");
+    assert_string_equal(cm_json_text(two[1].object, "kind", ""), "ConfigMap");
+    assert_true(two[0].seen == CM_SEEN && two[1].seen == CM_SEEN);
+    cm_autofree char *asked = scene_read(st, "asked");
+    assert_non_null(strstr(asked, "get deployments/d configmaps/c -o json --show-managed-fields --ignore-not-found\n"));
+    assert_null(strstr(strchr(asked, '\n') + 1, "get"));
+    cm_kube_several_fini(two, 2);
+}
+
+static void a_missing_object_hides_no_other(void **state)
+{
+    struct cm_step *st = *state;
+    scene_tool(st, "kubectl", "echo '{\"kind\":\"List\",\"items\":[{\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\"}}]}'");
+    ask_for_two();
+    assert_int_equal(cm_kube_get_several(st, NULL, two, 2, NULL), 0);
+    assert_true(two[0].seen == CM_ABSENT && two[0].object == NULL && two[1].seen == CM_SEEN);
+    cm_kube_several_fini(two, 2);
+
+    scene_tool(st, "kubectl", "exit 0"); /* with --ignore-not-found nothing is printed of nothing */
+    ask_for_two();
+    assert_int_equal(cm_kube_get_several(st, NULL, two, 2, NULL), 0);
+    assert_true(two[0].seen == CM_ABSENT && two[1].seen == CM_ABSENT);
+}
+
+static void a_forbidden_object_hides_no_other(void **state)
+{
+    struct cm_step *st = *state;
+    scene_tool(st, "kubectl",
+               "case \"$*\" in *'get deployments d '*) echo '{\"kind\":\"Deployment\",\"metadata\":{\"name\":\"d\"}}'; exit;; esac\n"
+               "echo 'Error from server (Forbidden): configmaps \"c\" is forbidden: User \"ann\"' >&2; exit 1");
+    ask_for_two();
+
+    assert_int_equal(cm_kube_get_several(st, NULL, two, 2, NULL), 0);
+    assert_true(two[0].seen == CM_SEEN && two[0].object != NULL && two[1].seen == CM_FORBIDDEN && two[1].object == NULL);
+    cm_kube_several_fini(two, 2);
+}
+
+static void several_objects_of_a_cluster_that_is_not_reached_are_an_error_that_may_pass(void **state)
+{
+    struct cm_step *st = *state;
+    cm_autoerr err = NULL;
+    scene_tool(st, "kubectl", "echo x >>$DIR/asked; echo 'Unable to connect to the server: dial tcp' >&2; exit 1");
+    ask_for_two();
+
+    assert_int_equal(cm_kube_get_several(st, NULL, two, 2, &err), -1);
+    assert_true(cm_err_is_passing(err));
+    cm_autofree char *asked = scene_read(st, "asked");
+    assert_string_equal(asked, "x\n"); /* not once more for each */
+}
+
+static bool has_two(const json_t *o) { return cm_json_int(o, "status.replicas", 0) == 2; }
+
+static bool it_rang(void *w) { return cm_kube_watch_rang(w); }
+
+static void a_watch_rings_when_the_object_is_as_wanted(void **state)
+{
+    struct cm_step *st = *state;
+    scene_tool(st, "kubectl",
+               "echo \"$*\" >>$DIR/asked; printf '{\n    \"status\": {\n        \"replicas\": 1\n    }\n}\n'; sleep 0.2; "
+               "printf '{\n    \"status\": {\n        \"replicas\": 2\n    }\n}\n'; exec sleep 60");
+    struct cm_kube_watch *w = cm_kube_watch(st, "deployments", "d", has_two);
+
+    int64_t now = cm_loop_now_ms(st->loop);
+    assert_int_equal(cm_loop_until(st->loop, it_rang, w, now + 100), CM_WAIT_DEADLINE);
+    assert_int_equal(cm_loop_until(st->loop, it_rang, w, now + 20000), CM_WAIT_READY);
+    assert_true(cm_kube_watch_alive(w));
+    assert_false(cm_kube_watch_rang(w)); /* once */
+    cm_kube_watch_stop(w);
+    cm_autofree char *asked = scene_read(st, "asked");
+    assert_non_null(strstr(asked, "get deployments d -o json --watch\n"));
+}
+
+static void a_watch_that_ends_rings_once_and_is_not_alive(void **state)
+{
+    struct cm_step *st = *state;
+    scene_tool(st, "kubectl", "echo 'Error from server (Forbidden): cannot watch' >&2; exit 1");
+    struct cm_kube_watch *w = cm_kube_watch(st, "deployments", "d", has_two);
+
+    assert_int_equal(cm_loop_until(st->loop, it_rang, w, cm_loop_now_ms(st->loop) + 20000), CM_WAIT_READY);
+    assert_false(cm_kube_watch_alive(w));
+    assert_false(cm_kube_watch_rang(w));
+    cm_kube_watch_stop(w);
+    cm_kube_watch_stop(NULL);
+    assert_false(cm_kube_watch_rang(NULL));
+}
+
 static void a_refused_dry_run_is_an_answer_and_not_an_error(void **state)
 {
     struct cm_step *st = *state;
@@ -315,6 +454,14 @@ int main(void)
         T(an_expired_login_does_not_pass_by_itself),
         T(a_context_that_is_not_there_is_a_fault_of_the_plan),
         T(a_right_is_asked_for_and_no_is_an_answer),
+        T(rights_are_asked_for_all_at_once),
+        T(what_is_not_answered_of_all_rights_is_of_none),
+        T(several_objects_are_got_by_one_kubectl),
+        T(a_missing_object_hides_no_other),
+        T(a_forbidden_object_hides_no_other),
+        T(several_objects_of_a_cluster_that_is_not_reached_are_an_error_that_may_pass),
+        T(a_watch_rings_when_the_object_is_as_wanted),
+        T(a_watch_that_ends_rings_once_and_is_not_alive),
         T(a_refused_dry_run_is_an_answer_and_not_an_error),
         T(what_only_a_dry_run_lacks_is_no_refusal),
         T(the_commands_own_status_is_told_apart_from_kubectls),

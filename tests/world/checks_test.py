@@ -176,7 +176,12 @@ NGINX = """  ingressClassName: nginx
   hosts: [{host: HOST, paths: [/]}]
 """
 
-NO = "case \" $* \" in WHAT) echo no; exit 1;; esac\nexec \"$REAL\" \"$@\""
+# Where the reviews are refused all at once, each right is asked for by itself.
+NO = ("case \" $* \" in *' create -f - -o json '*) echo 'Error from server (Forbidden): not here' >&2; exit 1;;\n"
+      "WHAT) echo no; exit 1;; esac\nexec \"$REAL\" \"$@\"")
+# Of the reviews, the one of this verb and resource, answered by the API server with no.
+NO_REVIEW = ("case \" $* \" in WHAT) \"$REAL\" \"$@\" | jq 'if .spec.resourceAttributes | .verb == \"create\" and .resource == \"jobs\" or "
+             ".verb == \"escalate\" then .status.allowed = false else . end'; exit;; esac\nexec \"$REAL\" \"$@\"")
 
 
 def own_rbac(w):
@@ -245,6 +250,10 @@ FAULTS = [
     ("no right to exec", drill("rights-missing"), "blocker", "cluster.rights", ["pods/exec", "by: hand"]),
     ("a Role that may not be given", kubectl(NO.replace("WHAT", "*' can-i create jobs.batch'*|*' can-i escalate '*")), "blocker",
      "cluster.rights-to-grant", ["create jobs.batch", "rbac: {create: false}"]),
+    ("a Role that may not be given, by reviews", kubectl(NO_REVIEW.replace("WHAT", "*' create -f - -o json '*")), "blocker",
+     "cluster.rights-to-grant", ["create jobs.batch", "rbac: {create: false}"]),
+    ("an account without rights, by reviews", lambda w: (own_rbac(w), w.wrapped("kubectl", NO_REVIEW.replace("WHAT", "*' create -f - -o json '*--as=*|*' create -f - -o json '*' --as '*"))),
+     "blocker", "cluster.account-rights", ["system:serviceaccount:posit-connect:connect", "create jobs.batch"]),
     ("an account without rights", lambda w: (own_rbac(w), w.wrapped("kubectl", NO.replace("WHAT", "*' can-i create jobs.batch '*--as=*"))), "blocker",
      "cluster.account-rights", ["system:serviceaccount:posit-connect:connect", "create jobs.batch"]),
     ("a pending release", kubectl(PENDING), "blocker", "cluster.pending", ["pending-upgrade", "delete", "v3"]),
