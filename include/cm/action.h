@@ -119,6 +119,9 @@ const struct cm_plan *cm_step_plan(const struct cm_step *);
 struct cm_outside *cm_step_outside(struct cm_step *);
 struct cm_loop *cm_step_loop(struct cm_step *);
 struct cm_arena *cm_step_arena(struct cm_step *);                     /* scratch; freed when the step ends */
+/* What probe, apply and verify of one try tell each other, in the arena: so that one look at the outside serves two of them where nothing
+ * lies between. NULL at first, and for a verify that is called alone, as that of a hold at a later start. */
+void **cm_step_memo(struct cm_step *);
 int64_t cm_step_deadline(const struct cm_step *);                     /* boot ms of this attempt's limit; CM_NEVER */
 /* What a finding about a limit adds to its remedy; %s: the step's id. */
 #define CM_GIVE_LONGER "Where a login or a machine is slow, give it longer with `steps: {%s: {timeout: 5m}}` in the plan."

@@ -123,7 +123,7 @@ static int drain(struct cm_step *step, struct cm_err **err)
     cm_target_reconnect(step);
     if (rc < 0 || (has_old_server(step) && cm_fence_put(step, err) < 0))
         return -1;
-    return cm_heal_stays(&h, err);
+    return cm_heal_stays(&h, NULL, err);
 }
 
 int cm_cluster_drained(struct cm_step *step, struct cm_err **err)

@@ -22,7 +22,10 @@
 
 static struct cm_release_wish wish(struct cm_step *step)
 {
-    return (struct cm_release_wish){.purpose = "deploy", .more = cm_target_values(step, true), .interlock = true};
+    void **memo = cm_step_memo(step);
+    if (*memo == NULL)
+        *memo = cm_arena_alloc(cm_step_arena(step), sizeof(struct cm_release_seen));
+    return (struct cm_release_wish){.purpose = "deploy", .more = cm_target_values(step, true), .interlock = true, .seen = *memo};
 }
 
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
@@ -76,11 +79,24 @@ static int old_mode_is_gone(struct cm_step *step, struct cm_err **err)
                : 0;
 }
 
+/* Where helm has no record of the release there is no Deployment of it that a way back could have paused. */
+static int fence_is_down(struct cm_step *step, struct cm_release_seen *seen, struct cm_err **err)
+{
+    bool was_up = false;
+    if (seen->fresh && seen->n == 0 && cm_intent_newest(step, "helm.upgrade") == NULL)
+        return 0;
+    if (cm_fence_take(step, &was_up, err) < 0)
+        return -1;
+    if (was_up) /* a change, and the interlock before it: the records are looked at again */
+        seen->fresh = false;
+    return 0;
+}
+
 static int apply(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
     if (cm_values_fit(step, err) < 0 || old_mode_is_gone(step, err) < 0 || temporary_on_record(step, err) < 0 ||
-        cm_fence_take(step, err) < 0 || cm_release_send(step, &w, err) < 0)
+        fence_is_down(step, w.seen, err) < 0 || cm_release_send(step, &w, err) < 0)
         return -1;
     return temporary_in_force(step, err);
 }
@@ -92,7 +108,7 @@ static int hand(struct cm_step *step, struct cm_str *shown, struct cm_err **err)
                          shown);
     if (cm_reading(step))
         return 0;
-    if (cm_values_fit(step, err) < 0 || cm_interlock_forward(step, err) < 0 || cm_fence_take(step, err) < 0)
+    if (cm_values_fit(step, err) < 0 || cm_interlock_forward(step, err) < 0 || cm_fence_take(step, NULL, err) < 0)
         return -1;
     return temporary_on_record(step, err);
 }

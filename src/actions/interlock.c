@@ -519,8 +519,25 @@ int cm_interlock_tick(void *ctx, struct cm_err **err)
     return guard(step, err);
 }
 
+static bool rang(void *bell) { return cm_kube_watch_rang(bell); }
+
+/* A pause between two looks: until the bell rings, or it is over. */
+static int pause_or_ring(struct cm_step *step, struct cm_kube_watch *bell, int64_t ms, struct cm_err **err)
+{
+    struct cm_loop *loop = cm_step_loop(step);
+    if (cm_loop_until(loop, bell == NULL ? NULL : rang, bell, cm_loop_now_ms(loop) + ms) != CM_WAIT_CANCELLED)
+        return 0;
+    return cm_fail(err, CM_E_INTERRUPTED, "interrupted while waiting");
+}
+
 int cm_interlock_wait(struct cm_step *step, int (*ready)(void *ctx, struct cm_err **err), void *ctx, int64_t poll_ms,
                       struct cm_err **err)
+{
+    return cm_interlock_wait_ring(step, ready, ctx, poll_ms, NULL, err);
+}
+
+int cm_interlock_wait_ring(struct cm_step *step, int (*ready)(void *ctx, struct cm_err **err), void *ctx, int64_t poll_ms,
+                           struct cm_kube_watch *bell, struct cm_err **err)
 {
     struct cm_loop *loop = cm_step_loop(step);
     int64_t deadline = cm_step_deadline(step), pause = poll_ms < 10 ? poll_ms : 10;
@@ -539,10 +556,11 @@ int cm_interlock_wait(struct cm_step *step, int (*ready)(void *ctx, struct cm_er
         int64_t now = cm_loop_now_ms(loop);
         if (now >= deadline)
             return 1;
-        int64_t left = deadline == CM_NEVER ? pause : deadline - now;
-        if (cm_pause(step, pause < left ? pause : left, err) < 0)
+        bool told = cm_kube_watch_alive(bell); /* to ask often would only keep the machine from what is waited for */
+        int64_t ms = told ? poll_ms : pause, left = deadline == CM_NEVER ? ms : deadline - now;
+        if (pause_or_ring(step, bell, ms < left ? ms : left, err) < 0)
             return -1;
-        pause = pause * 2 > poll_ms ? poll_ms : pause * 2;
+        pause = told ? pause : pause * 2 > poll_ms ? poll_ms : pause * 2;
     }
 }
 

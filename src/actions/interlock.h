@@ -13,6 +13,8 @@
 
 #include <cm/action.h>
 
+#include "adapters/kubectl.h"
+
 /* Look once. 0: it holds. -1: it does not (which node, which session, what to type), or could not be decided. */
 int cm_interlock_forward(struct cm_step *step, struct cm_err **err);
 int cm_interlock_reverse(struct cm_step *step, struct cm_err **err);
@@ -25,6 +27,9 @@ int cm_interlock_settle(struct cm_step *step, int64_t wait_ms, struct cm_err **e
  * ready: 1 yes, 0 not yet, -1 error; asked about every poll_ms. */
 int cm_interlock_wait(struct cm_step *step, int (*ready)(void *ctx, struct cm_err **err), void *ctx, int64_t poll_ms,
                       struct cm_err **err);
+/* The same, and it is asked at once when the bell rings; bell NULL: none. */
+int cm_interlock_wait_ring(struct cm_step *step, int (*ready)(void *ctx, struct cm_err **err), void *ctx, int64_t poll_ms,
+                           struct cm_kube_watch *bell, struct cm_err **err);
 /* For cm_cmd.tick: looks, at most every 2 s. ctx is the step. */
 int cm_interlock_tick(void *step, struct cm_err **err);
 /* The sessions seen by the last look, for people: {"blocking": [...], "named": [...], "visible": bool}; arena JSON. */

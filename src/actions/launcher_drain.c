@@ -139,7 +139,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
     cm_target_reconnect(step);
     if (rc != 0) {
         cm_err_clear(&d.last);
-        return rc < 0 ? -1 : cm_heal_stays(&d.heal, err);
+        return rc < 0 ? -1 : cm_heal_stays(&d.heal, NULL, err);
     }
     const char *const jobs[] = {"get", "jobs", NULL};
     cm_autofree char *line = cm_kube_by_hand(step, jobs);

@@ -17,17 +17,53 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { LOOK_MS = 500 }; /* reached by doubling from 10 ms */
+enum { LOOK_MS = 500 }; /* reached by doubling from 10 ms, unless a watch rings */
+
+/* What one try knows: verify rests on the look that ended the waiting, or on the probe's that found all done. */
+struct known {
+    struct cm_held held;
+    struct cm_heal heal;
+    bool begun; /* heal is that of the newest revision */
+};
 
 struct waiting {
     struct cm_step *step;
+    struct known *known;
+    struct cm_held held;                 /* the last look */
+    const char *pods[CM_HELD_PODS_MOST]; /* those that were there; arena */
+    size_t pod_count;
     int64_t stuck_since;
     int64_t patience_ms;
     int64_t look_at_events;
     int64_t until;
-    struct cm_heal heal;
     const char *said; /* the condition that was shown last; arena */
 };
+
+static struct known *known_of(struct cm_step *step)
+{
+    void **memo = cm_step_memo(step);
+    if (*memo == NULL)
+        *memo = cm_arena_alloc(cm_step_arena(step), sizeof(struct known));
+    return *memo;
+}
+
+/* A look that is rested on: its objects are the arena's from now on. */
+static void keep(struct cm_step *step, struct known *known, struct cm_held *taken)
+{
+    known->held = *taken;
+    for (size_t i = 0; i < taken->n; i++)
+        cm_arena_json(cm_step_arena(step), taken->list[i].object);
+    taken->n = 0;
+}
+
+static int look(struct cm_step *step, struct known *known, struct cm_err **err)
+{
+    struct cm_held held = {.n = 0};
+    if (cm_held_look(step, NULL, 0, &held, err) < 0)
+        return -1;
+    keep(step, known, &held);
+    return 0;
+}
 
 static bool rolled_out(const json_t *d)
 {
@@ -131,22 +167,35 @@ static int failed(struct cm_step *step, const char *what, struct cm_err **err)
     return -1;
 }
 
+/* Asked for by name at the next look, so that what runs is seen together with what is deployed. */
+static void remember_pods(struct waiting *w, const json_t *list)
+{
+    size_t n = json_array_size(list);
+    w->pod_count = n > CM_HELD_PODS_MOST ? 0 : n;
+    for (size_t i = 0; i < w->pod_count; i++) {
+        const char *name = cm_json_text(json_array_get(list, i), "metadata.name", "");
+        if (w->pods[i] == NULL || strcmp(w->pods[i], name) != 0)
+            w->pods[i] = cm_arena_strdup(cm_step_arena(w->step), name);
+    }
+}
+
 static int ready(void *ctx, struct cm_err **err)
 {
     struct waiting *w = ctx;
-    cm_autojson d = NULL;
-    enum cm_seen seen;
+    struct cm_heal *heal = &w->known->heal;
     json_t *pods = NULL;
-    if (cm_kube_get(w->step, "deployments", cm_target_fullname(w->step), NULL, &d, &seen, err) < 0)
+    if (cm_held_look(w->step, w->pods, w->pod_count, &w->held, err) < 0)
         return -1;
-    if (cm_heal_look(&w->heal, d, err) < 0)
+    const json_t *d = cm_held_deployment(&w->held);
+    if (cm_heal_look(heal, d, err) < 0)
         return -1;
-    if (seen == CM_SEEN && rolled_out(d) && !cm_heal_differs(&w->heal, d))
+    if (d != NULL && rolled_out(d) && !cm_heal_differs(heal, d))
         return 1;
     if (cm_target_pods(w->step, &pods, err) < 0)
         return -1;
     cm_autojson list = pods;
     int64_t now = cm_loop_now_ms(cm_step_loop(w->step));
+    remember_pods(w, list);
     show(w, d, list);
     if (license_refused(w, list, now))
         return failed(w->step, "Connect in the pod has no license that it accepts (it answers 402)", err);
@@ -160,11 +209,12 @@ static int ready(void *ctx, struct cm_err **err)
 }
 
 /* Somebody changed the Deployment or its ConfigMap behind our last upgrade. */
-static int was_healed(struct cm_step *step, struct cm_heal *h, const json_t *deployment, bool *healed, struct cm_err **err)
+static int was_healed(struct cm_step *step, struct known *k, bool *healed, struct cm_err **err)
 {
-    if (cm_heal_begin(step, h, err) < 0)
+    if ((k->held.n == 0 && look(step, k, err) < 0) || (!k->begun && cm_heal_begin(step, &k->heal, err) < 0))
         return -1;
-    int rc = cm_heal_stands(h, deployment, NULL, NULL, err);
+    k->begun = true;
+    int rc = cm_heal_stands(&k->heal, &k->held, NULL, NULL, err);
     *healed = rc == 0;
     return rc < 0 ? -1 : 0;
 }
@@ -184,12 +234,12 @@ static int was_mended(struct cm_step *step, bool *mended, struct cm_err **err)
 
 /* The pods did not come up, and somebody mended the values meanwhile: they are deployed, no flag needed. Where somebody brought his own
  * version back, ours is deployed once more, not again and again. */
-static int deploy_again(struct cm_step *step, struct cm_heal *h, struct cm_err **err)
+static int deploy_again(struct cm_step *step, struct known *k, struct cm_err **err)
 {
     struct cm_release_wish w = {.purpose = "deploy", .more = cm_target_values(step, true), .interlock = true};
     struct cm_change c;
     bool changed, healed = false;
-    if (was_healed(step, h, NULL, &healed, err) < 0)
+    if (was_healed(step, k, &healed, err) < 0)
         return -1;
     if (!cm_ledger_next(step, "helm.upgrade", 0, &c) && !cm_effect_open(step, "helm.upgrade"))
         return 0; /* somebody else deploys */
@@ -204,30 +254,60 @@ static int deploy_again(struct cm_step *step, struct cm_heal *h, struct cm_err *
     else if (healed)
         cm_say(step, "the Deployment was changed by somebody else since the last upgrade: ours is deployed again, once");
     w.anew = healed;
-    return cm_release_send(step, &w, err) < 0 ? -1 : cm_heal_begin(step, h, err);
+    return cm_release_send(step, &w, err) < 0 ? -1 : cm_heal_begin(step, &k->heal, err);
+}
+
+static int wait_for_pods(struct waiting *w, struct cm_err **err)
+{
+    struct cm_step *step = w->step;
+    struct cm_kube_watch *bell = cm_kube_watch(step, "deployments", cm_target_fullname(step), rolled_out);
+    int rc = deploy_again(step, w->known, err);
+    if (rc == 0)
+        rc = cm_interlock_wait_ring(step, ready, w, LOOK_MS, bell, err);
+    cm_kube_watch_stop(bell);
+    return rc == 1 ? failed(step, "the new server's pod is not ready within the step's limit", err) : rc;
 }
 
 static int apply(struct cm_step *step, struct cm_err **err)
 {
-    struct waiting w = {.step = step, .patience_ms = cm_target_patience(step), .until = cm_target_waits_until(step)};
-    if (deploy_again(step, &w.heal, err) < 0)
-        return -1;
-    int rc = cm_interlock_wait(step, ready, &w, LOOK_MS, err);
-    if (rc == 1)
-        return failed(step, "the new server's pod is not ready within the step's limit", err);
-    w.heal.verify_looks = true; /* users are out meanwhile */
-    return rc < 0 ? -1 : cm_heal_stays(&w.heal, err);
+    struct waiting w = {.step = step,
+                        .known = known_of(step),
+                        .patience_ms = cm_target_patience(step),
+                        .until = cm_target_waits_until(step)};
+    int rc = wait_for_pods(&w, err);
+    if (rc == 0) {
+        cm_target_connect_soon(step); /* what comes next asks Connect */
+        rc = cm_heal_stays(&w.known->heal, &w.held, err);
+    }
+    if (rc == 0)
+        keep(step, w.known, &w.held);
+    cm_held_fini(&w.held);
+    return rc;
+}
+
+/* The pods that were seen by their names, when they are all that there are; NULL: they have to be listed. New reference. */
+static json_t *pods_seen(const struct cm_held *held)
+{
+    json_t *pods = json_array();
+    bool all = held->n > CM_HELD_PODS &&
+               cm_json_int(cm_held_deployment(held), "status.replicas", -1) == (int64_t)(held->n - CM_HELD_PODS);
+    for (size_t i = CM_HELD_PODS; i < held->n && all; i++) {
+        all = held->list[i].object != NULL && cm_json_at(held->list[i].object, "metadata.deletionTimestamp") == NULL;
+        json_array_append(pods, held->list[i].object);
+    }
+    if (all)
+        return pods;
+    json_decref(pods);
+    return NULL;
 }
 
 /* Which images run, by their digest: a tag may mean another image tomorrow. What cannot be read is left out. */
-static int learn_images(struct cm_step *step, struct cm_err **err)
+static int learn_images(struct cm_step *step, json_t *pods, struct cm_err **err)
 {
-    json_t *pods = NULL, *pod, *box;
+    json_t *pod, *box;
     size_t i, k;
-    if (cm_target_pods(step, &pods, NULL) < 0)
-        return 0;
-    cm_autojson list = pods, *images = json_array(), *known = json_object();
-    json_array_foreach(list, i, pod)
+    cm_autojson images = json_array(), *known = json_object();
+    json_array_foreach(pods, i, pod)
     {
         json_array_foreach(cm_json_loose(cm_json_at(pod, "status.containerStatuses")), k, box)
         {
@@ -243,6 +323,28 @@ static int learn_images(struct cm_step *step, struct cm_err **err)
     return json_array_size(images) == 0 ? 0 : cm_fact_set(step, "deploy.images", json_incref(images), err);
 }
 
+/* For storage.prove, which follows: in which pod to look, and what that pod was configured by. */
+static void hand_over(struct cm_step *step, const struct cm_held *held, const json_t *pods)
+{
+    const char *name = NULL;
+    const json_t *pod;
+    size_t i;
+    cm_autofree char *gcfg = NULL;
+    json_array_foreach(pods, i, pod) { name = name == NULL && cm_target_pod_ready(pod) ? cm_json_text(pod, "metadata.name", NULL) : name; }
+    (void)cm_target_gcfg_of(step, &held->list[CM_HELD_CONFIG], &gcfg, NULL);
+    cm_target_saw(step, name, gcfg);
+}
+
+static int learn(struct cm_step *step, const struct cm_held *held, struct cm_err **err)
+{
+    json_t *pods = pods_seen(held);
+    if (pods == NULL)
+        (void)cm_target_pods(step, &pods, NULL);
+    cm_autojson list = pods;
+    hand_over(step, held, list);
+    return learn_images(step, list, err);
+}
+
 static bool reverted(struct cm_step *step)
 {
     struct cm_change c;
@@ -256,32 +358,29 @@ static bool reverted(struct cm_step *step)
  * content with the settings of ours. From the revert on, the pods are temporary.revert's. */
 static int verify(struct cm_step *step, struct cm_err **err)
 {
-    cm_autojson d = NULL;
-    enum cm_seen seen;
-    struct cm_heal h = {0};
+    struct known *k = known_of(step);
     bool healed = false;
     if (reverted(step))
         return 0;
-    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0 ||
-        was_healed(step, &h, d, &healed, err) < 0)
+    if (was_healed(step, k, &healed, err) < 0)
         return -1;
     if (healed)
         return cm_heal_fail(step, NULL, "its pods are not those of the revision that was deployed", err);
-    if (seen != CM_SEEN || !rolled_out(d))
+    const json_t *d = cm_held_deployment(&k->held);
+    if (d == NULL || !rolled_out(d))
         return failed(step, "the new server's pod is not ready", err);
-    return learn_images(step, err);
+    return learn(step, &k->held, err);
 }
 
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
-    cm_autojson d = NULL;
-    enum cm_seen seen;
-    if (cm_kube_get(step, "deployments", cm_target_fullname(step), NULL, &d, &seen, err) < 0)
-        return -1;
-    struct cm_heal h = {0};
+    struct known *k = known_of(step);
     bool healed = false, mended = false;
-    *answer = seen == CM_SEEN && rolled_out(d) && !cm_effect_open(step, "helm.upgrade") ? CM_DONE : CM_UNDER_WAY;
-    if (*answer == CM_DONE && (was_healed(step, &h, d, &healed, err) < 0 || was_mended(step, &mended, err) < 0))
+    if (look(step, k, err) < 0)
+        return -1;
+    const json_t *d = cm_held_deployment(&k->held);
+    *answer = d != NULL && rolled_out(d) && !cm_effect_open(step, "helm.upgrade") ? CM_DONE : CM_UNDER_WAY;
+    if (*answer == CM_DONE && (was_healed(step, k, &healed, err) < 0 || was_mended(step, &mended, err) < 0))
         return -1;
     *answer = healed || mended ? CM_NEEDED : *answer;
     return 0;
@@ -308,5 +407,6 @@ const struct cm_action cm_action_pods_wait = {
     .does = "Waits, and looks at the interlock every 2 s. Values that were changed since the last upgrade are deployed first.",
     .proves = "All replicas are updated and available, and no older pod is left.",
     .undoes = "release.scale brings the release to zero.",
-    .rights = "To read deployments, pods, events and pod logs in the namespace.",
+    .rights = "To read deployments, configmaps, pods, events and pod logs in the namespace; where deployments may be watched, a pod that "
+              "is ready is seen at once.",
 };

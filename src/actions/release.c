@@ -252,6 +252,29 @@ static int late(struct cm_step *step, struct cm_err *taken_why, struct cm_err **
     return -1;
 }
 
+/* The history, as it was just seen or as it is now. */
+static int history(struct cm_step *step, const struct cm_release_wish *w, struct cm_history *h, struct cm_err **err)
+{
+    struct cm_release_seen *seen = w->seen;
+    if (seen == NULL || !seen->fresh)
+        return cm_helm_revisions(step, &h->list, &h->n, err);
+    seen->fresh = false;
+    h->n = seen->n;
+    h->list = cm_alloc((seen->n + 1) * sizeof *h->list);
+    if (seen->n > 0)
+        memcpy(h->list, seen->list, seen->n * sizeof *h->list);
+    return 0;
+}
+
+static void remember(struct cm_step *step, struct cm_release_seen *seen, const struct cm_history *h)
+{
+    seen->list = cm_arena_alloc(cm_step_arena(step), (h->n + 1) * sizeof *h->list);
+    if (h->n > 0)
+        memcpy(seen->list, h->list, h->n * sizeof *h->list);
+    seen->n = h->n;
+    seen->fresh = true;
+}
+
 int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struct cm_err **err)
 {
     CM_CLEANUP(cm_out_fini) struct cm_out out = {0};
@@ -261,7 +284,7 @@ int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struc
     for (int turn = 0; turn < MOST_TURNS; turn++) {
         cm_autohistory h = {0};
         cm_autoerr why = NULL;
-        if (cm_helm_revisions(step, &h.list, &h.n, err) < 0)
+        if (history(step, w, &h, err) < 0)
             return -1;
         struct cm_intent *own = cm_intent_newest(step, CM_UPGRADE);
         if (cm_intent_is_open(own)) {
@@ -282,6 +305,8 @@ int cm_release_send(struct cm_step *step, const struct cm_release_wish *w, struc
                 continue;
         }
         int rc = may_send(step, w, &h, fresh, err);
+        if (rc == 0 && w->seen != NULL)
+            w->seen->deployed = cm_history_last(&h)->revision;
         if (rc <= 0)
             return rc;
         if (rc == 2)
@@ -307,6 +332,8 @@ int cm_release_probe(struct cm_step *step, const struct cm_release_wish *w, enum
     *answer = CM_NEEDED;
     if (cm_helm_revisions(step, &h.list, &h.n, err) < 0)
         return -1;
+    if (w->seen != NULL)
+        remember(step, w->seen, &h);
     const struct cm_helm_revision *last = cm_history_last(&h);
     bool newer = last == NULL || !cm_intent_is_open(own) || last->revision > cm_json_int(cm_intent_detail(own), "base", 0);
     if (newer && cm_release_refused(step, last, err)) {
@@ -323,8 +350,12 @@ int cm_release_verify(struct cm_step *step, const struct cm_release_wish *w, int
 {
     cm_autohistory h = {0};
     struct cm_intent *own = cm_intent_newest(step, CM_UPGRADE);
-    (void)w;
-    if (cm_helm_revisions(step, &h.list, &h.n, err) < 0)
+    if (w->seen != NULL && w->seen->deployed > 0) {
+        if (revision != NULL)
+            *revision = w->seen->deployed;
+        return 0;
+    }
+    if (history(step, w, &h, err) < 0)
         return -1;
     const struct cm_helm_revision *last = cm_history_last(&h);
     if (last == NULL)

@@ -10,12 +10,21 @@
 
 #include "adapters/helm.h"
 
+/* What a look at the release's records saw, for who asks for the same right behind it. */
+struct cm_release_seen {
+    struct cm_helm_revision *list; /* arena */
+    size_t n;
+    bool fresh;   /* nothing lies between that look and the next question */
+    int deployed; /* ours, seen when cm_release_send had ended; 0: none */
+};
+
 struct cm_release_wish {
     const char *purpose;               /* label: "deploy" "revert" "scale" */
     const char *const *more;           /* values files behind the plan's; NULL-ended */
     bool anew;                         /* also when our newest revision has these values: somebody changed the objects behind it */
     bool force;                        /* helm 4: also fields that somebody else has set (--force-conflicts) */
     bool interlock;                    /* no other Connect may live: looked at before and while helm runs */
+    struct cm_release_seen *seen;      /* probe's look serves the first of send, send's last one verify; NULL: each looks itself */
 };
 
 /* CM_DONE: the newest revision is ours by this step, deployed, with these values. CM_FOREIGN fills *err. Else CM_NEEDED. */

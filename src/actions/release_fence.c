@@ -188,13 +188,16 @@ int cm_fence_stands(struct cm_step *step, bool *stands, struct cm_err **err)
 
 /* ---- taking it down ---- */
 
-int cm_fence_take(struct cm_step *step, struct cm_err **err)
+int cm_fence_take(struct cm_step *step, bool *was_up, struct cm_err **err)
 {
     cm_autojson d = NULL;
     struct cm_intent *i = NULL;
     if (deployment(step, &d, err) < 0)
         return -1;
-    if (!is_marked(d) && !cm_effect_open(step, RESUME))
+    bool stands = is_marked(d) || cm_effect_open(step, RESUME);
+    if (was_up != NULL)
+        *was_up = stands;
+    if (!stands)
         return 0;
     struct cm_intent_spec spec = {.effect = RESUME, .key = cm_target_fullname(step)};
     cm_autojson patch = json_pack("{s:{s:{s:n}}, s:{s:n, s:{s:{s:{s:n}}}}}", "metadata", "annotations", MARK, "spec", "paused",

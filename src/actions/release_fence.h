@@ -12,7 +12,8 @@
 int cm_fence_put(struct cm_step *step, struct cm_err **err);
 /* Does what cm_fence_put put up in this step still stand? True as well when there was nothing to put up. */
 int cm_fence_stands(struct cm_step *step, bool *stands, struct cm_err **err);
-/* Takes it down, when it is ours, before the release is deployed again; not while an old server could run (the interlock is asked first). */
-int cm_fence_take(struct cm_step *step, struct cm_err **err);
+/* Takes it down, when it is ours, before the release is deployed again; not while an old server could run (the interlock is asked first).
+ * *was_up: it stood, or was being taken down; may be NULL. */
+int cm_fence_take(struct cm_step *step, bool *was_up, struct cm_err **err);
 
 #endif

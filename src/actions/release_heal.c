@@ -49,39 +49,62 @@ static const char scaled_up[] = "it was scaled to zero and has replicas again";
 static const char other_pods[] = "its pods are not those of the revision that was deployed";
 static const char other_configuration[] = "it does not hold the configuration of the revision that was deployed";
 
-int cm_heal_stands(const struct cm_heal *h, const json_t *deployment, const char **what, const char **kind, struct cm_err **err)
-{
-    cm_autojson d = json_incref(cm_json_loose(deployment));
-    cm_autofree char *gcfg = NULL;
-    cm_autostr differs = CM_STR(CM_STR_PAGE);
-    enum cm_seen seen;
-    const char *is = NULL, *of = "deployments";
-    if (d == NULL && cm_kube_get(h->step, "deployments", cm_target_fullname(h->step), NULL, &d, &seen, err) < 0)
-        return -1;
-    if (h->at_zero && d != NULL && cm_json_int(d, "spec.replicas", 1) > 0)
-        is = scaled_up;
-    else if (cm_heal_differs(h, d))
-        is = other_pods;
-    if (is == NULL && h->gcfg != NULL) {
-        if (cm_target_gcfg(h->step, &gcfg, err) < 0)
-            return -1;
-        if (gcfg != NULL && !cm_manifests_gcfg_same(gcfg, h->gcfg, &differs)) {
-            is = other_configuration;
-            of = "configmaps";
-        }
-    }
-    if (what != NULL)
-        *what = is;
-    if (kind != NULL)
-        *kind = is == NULL ? NULL : of;
-    return is == NULL;
-}
-
 /* The ConfigMap of rstudio-connect.gcfg, or the Deployment. */
 static const char *name_of(struct cm_step *step, const char *kind)
 {
     const char *name = cm_target_fullname(step);
     return strcmp(kind, "configmaps") == 0 ? cm_arena_fmt(cm_step_arena(step), "%s-config", name) : name;
+}
+
+void cm_held_fini(struct cm_held *held) { cm_kube_several_fini(held->list, held->n); }
+
+int cm_held_look(struct cm_step *step, const char *const *pods, size_t n, struct cm_held *held, struct cm_err **err)
+{
+    cm_held_fini(held);
+    *held = (struct cm_held){.list = {[CM_HELD_DEPLOYMENT] = {.kind = "deployments", .name = name_of(step, "deployments")},
+                                      [CM_HELD_CONFIG] = {.kind = "configmaps", .name = name_of(step, "configmaps")}},
+                             .n = CM_HELD_PODS};
+    for (size_t i = 0; i < n && i < CM_HELD_PODS_MOST; i++)
+        held->list[held->n++] = (struct cm_kube_one){.kind = "pods", .name = pods[i]};
+    if (cm_kube_get_several(step, NULL, held->list, held->n, err) == 0)
+        return 0;
+    held->n = 0;
+    return -1;
+}
+
+/* NULL: as deployed. *kind: of what is another's. */
+static int differs(const struct cm_heal *h, const struct cm_held *held, const char **what, const char **kind, struct cm_err **err)
+{
+    const json_t *d = cm_held_deployment(held);
+    const struct cm_kube_one *map = &held->list[CM_HELD_CONFIG];
+    cm_autofree char *gcfg = NULL;
+    cm_autostr lines = CM_STR(CM_STR_PAGE);
+    *kind = "deployments";
+    *what = h->at_zero && d != NULL && cm_json_int(d, "spec.replicas", 1) > 0 ? scaled_up : cm_heal_differs(h, d) ? other_pods : NULL;
+    if (*what != NULL || h->gcfg == NULL)
+        return 0;
+    if (cm_target_gcfg_of(h->step, map, &gcfg, err) < 0)
+        return -1;
+    if (gcfg == NULL || cm_manifests_gcfg_same(gcfg, h->gcfg, &lines))
+        return 0;
+    *what = other_configuration;
+    *kind = map->kind;
+    return 0;
+}
+
+int cm_heal_stands(const struct cm_heal *h, const struct cm_held *held, const char **what, const char **kind, struct cm_err **err)
+{
+    cm_autoheld own = {.n = 0};
+    const char *is, *of;
+    if (held == NULL && cm_held_look(h->step, NULL, 0, &own, err) < 0)
+        return -1;
+    if (differs(h, held == NULL ? &own : held, &is, &of, err) < 0)
+        return -1;
+    if (what != NULL)
+        *what = is;
+    if (kind != NULL)
+        *kind = is == NULL ? NULL : of;
+    return is == NULL;
 }
 
 int cm_heal_fail(struct cm_step *step, const char *kind, const char *what, struct cm_err **err)
@@ -113,37 +136,41 @@ int cm_heal_scaled(struct cm_heal *h, int64_t replicas, struct cm_err **err)
     return h->seen < LOOKS ? 0 : cm_heal_fail(h->step, NULL, scaled_up, err);
 }
 
-static bool others_write(struct cm_step *step)
+static bool others_write(struct cm_step *step, const struct cm_held *held)
 {
-    static const char *const kinds[] = {"deployments", "configmaps"};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        cm_autofree char *who = cm_kube_other_writer(step, kinds[i], name_of(step, kinds[i]));
+    for (size_t i = 0; i < CM_HELD_PODS && i < held->n; i++) {
+        cm_autofree char *who = cm_kube_writer_of(held->list[i].object);
         if (who == NULL)
             continue;
         cm_say(step, "%s %s is written by others too (%s): it is watched for %d s whether they change it again",
-               i == 0 ? "Deployment" : "ConfigMap", name_of(step, kinds[i]), who, WATCHED_MS / 1000);
+               i == CM_HELD_DEPLOYMENT ? "Deployment" : "ConfigMap", held->list[i].name, who, WATCHED_MS / 1000);
         return true;
     }
     return false;
 }
 
-int cm_heal_stays(const struct cm_heal *h, struct cm_err **err)
+static int stays(const struct cm_heal *h, struct cm_held *held, struct cm_err **err)
 {
     struct cm_loop *loop = cm_step_loop(h->step);
     const char *what, *kind;
-    bool others = others_write(h->step);
-    if (!others && h->verify_looks)
-        return 0;
-    int64_t end = cm_loop_now_ms(loop) + (others ? WATCHED_MS : 0);
+    int64_t end = cm_loop_now_ms(loop) + (others_write(h->step, held) ? WATCHED_MS : 0);
     for (;;) {
-        int rc = cm_heal_stands(h, NULL, &what, &kind, err);
+        int rc = cm_heal_stands(h, held, &what, &kind, err);
         if (rc <= 0)
             return rc < 0 ? -1 : cm_heal_fail(h->step, kind, what, err);
         if (cm_loop_now_ms(loop) >= end)
             return 0;
-        if (cm_pause(h->step, LOOK_MS, err) < 0)
+        if (cm_pause(h->step, LOOK_MS, err) < 0 || cm_held_look(h->step, NULL, 0, held, err) < 0)
             return -1;
     }
+}
+
+int cm_heal_stays(const struct cm_heal *h, struct cm_held *held, struct cm_err **err)
+{
+    cm_autoheld own = {.n = 0};
+    if (held != NULL && held->n > 0)
+        return stays(h, held, err);
+    return cm_held_look(h->step, NULL, 0, &own, err) < 0 ? -1 : stays(h, &own, err);
 }
 
 int cm_heal_blame(struct cm_step *step, struct cm_err **err)

@@ -144,7 +144,7 @@ static int wait_up(struct cm_step *step, struct cm_err **err)
     int rc = cm_wait_until(step, is_up, &h, deadline == CM_NEVER ? CM_NEVER : deadline - (deadline - now) / 10, 10, 1000, err);
     cm_target_reconnect(step);
     if (rc != 0)
-        return rc < 0 ? -1 : cm_heal_stays(&h, err);
+        return rc < 0 ? -1 : cm_heal_stays(&h, NULL, err);
     cm_autofree char *why = cm_target_diagnosis(step);
     cm_fail_passing(err, "no pod of release %s is ready", cm_plan_text(cm_step_plan(step), "target.release"));
     cm_hint(err, "Mend what is named here, then type the same command again.");

@@ -45,41 +45,63 @@ static int collect(struct cm_step *step, struct names *to, struct cm_err **err)
     return 0;
 }
 
-/* *value NULL: not labelled. *there false: no such account. */
-static int look(struct cm_step *step, const char *name, bool *there, const char **value, struct cm_err **err)
+struct account {
+    const char *name;
+    bool there;
+    const char *value; /* of the label; NULL: not labelled */
+};
+
+/* What was seen of them; probe's serves apply, as nothing lies between. */
+struct accounts {
+    struct account list[MOST];
+    size_t n;
+};
+
+static int look(struct cm_step *step, const struct names *names, struct accounts *to, struct cm_err **err)
 {
-    cm_autojson sa = NULL;
-    enum cm_seen seen;
-    *there = false;
-    *value = NULL;
-    if (cm_kube_get_in(step, cm_target_content_namespace(step), "serviceaccounts", name, NULL, &sa, &seen, err) < 0)
+    struct cm_kube_one list[MOST] = {{.kind = NULL}};
+    const char *ns = cm_target_content_namespace(step);
+    for (size_t i = 0; i < names->n; i++)
+        list[i] = (struct cm_kube_one){.kind = "serviceaccounts", .name = names->list[i]};
+    if (cm_kube_get_several(step, ns, list, names->n, err) < 0)
         return -1;
-    if (seen == CM_FORBIDDEN) {
-        cm_fail(err, CM_E_FAILED, "the service account %s may not be looked at", name);
-        cm_hint(err, "Ask for the rights to get and patch serviceaccounts in namespace %s.", cm_target_content_namespace(step));
-        return -1;
+    *to = (struct accounts){.n = names->n};
+    const char *forbidden = NULL;
+    for (size_t i = 0; i < names->n; i++) {
+        const char *text = json_string_value(json_object_get(cm_json_at(list[i].object, "metadata.labels"), LABEL));
+        to->list[i] = (struct account){names->list[i], list[i].seen == CM_SEEN, cm_arena_strdup(cm_step_arena(step), text)};
+        if (list[i].seen == CM_FORBIDDEN && forbidden == NULL)
+            forbidden = names->list[i];
     }
-    *there = seen == CM_SEEN;
-    const char *text = json_string_value(json_object_get(cm_json_at(sa, "metadata.labels"), LABEL));
-    if (text != NULL)
-        *value = cm_arena_strdup(cm_step_arena(step), text);
+    cm_kube_several_fini(list, names->n);
+    if (forbidden == NULL)
+        return 0;
+    cm_fail(err, CM_E_FAILED, "the service account %s may not be looked at", forbidden);
+    cm_hint(err, "Ask for the rights to get and patch serviceaccounts in namespace %s.", ns);
+    return -1;
+}
+
+static int look_at_one(struct cm_step *step, const char *name, struct account *to, struct cm_err **err)
+{
+    struct names one = {.list = {name}, .n = 1};
+    struct accounts seen;
+    if (look(step, &one, &seen, err) < 0)
+        return -1;
+    *to = seen.list[0];
     return 0;
 }
 
 static int probe(struct cm_step *step, enum cm_answer *answer, struct cm_err **err)
 {
     struct names names = {.n = 0};
+    struct accounts *seen = cm_arena_alloc(cm_step_arena(step), sizeof *seen);
     *answer = cm_effect_open(step, "serviceaccount.label") ? CM_NEEDED : CM_DONE;
-    if (collect(step, &names, err) < 0)
+    if (collect(step, &names, err) < 0 || look(step, &names, seen, err) < 0)
         return -1;
-    for (size_t i = 0; i < names.n && *answer == CM_DONE; i++) {
-        bool there;
-        const char *value;
-        if (look(step, names.list[i], &there, &value, err) < 0)
-            return -1;
-        if (there && value == NULL)
+    for (size_t i = 0; i < seen->n; i++)
+        if (seen->list[i].there && seen->list[i].value == NULL)
             *answer = CM_NEEDED;
-    }
+    *cm_step_memo(step) = seen;
     return 0;
 }
 
@@ -101,18 +123,15 @@ static int preview(struct cm_step *step, struct cm_err **err)
     return 0;
 }
 
-static int label(struct cm_step *step, const char *name, struct cm_err **err)
+static int label(struct cm_step *step, const struct account *seen, struct cm_err **err)
 {
+    const char *name = seen->name;
     struct cm_intent *intent = cm_intent_find(step, "serviceaccount.label", name);
-    bool there;
-    const char *value;
-    if (look(step, name, &there, &value, err) < 0)
-        return -1;
-    if (!there)
+    if (!seen->there)
         cm_say(step, "service account %s is not there yet; label it with %s=true once it is", name, LABEL);
-    if (value != NULL && cm_intent_is_open(intent))
+    if (seen->value != NULL && cm_intent_is_open(intent))
         return cm_intent_happened(intent, NULL, err);
-    if (!there || value != NULL)
+    if (!seen->there || seen->value != NULL)
         return 0;
     cm_autojson original = json_pack("{s:n}", "label");
     cm_autojson detail = json_pack("{s:s}", "namespace", cm_target_content_namespace(step));
@@ -146,53 +165,55 @@ static int by_a_person(struct cm_step *step, const struct names *left, struct cm
     return cm_gate_pass(step, &g, err);
 }
 
-static int apply(struct cm_step *step, struct cm_err **err)
+/* left: those that could not be labelled from here. */
+static int label_all(struct cm_step *step, const struct accounts *seen, struct names *left, struct cm_err **err)
 {
-    struct names names = {.n = 0};
-    struct names left = {.n = 0};
-    if (collect(step, &names, err) < 0)
-        return -1;
-    for (size_t i = 0; i < names.n; i++) {
-        int rc = label(step, names.list[i], err);
+    for (size_t i = 0; i < seen->n; i++) {
+        int rc = label(step, &seen->list[i], err);
         if (rc < 0)
             return -1;
         if (rc > 0)
-            add(&left, names.list[i]);
+            add(left, seen->list[i].name);
     }
+    return 0;
+}
+
+static int apply(struct cm_step *step, struct cm_err **err)
+{
+    struct names names = {.n = 0}, left = {.n = 0}, still = {.n = 0};
+    struct accounts now, *seen = *cm_step_memo(step);
+    *cm_step_memo(step) = NULL; /* what is labelled here is looked at again */
+    if (seen == NULL && (collect(step, &names, err) < 0 || look(step, &names, seen = &now, err) < 0))
+        return -1;
+    if (label_all(step, seen, &left, err) < 0)
+        return -1;
     if (left.n == 0)
         return 0;
-    if (by_a_person(step, &left, err) < 0)
+    if (by_a_person(step, &left, err) < 0 || look(step, &left, &now, err) < 0)
         return -1;
-    for (size_t i = 0; i < left.n; i++) /* seen to be labelled now: its entry is closed */
-        if (label(step, left.list[i], err) < 0)
-            return -1;
-    return 0;
+    return label_all(step, &now, &still, err); /* seen to be labelled now: its entry is closed */
 }
 
 static int verify(struct cm_step *step, struct cm_err **err)
 {
     struct names names = {.n = 0};
-    if (collect(step, &names, err) < 0)
+    struct accounts now, *seen = *cm_step_memo(step);
+    if (seen == NULL && (collect(step, &names, err) < 0 || look(step, &names, seen = &now, err) < 0))
         return -1;
-    for (size_t i = 0; i < names.n; i++) {
-        bool there;
-        const char *value;
-        if (look(step, names.list[i], &there, &value, err) < 0)
-            return -1;
-        if (there && value == NULL)
-            return cm_fail(err, CM_E_FAILED, "service account %s does not carry the label %s", names.list[i], LABEL);
-    }
+    for (size_t i = 0; i < seen->n; i++)
+        if (seen->list[i].there && seen->list[i].value == NULL)
+            return cm_fail(err, CM_E_FAILED, "service account %s does not carry the label %s", seen->list[i].name, LABEL);
     return 0;
 }
 
 static int undo(struct cm_step *step, const struct cm_change *change, struct cm_err **err)
 {
     struct cm_intent *intent = NULL;
-    bool there;
-    const char *value, *was = cm_json_text(change->original, "label", NULL), *ns = cm_json_text(change->detail, "namespace", NULL);
-    if (look(step, change->key, &there, &value, err) < 0)
+    struct account is;
+    const char *was = cm_json_text(change->original, "label", NULL), *ns = cm_json_text(change->detail, "namespace", NULL);
+    if (look_at_one(step, change->key, &is, err) < 0)
         return -1;
-    if (there && value != NULL && was == NULL) {
+    if (is.there && is.value != NULL && was == NULL) {
         struct cm_intent_spec spec = {.effect = "serviceaccount.unlabel", .key = change->key};
         struct cm_err *why = NULL;
         if (cm_intend_again(step, &spec, &intent, err) < 0)
@@ -210,9 +231,9 @@ static int undo(struct cm_step *step, const struct cm_change *change, struct cm_
     } else {
         intent = cm_intent_find(step, "serviceaccount.unlabel", change->key);
     }
-    if (look(step, change->key, &there, &value, err) < 0)
+    if (look_at_one(step, change->key, &is, err) < 0)
         return -1;
-    if (there && value != NULL && was == NULL)
+    if (is.there && is.value != NULL && was == NULL)
         return cm_fail(err, CM_E_FAILED, "service account %s still carries the label", change->key);
     return intent == NULL ? 0 : cm_intent_happened(intent, NULL, err);
 }

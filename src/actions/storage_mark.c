@@ -217,20 +217,6 @@ struct proof {
     json_t *seen;
 };
 
-static bool ready_pod(const json_t *pod)
-{
-    size_t i;
-    const json_t *c;
-    if (cm_json_at(pod, "metadata.deletionTimestamp") != NULL || strcmp(cm_json_text(pod, "status.phase", ""), "Running") != 0)
-        return false;
-    json_array_foreach(cm_json_at(pod, "status.containerStatuses"), i, c)
-    {
-        if (strcmp(cm_json_text(c, "name", ""), "connect") == 0)
-            return cm_json_bool(c, "ready", false);
-    }
-    return false;
-}
-
 static const char *pod_name(struct cm_step *step, struct cm_err **err)
 {
     cm_autojson pods = NULL;
@@ -240,7 +226,7 @@ static const char *pod_name(struct cm_step *step, struct cm_err **err)
         return NULL;
     json_array_foreach(pods, i, pod)
     {
-        if (ready_pod(pod))
+        if (cm_target_pod_ready(pod))
             return cm_arena_strdup(cm_step_arena(step), cm_json_text(pod, "metadata.name", ""));
     }
     cm_fail_passing(err, "there is no ready pod of the release");
@@ -250,10 +236,13 @@ static const char *pod_name(struct cm_step *step, struct cm_err **err)
 /* Where Connect in the pod looks for its data: the file that the pod mounts says so. */
 static int pod_data_dir(struct cm_step *step, const char **folder, struct cm_err **err)
 {
-    cm_autofree char *text = NULL;
+    cm_autofree char *read = NULL;
+    const char *text = cm_target_seen_gcfg(step);
     *folder = "/var/lib/rstudio-connect";
-    if (cm_target_gcfg(step, &text, err) < 0)
+    if (text == NULL && cm_target_gcfg(step, &read, err) < 0)
         return -1;
+    if (text == NULL)
+        text = read;
     if (text == NULL)
         return 0;
     struct cm_gcfg *g = cm_gcfg_new();
@@ -271,9 +260,16 @@ static int look_in_pod(void *ctx, struct cm_err **err)
     cm_autoout out = {0};
     /* listing the folder makes the NFS client look at its attributes again */
     const char *const argv[] = {"cat", p->path, NULL};
-    p->pod = pod_name(p->step, err);
-    if (p->pod == NULL || cm_kube_exec(p->step, p->pod, "connect", argv, &out, err) < 0)
-        return -1;
+    const char *seen = cm_target_seen_pod(p->step);
+    if (seen == NULL || cm_kube_exec(p->step, seen, "connect", argv, &out, NULL) < 0) { /* it may be gone since */
+        cm_out_fini(&out);
+        out = (struct cm_out){0};
+        p->pod = pod_name(p->step, err);
+        if (p->pod == NULL || cm_kube_exec(p->step, p->pod, "connect", argv, &out, err) < 0)
+            return -1;
+    } else {
+        p->pod = seen;
+    }
     if (out.status != 0) {
         if (strstr(out.errout, "ermission denied") != NULL) {
             cm_fail(err, CM_E_FAILED, "pod %s may not read %s", p->pod, p->path);

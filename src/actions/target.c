@@ -34,6 +34,7 @@ struct slot {
     struct cm_forward *forward;
     struct cm_connect *connect;
     pid_t client_of; /* a client belongs to one process */
+    char *pod, *gcfg; /* what was just seen of it (cm_target_saw) */
 };
 
 static void drop_client(struct slot *s)
@@ -64,6 +65,8 @@ static void slot_free(void *p)
     struct slot *s = p;
     drop_client(s);
     forget_bases(s);
+    free(s->pod);
+    free(s->gcfg);
     free(s);
 }
 
@@ -331,6 +334,20 @@ int cm_target_pods(struct cm_step *step, json_t **pods, struct cm_err **err)
     return 0;
 }
 
+bool cm_target_pod_ready(const json_t *pod)
+{
+    size_t i;
+    const json_t *c;
+    if (cm_json_at(pod, "metadata.deletionTimestamp") != NULL || strcmp(cm_json_text(pod, "status.phase", ""), "Running") != 0)
+        return false;
+    json_array_foreach(cm_json_at(pod, "status.containerStatuses"), i, c)
+    {
+        if (strcmp(cm_json_text(c, "name", ""), "connect") == 0)
+            return cm_json_bool(c, "ready", false);
+    }
+    return false;
+}
+
 int cm_target_first_pod(struct cm_step *step, int64_t *created_ms, struct cm_err **err)
 {
     cm_autojson pods = NULL;
@@ -352,42 +369,94 @@ int cm_target_first_pod(struct cm_step *step, int64_t *created_ms, struct cm_err
     return 0;
 }
 
-int cm_target_gcfg(struct cm_step *step, char **text, struct cm_err **err)
+int cm_target_gcfg_of(struct cm_step *step, const struct cm_kube_one *map, char **text, struct cm_err **err)
 {
-    cm_autojson map = NULL;
-    enum cm_seen seen;
-    cm_autofree char *name = cm_fmt("%s-config", cm_target_fullname(step));
     *text = NULL;
-    if (cm_kube_get(step, "configmaps", name, NULL, &map, &seen, err) < 0)
-        return -1;
-    if (seen == CM_FORBIDDEN) {
-        cm_fail(err, CM_E_FAILED, "the ConfigMap %s may not be read", name);
+    if (map->seen == CM_FORBIDDEN) {
+        cm_fail(err, CM_E_FAILED, "the ConfigMap %s may not be read", map->name);
         cm_hint(err, "Ask for the right to get configmaps in namespace %s.", cm_plan_text(cm_step_plan(step), "target.namespace"));
         return -1;
     }
-    const char *gcfg = json_string_value(json_object_get(json_object_get(map, "data"), "rstudio-connect.gcfg"));
-    *text = cm_strdup(gcfg);
+    *text = cm_strdup(json_string_value(json_object_get(json_object_get(map->object, "data"), "rstudio-connect.gcfg")));
     return 0;
 }
 
+int cm_target_gcfg(struct cm_step *step, char **text, struct cm_err **err)
+{
+    cm_autofree char *name = cm_fmt("%s-config", cm_target_fullname(step));
+    struct cm_kube_one map = {.kind = "configmaps", .name = name};
+    *text = NULL;
+    if (cm_kube_get(step, map.kind, name, NULL, &map.object, &map.seen, err) < 0)
+        return -1;
+    int rc = cm_target_gcfg_of(step, &map, text, err);
+    cm_kube_several_fini(&map, 1);
+    return rc;
+}
+
+/* ---- what was just seen ---- */
+
+void cm_target_saw(struct cm_step *step, const char *pod, const char *gcfg)
+{
+    struct slot *s = slot_of(step);
+    free(s->pod);
+    free(s->gcfg);
+    s->pod = cm_strdup(pod);
+    s->gcfg = cm_strdup(gcfg);
+}
+
+static const char *handed_over(struct cm_step *step, char **taken)
+{
+    const char *text = cm_arena_strdup(cm_step_arena(step), *taken);
+    free(*taken);
+    *taken = NULL;
+    return text;
+}
+
+const char *cm_target_seen_pod(struct cm_step *step) { return handed_over(step, &slot_of(step)->pod); }
+const char *cm_target_seen_gcfg(struct cm_step *step) { return handed_over(step, &slot_of(step)->gcfg); }
+
 /* ---- a client ---- */
+
+static bool by_forward(struct cm_step *step)
+{
+    const char *url = cm_plan_text(cm_step_plan(step), "target.url");
+    return url == NULL || strcmp(url, "port-forward") == 0;
+}
+
+void cm_target_connect_soon(struct cm_step *step)
+{
+    struct slot *s = slot_of(step);
+    if (!by_forward(step) || s->forward != NULL || s->connect != NULL)
+        return;
+    s->client_of = getpid();
+    s->forward = cm_kube_forward_begin(step, cm_target_fullname(step), NULL);
+}
+
+/* One that was begun earlier may have come to nothing since; why is seen when it is begun now. */
+static int forward_is_ready(struct cm_step *step, struct slot *s, struct cm_err **err)
+{
+    if (s->forward != NULL && cm_kube_forward_ready(step, s->forward, NULL) < 0) {
+        cm_forward_stop(s->forward);
+        s->forward = NULL;
+    }
+    if (s->forward == NULL)
+        s->forward = cm_kube_forward(step, cm_target_fullname(step), err);
+    return s->forward == NULL ? -1 : 0;
+}
 
 int cm_target_connect(struct cm_step *step, struct cm_connect **out, struct cm_err **err)
 {
     struct slot *s = slot_of(step);
-    struct cm_outside *o = cm_step_outside(step);
-    const char *url = cm_plan_text(cm_step_plan(step), "target.url");
     *out = NULL;
-    if (s->connect != NULL && s->client_of != getpid())
+    if ((s->connect != NULL || s->forward != NULL) && s->client_of != getpid())
         drop_client(s);
     if (s->connect == NULL) {
-        bool forward = url == NULL || strcmp(url, "port-forward") == 0;
+        bool forward = by_forward(step);
         s->client_of = getpid();
-        if (forward && s->forward == NULL)
-            s->forward = cm_kube_forward(step, cm_target_fullname(step), err);
-        if (forward && s->forward == NULL)
+        if (forward && forward_is_ready(step, s, err) < 0)
             return -1;
-        s->connect = cm_connect_new(o, forward ? cm_forward_url(s->forward) : url, forward);
+        s->connect = cm_connect_new(cm_step_outside(step),
+                                    forward ? cm_forward_url(s->forward) : cm_plan_text(cm_step_plan(step), "target.url"), forward);
     }
     *out = s->connect;
     return 0;

@@ -26,10 +26,19 @@ int64_t cm_target_patience(struct cm_step *step);
 int64_t cm_target_limit(struct cm_step *step, int64_t wait_ms);
 /* The pods of the release, as a JSON array (new reference). */
 int cm_target_pods(struct cm_step *step, json_t **pods, struct cm_err **err);
+/* Is it up, with Connect's container ready? */
+bool cm_target_pod_ready(const json_t *pod);
 /* Creation time (wall ms) of our release's oldest living pod; 0: none. */
 int cm_target_first_pod(struct cm_step *step, int64_t *created_ms, struct cm_err **err);
 /* A client of the new server: by a port-forward that is opened at first use and kept, or at target.url. Lives with the outside. */
 int cm_target_connect(struct cm_step *step, struct cm_connect **out, struct cm_err **err);
+/* Open that port-forward beside what else is done; nothing is waited for, and nothing is said. */
+void cm_target_connect_soon(struct cm_step *step);
+/* What a step has seen of a pod that is ready, for the one behind it: each is handed over once, arena; NULL: nobody has just seen it. The
+ * pod may be gone by then. */
+void cm_target_saw(struct cm_step *step, const char *pod, const char *gcfg);
+const char *cm_target_seen_pod(struct cm_step *step);
+const char *cm_target_seen_gcfg(struct cm_step *step);
 /* Forget the port-forward, so that the next use opens a new one (the pod was replaced). */
 void cm_target_reconnect(struct cm_step *step);
 /* What the plan's files, and ours behind them, are to Connect's chart: its own text (taken), or that below target.values_at where Connect's
@@ -50,6 +59,8 @@ char *cm_target_name(const char *release, const char *fullname_override, const c
 const char *cm_target_content_namespace(struct cm_step *step);
 /* The rstudio-connect.gcfg that pods mount, from the ConfigMap in the cluster; *text NULL: there is none. Caller frees. */
 int cm_target_gcfg(struct cm_step *step, char **text, struct cm_err **err);
+/* The same of a ConfigMap that was just read. */
+int cm_target_gcfg_of(struct cm_step *step, const struct cm_kube_one *map, char **text, struct cm_err **err);
 /* Is there a container that waits for something that will not come (image, Secret, crash loop)? Says what, or NULL; caller frees.
  * Only what has been so for `lasting_ms` counts: `since` is kept by the caller, 0 at first. */
 char *cm_target_stuck(const json_t *pods, int64_t now_wall_ms, int64_t lasting_ms, int64_t *since);

@@ -191,7 +191,7 @@ static int wait_for_pod(struct cm_step *step, struct cm_err **err)
     if (!cm_release_by_others(step) && cm_heal_begin(step, &w.heal, err) < 0)
         return -1;
     int rc = cm_interlock_wait(step, one_new_pod, &w, 500, err);
-    return rc == 1 ? not_replaced(step, err) : rc < 0 ? -1 : cm_heal_stays(&w.heal, err);
+    return rc == 1 ? not_replaced(step, err) : rc < 0 ? -1 : cm_heal_stays(&w.heal, NULL, err);
 }
 
 /* Taking the settings back is not held up by it. */

@@ -45,6 +45,7 @@ struct cm_step {
     const struct cm_rstep *r;                  /* NULL: a look outside of a run */
     const struct cm_m_step *undo_of;
     struct cm_arena *arena;
+    void *memo;                                /* of probe, apply and verify */
     int64_t deadline;
     json_t *inputs;                            /* {label: hex} said so far */
     struct cm_artifact_new *artifacts;

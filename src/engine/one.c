@@ -80,6 +80,13 @@ static int verify(struct cm_step *st, struct cm_err **err)
     return a->verify ? a->verify(st, err) : 0;
 }
 
+/* Behind what somebody else did, which may have taken hours: what the probe saw is of the past. */
+static int verify_anew(struct cm_step *st, struct cm_err **err)
+{
+    st->memo = NULL;
+    return verify(st, err);
+}
+
 static int by_tool(struct cm_step *st, struct cm_err **err)
 {
     enum cm_answer answer;
@@ -118,7 +125,7 @@ static int by_command(struct cm_step *st, struct cm_err **err)
     struct cm_intent *i = NULL;
     cm_autojson detail = json_pack("{s:O}", "argv", cm_json_loose(st->r->command));
     if (answer == CM_DONE && !cm_intent_find(st, st->r->action->name, "command"))
-        return verify(st, err);
+        return verify_anew(st, err);
     if (prepared(st, NULL, err) < 0)
         return -1;
     if (own_intent(st, "command", detail, &i, err) < 0)
@@ -149,7 +156,7 @@ static int by_command(struct cm_step *st, struct cm_err **err)
     } else if (cm_intent_life(i) != CM_HAPPENED && cm_intent_close(i, CM_HAPPENED, NULL, err) < 0) {
         return -1;
     }
-    return verify(st, err);
+    return verify_anew(st, err);
 }
 
 static int by_hand(struct cm_step *st, struct cm_err **err)
@@ -158,7 +165,7 @@ static int by_hand(struct cm_step *st, struct cm_err **err)
     if (look(st, &answer, err) < 0)
         return -1;
     if (answer == CM_DONE)
-        return verify(st, err);
+        return verify_anew(st, err);
     const struct cm_action *a = st->r->action;
     const char *own = NULL;
     if (prepared(st, &own, err) < 0)
@@ -179,7 +186,7 @@ static int by_hand(struct cm_step *st, struct cm_err **err)
         return -1;
     if (cm_intent_life(i) != CM_HAPPENED && cm_intent_close(i, CM_HAPPENED, json_deep_copy(said), err) < 0)
         return -1;
-    if (verify(st, err) < 0) {
+    if (verify_anew(st, err) < 0) {
         cm_wrap(err, "%s was said to be done by hand, but is not seen yet", st->r->id);
         return -1;
     }

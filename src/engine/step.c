@@ -96,6 +96,7 @@ bool cm_walk_has(const struct cm_step *st, const char *action)
 
 bool cm_is_frozen(const struct cm_step *st) { return !st->e || st->e->direction != CM_FORWARD || cm_frozen(st->e); }
 struct cm_arena *cm_step_arena(struct cm_step *st) { return st->arena; }
+void **cm_step_memo(struct cm_step *st) { return &st->memo; }
 int64_t cm_step_deadline(const struct cm_step *st) { return st->deadline; }
 struct cm_loop *cm_step_loop(struct cm_step *st) { return st->e ? st->e->s->loop : st->look_loop; }
 const struct cm_plan *cm_step_plan(const struct cm_step *st) { return st->e ? st->e->s->plan : st->look_plan; }

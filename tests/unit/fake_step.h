@@ -36,6 +36,7 @@ struct cm_step {
     struct cm_plan *plan;
     struct cm_outside *outside;
     struct cm_arena *arena;
+    void *memo;
     json_t *facts, *params, *gates;
     struct cm_str log, said;
     bool reading;
@@ -61,6 +62,7 @@ const struct cm_plan *cm_step_plan(const struct cm_step *st) { return st->plan; 
 struct cm_outside *cm_step_outside(struct cm_step *st) { return st->outside; }
 struct cm_loop *cm_step_loop(struct cm_step *st) { return st->loop; }
 struct cm_arena *cm_step_arena(struct cm_step *st) { return st->arena; }
+void **cm_step_memo(struct cm_step *st) { return &st->memo; }
 int64_t cm_step_deadline(const struct cm_step *st) { return st->deadline; }
 bool cm_reading(const struct cm_step *st) { return st->reading; }
 bool cm_cancelled(const struct cm_step *st) { return cm_loop_cancelled(st->loop); }
