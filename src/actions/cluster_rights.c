@@ -130,8 +130,7 @@ static int own_rights(struct cm_step *step, const struct asked *q, const char *c
     if (by_hand.len)
         cm_finding(
             step, CM_WARNING, "cluster.rights-by-hand",
-            "Have somebody at hand who may: the run shows the command and waits for it in the middle of the downtime. Or ask for the "
-            "right.",
+            "Have somebody at hand who may: the run shows the command and waits for it while users are out. Or ask for the right.",
             "in namespace %s this login may not: %s", ns, cm_str_text(&by_hand));
     if (unknown.len)
         cm_finding(step, CM_UNKNOWN, "cluster.rights-unknown",

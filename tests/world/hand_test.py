@@ -102,6 +102,16 @@ def interrupted():
         tap.equal(w.violations(), [], "interrupted: never two Connects")
 
 
+def labelled_by_command():
+    """What the probe saw is of the past once the plan's own command has run: the proof is looked at anew."""
+    with World(postgres) as w:
+        edit(w, (r"\Z", "steps: {serviceaccounts.label: {by: command, command: [%s, label, serviceaccount, default, "
+                        "connect.posit.co/service-account=true, --namespace, posit-connect]}}\n" % w.path("bin", "kubectl")))
+        r = w.run()
+        tap.equal([r.status, w.count("serviceaccount.label"), w.violations()], [0, 1, []],
+                  "service accounts labelled by the plan's command: seen, and the run goes on", r.err)
+
+
 def command_fails():
     with World(postgres) as w:
         edit(w, (r"^backup:.*?\n", f"backup: {{by: command, command: [\"{w.path('backup-once')}\"]}}\n"))
@@ -117,7 +127,7 @@ def command_fails():
 
 
 try:
-    at_once([lambda job=job: tap.part(job) for job in (whole_evening, back_by_hand, interrupted, command_fails)])
+    at_once([lambda job=job: tap.part(job) for job in (whole_evening, back_by_hand, interrupted, labelled_by_command, command_fails)])
 finally:
     postgres.stop()
 tap.end()

@@ -115,6 +115,29 @@ def the_whole_run():
         tap.equal(r.status, 9, "after finish there is no way back", r.err)
 
 
+def calls(w, step):
+    """The kubectl and helm commands in a step's log."""
+    with open(os.path.join(w.run_dir, "logs", f"{step}.log"), encoding="utf-8") as f:
+        lines = [line.split(" ", 1)[1] for line in f]
+    return [line for line in lines if re.match(r"\S*/(kubectl|helm) ", line)]
+
+
+def nothing_is_asked_twice():
+    """While the service is down each process counts: what is there is asked for once, and again only behind what changes it."""
+    with World(postgres) as w:
+        tap.equal(w.run().status, 0, "a run: exit 0")
+        asked = {step: calls(w, step) for step in ("serviceaccounts.label", "helm.deploy", "pods.wait", "storage.prove")}
+        tap.equal([len(asked[s]) for s in ("serviceaccounts.label", "helm.deploy", "storage.prove")], [3, 3, 1],
+                  "accounts: a look, the label, a look; release: the records, the upgrade, the records; storage: in the pod", asked)
+        pods = asked["pods.wait"]
+        tap.equal(sum(" get manifest " in line for line in pods), 1, "what was deployed is read once", pods)
+        last = max(i for i, line in enumerate(pods) if " get deployments/" in line)
+        tap.ok(len([x for x in pods[last + 1:] if " get manifest " not in x]) <= 1, "behind the look that saw the pod ready nothing is asked but which images run", pods)
+        order = [e["effect"] for e in w.effects()]
+        tap.ok(order.index("marker.write") < order.index("serviceaccount.label") < order.index("service.stop"),
+               "service accounts are labelled behind the claim and before the stop", order)
+
+
 def two_at_once():
     with World(postgres, "--build-ms", 400, "--content", 20) as w:
         p = w.start(w.plan, "--yes")
@@ -277,7 +300,7 @@ def several_nodes():
 
 
 try:
-    for part in (reading_changes_nothing, the_whole_run, secrets_stay_secret, two_at_once, typos, signals, values_mended, changed_plan, gates,
+    for part in (reading_changes_nothing, the_whole_run, nothing_is_asked_twice, secrets_stay_secret, two_at_once, typos, signals, values_mended, changed_plan, gates,
                  own_runbook, several_nodes):
         tap.part(part)
 finally:
