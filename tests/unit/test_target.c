@@ -222,6 +222,56 @@ static void the_configuration_in_force_is_the_config_maps(void **state)
     assert_string_equal(gcfg, "[Server]\n");
 }
 
+static void what_was_just_seen_is_handed_over_once(void **state)
+{
+    struct cm_step *st = *state;
+    scene_plan(st, "{hosts: [a]}", "");
+    assert_null(cm_target_seen_pod(st));
+    cm_target_saw(st, "pod-1", "[Server]\n");
+    cm_target_saw(st, "pod-2", NULL);
+
+    assert_string_equal(cm_target_seen_pod(st), "pod-2");
+    assert_null(cm_target_seen_pod(st));
+    assert_null(cm_target_seen_gcfg(st));
+}
+
+static void a_forward_that_was_begun_ahead_is_the_clients(void **state)
+{
+    struct cm_step *st = *state;
+    struct cm_connect *c = NULL;
+    scene_plan(st, "{hosts: [a]}", "");
+    scene_tool(st, "kubectl", "sleep 0.1; echo 'Forwarding from 127.0.0.1:40125 -> 3939'; exec sleep 30");
+    cm_target_connect_soon(st);
+    cm_target_connect_soon(st);
+
+    assert_int_equal(cm_target_connect(st, &c, NULL), 0);
+
+    assert_string_equal(cm_connect_url(c), "http://127.0.0.1:40125");
+    assert_int_equal(scene_count(st, "port-forward"), 1);
+}
+
+/* The pod that it led to may have gone since. */
+static void a_forward_that_came_to_nothing_is_begun_again_when_it_is_needed(void **state)
+{
+    struct cm_step *st = *state;
+    struct cm_connect *c = NULL;
+    cm_autoerr err = NULL;
+    scene_plan(st, "{hosts: [a]}", "");
+    scene_tool(st, "kubectl",
+               "[ -f $DIR/once ] || { touch $DIR/once; echo 'error: pod is not running' >&2; exit 1; }; "
+               "echo 'Forwarding from 127.0.0.1:40126 -> 3939'; exec sleep 30");
+    cm_target_connect_soon(st);
+
+    assert_int_equal(cm_target_connect(st, &c, NULL), 0);
+    assert_string_equal(cm_connect_url(c), "http://127.0.0.1:40126");
+    cm_target_reconnect(st);
+
+    scene_tool(st, "kubectl", "echo 'error: pod is not running' >&2; exit 1");
+    cm_target_connect_soon(st);
+    assert_int_equal(cm_target_connect(st, &c, &err), -1);
+    assert_non_null(strstr(cm_err_evidence(err), "pod is not running"));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 /* A scene without a plan is never asked for its outside. */
@@ -249,6 +299,9 @@ int main(void)
         T(without_a_key_the_plans_chart_is_asked),
         T(a_diagnosis_without_a_cluster_says_so),
         T(the_configuration_in_force_is_the_config_maps),
+        T(what_was_just_seen_is_handed_over_once),
+        T(a_forward_that_was_begun_ahead_is_the_clients),
+        T(a_forward_that_came_to_nothing_is_begun_again_when_it_is_needed),
     };
     cm_mem_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
