@@ -76,6 +76,20 @@ static void arrange_descriptors(const struct cm_spawn *s, int failed_fd, int hol
 #endif
 }
 
+/* Between fork and setsid the child is still of the terminal's group, and a Ctrl-C of that moment waits for it: it was not meant for it.
+ * Ignoring a signal drops one that waits (POSIX, sigaction). */
+static void drop_signals_of_the_terminal(void)
+{
+    static const int of_the_terminal[] = {SIGINT, SIGQUIT, SIGTSTP, SIGHUP};
+    for (size_t i = 0; i < sizeof of_the_terminal / sizeof *of_the_terminal; i++) {
+        struct sigaction was, ignore;
+        memset(&ignore, 0, sizeof ignore);
+        ignore.sa_handler = SIG_IGN;
+        if (sigaction(of_the_terminal[i], &ignore, &was) == 0)
+            sigaction(of_the_terminal[i], &was, NULL);
+    }
+}
+
 static void default_signals(void)
 {
     struct sigaction sa;
@@ -140,6 +154,7 @@ static _Noreturn void child_main(const struct cm_spawn *s, const struct cm_cmd *
         give_up(AT_SETUP);
     if (s->dies_with_us && (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent))
         _exit(126);
+    drop_signals_of_the_terminal();
     default_signals();
     if (s->held)
         wait_for_go();

@@ -181,6 +181,36 @@ static bool file_appears(const char *name, int within_ms)
     return false;
 }
 
+/* Somebody holds Ctrl-C down while commands are started: none of them may get it, whenever in its beginning it comes. */
+static void a_child_that_begins_gets_no_signal_of_the_terminal(void **state)
+{
+    (void)state;
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, was;
+    const char *const argv[] = {"true", NULL};
+    const struct cm_cmd cmd = {.argv = argv};
+    pid_t group = getpgrp(), terminal;
+    assert_int_equal(setpgid(0, 0), 0);
+    sigaction(SIGINT, &ignore, &was);
+    terminal = fork();
+    if (terminal == 0) {
+        pid_t whom = getppid();
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        while (setpgid(0, 0) == 0 && kill(-whom, SIGINT) == 0)
+            continue;
+        _exit(0);
+    }
+    int ended_well = 0;
+    for (int i = 0; i < 100; i++) {
+        cm_autoout out = {.status = -1};
+        ended_well += run_well(&cmd, &out) == 0;
+    }
+    kill(terminal, SIGKILL);
+    waitpid(terminal, NULL, 0);
+    sigaction(SIGINT, &was, NULL);
+    assert_int_equal(setpgid(0, group), 0);
+    assert_int_equal(ended_well, 100);
+}
+
 static void at_its_limit_the_whole_group_is_killed_and_the_error_passes(void **state)
 {
     (void)state;
@@ -603,6 +633,7 @@ int main(void)
         TEST(puts_its_environment_over_ours),
         TEST(a_child_gets_no_descriptor_but_its_three),
         TEST(a_child_has_its_own_session_and_default_signals),
+        TEST(a_child_that_begins_gets_no_signal_of_the_terminal),
         TEST(at_its_limit_the_whole_group_is_killed_and_the_error_passes),
         TEST(what_has_no_time_left_is_not_begun_and_not_blamed),
         TEST(what_has_no_time_left_is_not_begun_and_not_blamed),
