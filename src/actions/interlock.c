@@ -170,11 +170,20 @@ static bool connects_role(const struct cm_source *s, const char *user)
     return (core != NULL && strcmp(core, user) == 0) || (instrumentation != NULL && strcmp(instrumentation, user) == 0);
 }
 
+/* Has this attempt deployed, or shown to somebody what to deploy? Before that a pod of the release is one more Connect on this database:
+ * of an earlier deployment, or of somebody who brought one back while the old server ran. */
+static bool may_have_pods(struct cm_step *step)
+{
+    struct cm_change c;
+    return cm_ledger_next(step, "helm.upgrade", 0, &c) || cm_ledger_next(step, "temporary.setting", 0, &c) ||
+           strcmp(cm_json_text(cm_plan_step(cm_step_plan(step), "helm.deploy"), "by", "tool"), "tool") != 0;
+}
+
 /* Once our release has a pod, its own sessions are younger than it. The cluster is asked only when there is a session to judge. */
 static bool of_our_pod(struct look *l, const struct cm_pg_session *s)
 {
     int64_t began;
-    if (l->reverse || s->started == NULL || !cm_time_parse(s->started, &began))
+    if (l->reverse || !may_have_pods(l->step) || s->started == NULL || !cm_time_parse(s->started, &began))
         return false;
     if (!l->asked_pods) {
         cm_autoerr why = NULL;
@@ -369,10 +378,11 @@ static int broken(const struct look *l, struct cm_err **err)
         cm_hint(err, "Find what started it (Ansible, Puppet, cron, a colleague) and switch that off, then run the same command "
                      "again.");
     else if (l->blocking_pid != 0)
-        cm_hint(err,
-                "Find that process (perhaps a further Connect server that the plan does not name) and stop it, then run the same "
-                "command again. If it is known and harmless: put its application name into database.ignore_sessions of the plan "
-                "and run again with --accept-plan-changes.");
+        cm_hint(
+            err,
+            "Find that process (perhaps a further Connect server that the plan does not name, or a pod of an earlier deployment) "
+            "and stop it, then run the same command again. If it is known and harmless: put its application name into database.ignore_sessions of the plan "
+            "and run again with --accept-plan-changes.");
     else
         cm_hint(err, "Mend that, then run the same command again.");
     return -1;

@@ -94,6 +94,15 @@ static void a_pod(struct cm_step *st, const char *created)
     scene_put(st, "pods", text, 0600);
 }
 
+/* An upgrade of ours is on record in this attempt. */
+static void our_upgrade(struct cm_step *st)
+{
+    struct cm_intent *i;
+    cm_autojson original = json_pack("{s:i}", "revision", 0);
+    const struct cm_intent_spec spec = {.effect = "helm.upgrade", .key = "prod", .original = original};
+    assert_int_equal(cm_intend(st, &spec, &i, NULL), 0);
+}
+
 static void held(struct cm_step *st)
 {
     cm_autoerr err = NULL;
@@ -163,8 +172,19 @@ static void sessions_of_our_own_pod_do_not_count(void **state)
     struct cm_step *st = *state;
     struct cm_pg *p = session(st, "connect", "");
 
+    our_upgrade(st);
     a_pod(st, "2020-01-01T00:00:00Z");
     held(st);
+    cm_pg_close(p);
+}
+
+static void sessions_of_a_pod_that_was_there_before_our_deployment_count(void **state)
+{
+    struct cm_step *st = *state;
+    struct cm_pg *p = session(st, "connect", "");
+
+    a_pod(st, "2020-01-01T00:00:00Z");
+    broken(st, "role connect");
     cm_pg_close(p);
 }
 
@@ -173,6 +193,7 @@ static void a_session_older_than_our_pod_counts(void **state)
     struct cm_step *st = *state;
     struct cm_pg *p = session(st, "connect", "");
 
+    our_upgrade(st);
     a_pod(st, "2090-01-01T00:00:00Z");
     broken(st, "role connect");
     cm_pg_close(p);
@@ -184,6 +205,7 @@ static void a_session_whose_pod_cannot_be_asked_for_is_not_guessed(void **state)
     struct cm_pg *p = session(st, "connect", "");
     cm_autoerr err = NULL;
 
+    our_upgrade(st);
     scene_tool(st, "kubectl", "echo 'Unable to connect to the server: timeout' >&2; exit 1");
 
     assert_int_equal(cm_interlock_forward(st, &err), -1);
@@ -474,6 +496,7 @@ int main(void)
         T(another_roles_session_is_named_and_not_counted),
         T(a_session_that_the_plan_knows_is_not_counted),
         T(sessions_of_our_own_pod_do_not_count),
+        T(sessions_of_a_pod_that_was_there_before_our_deployment_count),
         T(a_session_older_than_our_pod_counts),
         T(a_session_whose_pod_cannot_be_asked_for_is_not_guessed),
         T(a_unit_that_runs_is_stopped_again_and_the_step_fails),
