@@ -114,7 +114,7 @@ static int drain(struct cm_step *step, struct cm_err **err)
     enum { TO_SAY_WHAT_STAYS_MS = 2000 };
     struct cm_heal h;
     bool ours;
-    if (begin(step, &h, &ours, err) < 0 || (ours && scale_again(step, &h, err) < 0))
+    if (cm_fence_keep(step, err) < 0 || begin(step, &h, &ours, err) < 0 || (ours && scale_again(step, &h, err) < 0))
         return -1;
     int64_t limit = cm_step_deadline(step);
     int rc = cm_wait_until(step, gone, &h, limit == CM_NEVER ? limit : limit - TO_SAY_WHAT_STAYS_MS, 5, 2000, err);
@@ -129,16 +129,16 @@ static int drain(struct cm_step *step, struct cm_err **err)
 int cm_cluster_drained(struct cm_step *step, struct cm_err **err)
 {
     struct cm_heal h;
-    const char *what, *kind;
-    bool ours, fenced;
+    const char *what, *kind, *fallen;
+    bool ours;
     if (left_empty(step, err) < 0 || begin(step, &h, &ours, err) < 0)
         return -1;
     int rc = cm_heal_stands(&h, NULL, &what, &kind, err);
     if (rc <= 0)
         return rc < 0 ? -1 : cm_heal_fail(step, kind, what, err);
-    if (cm_fence_stands(step, &fenced, err) < 0)
+    if (cm_fence_stands(step, &fallen, err) < 0)
         return -1;
-    return fenced ? 0 : cm_heal_fail(step, NULL, "it was paused, and is not any more", err);
+    return fallen == NULL ? 0 : cm_heal_fail(step, NULL, fallen, err);
 }
 
 /* On the way back of a change in place the release is started again with its own values: until then it has to hold, and once more when
@@ -179,9 +179,27 @@ const struct cm_action cm_action_cluster_drained = {
     .does =
         "Waits until they are gone. It ends none of them itself; a release that somebody changed meanwhile is scaled to zero once more. Then "
         "the Deployment is paused and its ReplicaSets go, so that no pod comes up, whoever scales it or applies it again; going forward "
-        "resumes it.",
-    .proves = "No pod of the release, no content Job, and, unless the old server runs still, no session of Connect's roles; where others "
-              "write the Deployment too, it stays as it is for 6 s.",
+        "resumes it. One that somebody deletes and makes anew is told by its uid.",
+    .proves =
+        "No pod of the release, no content Job, and, unless the old server runs still, no session of Connect's roles; where others "
+        "write the Deployment too, it stays as it is for 6 s.",
     .undoes = "Nothing.",
     .rights = "To read pods, Jobs and ReplicaSets, to patch the Deployment; Connect's own role in the database.",
+};
+
+/* ---- cluster.stays ---- */
+
+const struct cm_action cm_action_cluster_stays = {
+    .name = "cluster.stays",
+    .summary = "The release is still scaled to zero and paused",
+    .kind = CM_EFFECT,
+    .reversal = CM_REVERSIBLE,
+    .apply = cm_fence_keep,
+    .reads = "The Deployment and its ReplicaSets; when they are not as cluster.drained left them: the old server's unit, and pods.",
+    .does =
+        "Looks once more, when the old server serves again. A Deployment that somebody deleted and made anew, or resumed, is scaled to "
+        "zero and paused at once; where it had a pod beside the old server the way back stops and says so.",
+    .proves = "It is the Deployment that was paused, and it has no ReplicaSet.",
+    .undoes = "Nothing.",
+    .rights = "To read pods and ReplicaSets, to patch the Deployment.",
 };

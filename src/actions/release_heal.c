@@ -13,6 +13,7 @@
 #include "actions/deployer.h"
 #include "actions/evening.h"
 #include "actions/manifests.h"
+#include "actions/release_fence.h"
 #include "actions/target.h"
 #include "adapters/helm.h"
 #include "adapters/kubectl.h"
@@ -112,10 +113,17 @@ int cm_heal_fail(struct cm_step *step, const char *kind, const char *what, struc
     struct cm_deployer d = {0};
     bool map = kind != NULL && strcmp(kind, "configmaps") == 0;
     const char *name = name_of(step, map ? kind : "deployments");
+    bool anew = !map && cm_fence_is_another(step);
+    if (anew && strstr(what, cm_fence_made_anew) == NULL)
+        what = cm_arena_fmt(cm_step_arena(step), "%s (%s)", cm_fence_made_anew, what);
     cm_autofree char *who = cm_kube_other_writer(step, map ? kind : "deployments", name);
-    cm_fail(err, CM_E_CHANGED, "somebody else changes the %s %s: %s (last written by %s)", map ? "ConfigMap" : "Deployment", name, what,
-            who != NULL ? who : "somebody who cannot be told from helm");
-    if (cm_deployer_find(step, &d, NULL) == 0 && d.name != NULL)
+    cm_fail(err, CM_E_CHANGED, "somebody else changes the %s %s: %s (last written by %s)", map ? "ConfigMap" : "Deployment", name,
+            what, who != NULL ? who : "somebody who cannot be told from helm");
+    if (anew)
+        cm_hint(err,
+                "Find who makes it anew (`kubectl replace --force`, Argo CD's Replace=true, a pipeline) and suspend that, then run "
+                "the same command again.");
+    else if (cm_deployer_find(step, &d, NULL) == 0 && d.name != NULL)
         cm_hint(err, "%s deploys this release too (%s). Suspend it, for instance `%s`, then run the same command again.", d.name,
                 d.mark, d.how);
     else

@@ -6,6 +6,7 @@
 #include "actions/cluster_drained.h"
 #include "actions/evening.h"
 #include "actions/interlock.h"
+#include "actions/release_fence.h"
 #include "actions/service.h"
 #include "adapters/outside.h"
 #include "base/json.h"
@@ -92,7 +93,7 @@ static int apply(struct cm_step *step, struct cm_err **err)
         if (wanted(step, cm_host_name(h)) && start_one(step, h, err) < 0)
             return -1;
     }
-    return 0;
+    return cm_fence_keep(step, err); /* somebody may have made the Deployment anew between that look and the start */
 }
 
 struct started {

@@ -251,9 +251,14 @@ static int final_values(struct cm_step *step, struct cm_err **err)
     return cm_fact_set(step, "values.final", files, err);
 }
 
+/* A hold: proved once, it is looked at again at each start, since users are let in only later. */
 static int verify(struct cm_step *step, struct cm_err **err)
 {
     struct cm_release_wish w = wish(step);
+    struct cm_change open;
+    if (cm_fact(step, "values.final") != NULL && !cm_ledger_next(step, "temporary.setting", 0, &open) &&
+        !cm_effect_open(step, "helm.upgrade"))
+        return cm_temporary_stays_back(step, err);
     if ((cm_release_by_others(step) ? cm_release_hand_wait(step, w.more, err) : cm_release_verify(step, &w, NULL, err)) < 0 ||
         wait_for_pod(step, err) < 0)
         return -1;
@@ -290,7 +295,7 @@ static const char *const gives[] = {"values.final", NULL};
 const struct cm_action cm_action_temporary_revert = {
     .name = "temporary.revert",
     .summary = "Take the temporary settings back",
-    .kind = CM_EFFECT,
+    .kind = CM_HOLD,
     .reversal = CM_REVERSIBLE_AT_A_COST,
     .cost = "One more interruption of the service while the pod is replaced.",
     .needs = needs,
