@@ -41,7 +41,7 @@ static const char *place_of(struct cm_step *step, const struct cm_source *s, con
         return s->config_file;
     if (at->from_environment)
         return "the unit's environment";
-    return cm_arena_fmt(cm_step_arena(step), "%s:%zu:%zu", at->file, at->line, at->column);
+    return cm_arena_fmt(cm_step_arena(step), "%s:%u:%u", at->in->file, at->line, at->column);
 }
 
 /* ---- from the configuration alone ---- */

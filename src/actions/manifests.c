@@ -227,7 +227,8 @@ static json_t *settings_of(const char *gcfg, const json_t *but)
     }
     for (size_t i = 0; i < g->count; i++) {
         const struct cm_gcfg_setting *s = &g->list[i];
-        cm_autofree char *full = cm_fmt("%s%s%s.%s", s->section, s->sub != NULL ? "." : "", s->sub != NULL ? s->sub : "", s->key);
+        cm_autofree char *full =
+            cm_fmt("%s%s%s.%s", s->in->section, s->in->sub != NULL ? "." : "", s->in->sub != NULL ? s->in->sub : "", s->key);
         bool may = false;
         for (char *c = full; *c != '\0'; c++)
             *c = (char)tolower((unsigned char)*c);

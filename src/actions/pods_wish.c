@@ -100,7 +100,7 @@ static void add_setting(struct trial *t, const struct cm_gcfg_setting *one)
     const char *value = one->value, *colon = value ? strrchr(value, ':') : NULL;
     if (!value || t->hosts.len > HOSTS_MOST * 40)
         return;
-    if (strcasecmp(one->section, "LDAP") == 0 && strcasecmp(one->key, "ServerAddress") == 0 && colon && !strstr(value, "://")) {
+    if (strcasecmp(one->in->section, "LDAP") == 0 && strcasecmp(one->key, "ServerAddress") == 0 && colon && !strstr(value, "://")) {
         cm_autofree char *host = cm_strndup(value, (size_t)(colon - value));
         add_host(t, host, colon + 1, false, false);
     } else {

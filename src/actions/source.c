@@ -301,7 +301,7 @@ static int read_url(struct cm_source *s, const char *key, const char *password_k
         const struct cm_gcfg_setting *at = cm_gcfg_find(s->gcfg, "Postgres", NULL, key);
         if (!at || at->from_environment)
             return cm_wrap(err, "Postgres.%s in the unit's environment", key);
-        return cm_wrap(err, "%s:%zu:%zu: Postgres.%s", at->file, at->line, at->column, key);
+        return cm_wrap(err, "%s:%u:%u: Postgres.%s", at->in->file, at->line, at->column, key);
     }
     if (!out->password && password && *password)
         out->password = cm_secret_new(password);

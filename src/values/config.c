@@ -46,7 +46,7 @@ static size_t new_group(struct cm_config_work *w, const struct cm_gcfg_setting *
     struct cm_config_group *g = &m->groups[at];
     bool exact;
     *g = (struct cm_config_group){
-        .section = section_of(w, section, s->sub), .key = key, .first = CM_NO_SETTING, .next_in_section = CM_NO_SETTING};
+        .section = section_of(w, section, s->in->sub), .first = CM_NO_SETTING, .next_in_section = CM_NO_SETTING};
     g->known = cm_setting_find(section, key, &exact);
     g->exact = exact;
     struct cm_config_section *in = &m->sections[g->section];
@@ -68,8 +68,8 @@ static void put_in_groups(struct cm_config_work *w)
     for (size_t i = 0; i < gcfg->count; i++) {
         const struct cm_gcfg_setting *s = &gcfg->list[i];
         const char *section, *key;
-        cm_setting_spelling(s->section, s->key, &section, &key);
-        cm_autofree char *name = cm_setting_name(section, s->sub, key);
+        cm_setting_spelling(s->in->section, s->key, &section, &key);
+        cm_autofree char *name = cm_setting_name(section, s->in->sub, key);
         size_t at;
         if (!cm_index_get(w->group_index, name, &at)) {
             at = new_group(w, s, section, key);
@@ -126,7 +126,7 @@ static json_t *live_values(const struct cm_config_work *w, const struct cm_confi
 
 static const char *source_place(struct cm_config_work *w, const struct cm_gcfg_setting *s)
 {
-    return s->line ? cm_arena_fmt(w->m->arena, "%s:%zu", s->file, s->line) : s->file;
+    return s->line ? cm_arena_fmt(w->m->arena, "%s:%u", s->in->file, s->line) : s->in->file;
 }
 
 static bool same_url(const char *a, const char *b)
@@ -182,15 +182,16 @@ static void take_url_password(struct cm_config_work *w, struct cm_config_group *
     if (cm_url_look(g->value, &u)) {
         g->value = cm_arena_strdup(w->m->arena, u.stripped);
         if (u.had_password)
-            cm_config_env_secret(
-                w, g, cm_gcfg_same_name(g->key, "URL") ? "CONNECT_POSTGRES_PASSWORD" : "CONNECT_POSTGRES_INSTRUMENTATIONPASSWORD");
+            cm_config_env_secret(w, g,
+                                 cm_gcfg_same_name(cm_config_key(w->m, g), "URL") ? "CONNECT_POSTGRES_PASSWORD"
+                                                                                  : "CONNECT_POSTGRES_INSTRUMENTATIONPASSWORD");
     }
     cm_url_seen_fini(&u);
 }
 
-static bool is_secret(const struct cm_config_group *g)
+static bool is_secret(const struct cm_config_work *w, const struct cm_config_group *g)
 {
-    return g->exact ? g->known->type == CM_V_SECRET : cm_setting_sounds_secret(g->key);
+    return g->exact ? g->known->type == CM_V_SECRET : cm_setting_sounds_secret(cm_config_key(w->m, g));
 }
 
 /* The base says this setting as well: nothing is written, a difference is told. */
@@ -200,7 +201,7 @@ static void settle_with_base(struct cm_config_work *w, struct cm_config_group *g
     g->where = CM_TO_NOWHERE;
     g->based = true;
     g->target = cm_arena_fmt(w->m->arena, "config.%s (%s)", cm_config_label(w->m, g), place);
-    if (is_secret(g)) {
+    if (is_secret(w, g)) {
         g->fate = CM_CHANGE;
         g->reason = cm_arena_fmt(w->m->arena, "%s gives it in clear; it ends in a ConfigMap there", place);
         cm_config_finding(w, "warning", cm_config_id(w, "secret-in-values", g),
@@ -311,7 +312,7 @@ static void decide_group(struct cm_config_work *w, struct cm_config_group *g)
     find_live(w, g);
     bool dropped = g->known && g->known->fate == CM_DROP && g->known->rule == CM_RULE_NONE;
     const struct cm_config_section *in = &w->m->sections[g->section];
-    const struct cm_base_value *v = dropped ? NULL : cm_config_base_find(w, in->name, in->sub, g->key);
+    const struct cm_base_value *v = dropped ? NULL : cm_config_base_find(w, in->name, in->sub, cm_config_key(w->m, g));
     if (v) {
         settle_with_base(w, g, v);
         return;
@@ -333,10 +334,10 @@ struct comments {
 };
 
 /* Behind a secret that a comment sign cuts off, the comment is the rest of it. */
-static bool may_show(const struct cm_config_group *g, const struct cm_gcfg_setting *s)
+static bool may_show(const struct cm_config_work *w, const struct cm_config_group *g, const struct cm_gcfg_setting *s)
 {
     bool url = g->exact && g->known->type == CM_V_URL;
-    return g->where == CM_TO_CONFIG ? !(s->cut_at && url) : g->fate != CM_TO_SECRET && g->fate != CM_ASK && !is_secret(g);
+    return g->where == CM_TO_CONFIG ? !(s->cut_at && url) : g->fate != CM_TO_SECRET && g->fate != CM_ASK && !is_secret(w, g);
 }
 
 static void take_group_comments(struct comments *c, struct cm_config_group *g)
@@ -345,7 +346,7 @@ static void take_group_comments(struct comments *c, struct cm_config_group *g)
     const struct cm_gcfg_setting *list = c->w->wish->gcfg->list;
     char *own = NULL;
     for (cm_config_at i = g->first; !g->based && i != CM_NO_SETTING; i = m->next[i])
-        if (may_show(g, &list[i]))
+        if (may_show(c->w, g, &list[i]))
             own = cm_config_comment_add(c->w, c->scrub, own, list[i].comment);
     if (g->where == CM_TO_CONFIG) {
         g->comment = c->waiting && own ? cm_arena_fmt(m->arena, "%s\n%s", c->waiting, own) : c->waiting ? c->waiting : own;
@@ -366,7 +367,7 @@ static void take_section_comments(struct comments *c, struct cm_config_section *
         const struct cm_config_group *g = &m->groups[j];
         written |= g->where == CM_TO_CONFIG;
         for (cm_config_at i = g->first; i != CM_NO_SETTING; i = m->next[i])
-            header = cm_config_comment_add(c->w, c->scrub, header, c->w->wish->gcfg->list[i].header_comment);
+            header = cm_config_comment_add(c->w, c->scrub, header, cm_gcfg_header_comment(c->w->wish->gcfg, i));
     }
     s->comment = written ? header : NULL;
     c->waiting = written ? NULL : header;
@@ -402,7 +403,7 @@ static void begin(struct cm_config_work *w)
     m->secret_name = cm_arena_fmt(m->arena, "%s-config", w->wish->release ? w->wish->release : "rstudio-connect");
     m->name = (struct cm_str)CM_STR(CM_STR_PAGE);
     m->said = (struct cm_str)CM_STR(CM_STR_PAGE);
-    w->group_index = cm_index_new();
+    w->group_index = cm_index_new_for(gcfg->count);
     w->section_index = cm_index_new();
     w->base_index = cm_index_new();
     w->env_index = cm_index_new();

@@ -43,13 +43,18 @@ void cm_config_add_row(struct cm_config_work *w, const struct cm_config_row *row
 
 /* ---- the rows of settings: made when asked for ---- */
 
+const char *cm_config_key(const struct cm_config_more *m, const struct cm_config_group *g)
+{
+    return g->exact ? g->known->key : m->gcfg->list[g->first].key;
+}
+
 static void add_label(struct cm_str *out, const struct cm_config_more *m, const struct cm_config_group *g)
 {
     const struct cm_config_section *s = &m->sections[g->section];
     if (s->sub)
-        cm_str_addf(out, "%s \"%s\".%s", s->name, s->sub, g->key);
+        cm_str_addf(out, "%s \"%s\".%s", s->name, s->sub, cm_config_key(m, g));
     else
-        cm_str_addf(out, "%s.%s", s->name, g->key);
+        cm_str_addf(out, "%s.%s", s->name, cm_config_key(m, g));
 }
 
 const char *cm_config_label(const struct cm_config_more *m, const struct cm_config_group *g)
@@ -69,7 +74,7 @@ static void row_of_setting(struct cm_config_more *m, size_t i, struct cm_config_
     cm_str_reset(&m->said);
     cm_str_add(&m->name, "config.");
     add_label(&m->name, m, g);
-    *out = (struct cm_config_row){.file = s->file,
+    *out = (struct cm_config_row){.file = s->in->file,
                                   .line = s->line,
                                   .setting = cm_str_text(&m->name) + 7,
                                   .target = g->target,
@@ -78,7 +83,7 @@ static void row_of_setting(struct cm_config_more *m, size_t i, struct cm_config_
     if (!g->target && g->where == CM_TO_CONFIG)
         out->target = cm_str_text(&m->name);
     if (i < g->live) {
-        cm_str_addf(&m->said, by->line ? "replaced by %s:%zu" : "replaced by %s", by->file, by->line);
+        cm_str_addf(&m->said, by->line ? "replaced by %s:%u" : "replaced by %s", by->in->file, by->line);
         out->fate = CM_DROP;
         out->target = NULL;
         out->reason = cm_str_text(&m->said);
@@ -143,7 +148,7 @@ const char *cm_config_id(struct cm_config_work *w, const char *word, const struc
             cm_str_add_bytes(&s, &c, 1);
         }
     }
-    cm_str_addf(&s, ".%s", g->key);
+    cm_str_addf(&s, ".%s", cm_config_key(w->m, g));
     const char *id = cm_arena_strdup(w->m->arena, cm_str_text(&s));
     cm_str_fini(&s);
     return id;

@@ -17,8 +17,8 @@ static char *split_title(const char *title, char **sub)
     char *section = NULL;
     *sub = NULL;
     if (!strchr(title, '\n') && cm_gcfg_add(g, line, strlen(line), "", NULL) == 0 && g->count == 1) {
-        section = cm_strdup(g->list[0].section);
-        *sub = cm_strdup(g->list[0].sub);
+        section = cm_strdup(g->list[0].in->section);
+        *sub = cm_strdup(g->list[0].in->sub);
     }
     cm_gcfg_free(g);
     return section ? section : cm_strdup(title);

@@ -16,7 +16,7 @@ struct cm_config_scrubber {
 static bool is_secret(const struct cm_gcfg_setting *s)
 {
     bool exact;
-    const struct cm_setting *known = cm_setting_find(s->section, s->key, &exact);
+    const struct cm_setting *known = cm_setting_find(s->in->section, s->key, &exact);
     return exact ? known->type == CM_V_SECRET : cm_setting_sounds_secret(s->key);
 }
 

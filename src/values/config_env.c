@@ -26,7 +26,7 @@ void cm_config_env_add(struct cm_config_work *w, const char *name, const char *v
 
 const char *cm_config_env_name(struct cm_config_work *w, const struct cm_config_group *g)
 {
-    char *name = cm_arena_fmt(w->m->arena, "CONNECT_%s_%s", w->m->sections[g->section].name, g->key);
+    char *name = cm_arena_fmt(w->m->arena, "CONNECT_%s_%s", w->m->sections[g->section].name, cm_config_key(w->m, g));
     for (char *p = name; *p; p++)
         *p = (char)toupper((unsigned char)*p);
     return name;

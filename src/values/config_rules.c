@@ -122,7 +122,7 @@ static void judge_database_url(struct cm_config_work *w, struct cm_config_group 
                           cm_config_label(w->m, g));
     }
     if (u.had_password) {
-        bool main_url = cm_gcfg_same_name(g->key, "URL");
+        bool main_url = cm_gcfg_same_name(cm_config_key(w->m, g), "URL");
         const char *variable = main_url ? "CONNECT_POSTGRES_PASSWORD" : "CONNECT_POSTGRES_INSTRUMENTATIONPASSWORD";
         g->value = cm_arena_strdup(w->m->arena, u.stripped);
         if (g->fate != CM_BLOCK)
@@ -186,11 +186,11 @@ static void judge_repository(struct cm_config_work *w, struct cm_config_group *g
     cm_url_seen_fini(&u);
 }
 
-static void judge_log_target(struct cm_config_group *g)
+static void judge_log_target(const struct cm_config_work *w, struct cm_config_group *g)
 {
     if (strcasecmp(g->value, "STDOUT") == 0 || strcasecmp(g->value, "STDERR") == 0) {
         decide(g, CM_KEEP, CM_TO_CONFIG, NULL);
-    } else if (cm_gcfg_same_name(g->key, "AuditLog")) { /* the chart has no default for this one */
+    } else if (cm_gcfg_same_name(cm_config_key(w->m, g), "AuditLog")) { /* the chart has no default for this one */
         decide(g, CM_CHANGE, CM_TO_CONFIG, "a file of the old server; logs of a pod go to its output");
         g->value = "STDOUT";
     } else {
@@ -257,7 +257,7 @@ static void judge_by_rule(struct cm_config_work *w, struct cm_config_group *g)
     case CM_RULE_REPOSITORY: judge_repository(w, g); break;
     case CM_RULE_EMAIL_PROVIDER:
     case CM_RULE_MAIL_HOST: judge_email(w, g); break;
-    case CM_RULE_LOG_TARGET: judge_log_target(g); break;
+    case CM_RULE_LOG_TARGET: judge_log_target(w, g); break;
     case CM_RULE_RUN_AS:
         if (strcmp(g->value, "rstudio-connect") == 0)
             decide(g, CM_KEEP, CM_TO_CONFIG, NULL);
@@ -292,7 +292,7 @@ static void judge_plainly(struct cm_config_work *w, struct cm_config_group *g)
 void cm_config_judge(struct cm_config_work *w, struct cm_config_group *g)
 {
     enum cm_fate fate = g->known ? g->known->fate : CM_KEEP;
-    bool named_secret = cm_setting_sounds_secret(g->key) && (!g->exact || g->known->type == CM_V_STRING);
+    bool named_secret = cm_setting_sounds_secret(cm_config_key(w->m, g)) && (!g->exact || g->known->type == CM_V_STRING);
     if (fate == CM_DROP && g->known->rule == CM_RULE_NONE) {
         decide(g, CM_DROP, CM_TO_NOWHERE, g->known->reason);
     } else if (fate == CM_TO_SECRET || named_secret) {

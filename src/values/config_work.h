@@ -20,7 +20,6 @@ typedef uint32_t cm_config_at;
 #define CM_NO_SETTING UINT32_MAX
 
 struct cm_config_group {
-    const char *key;                     /* as the documents spell it, or as the source does */
     const struct cm_setting *known;      /* NULL: not in the table, nor is its section */
     const char *reason;
     const char *target;                  /* NULL: "config." and the name, where it goes to config */
@@ -136,6 +135,8 @@ void cm_config_untold(struct cm_config_work *w);
 void cm_config_add_row(struct cm_config_work *w, const struct cm_config_row *row);
 void cm_config_count_rows(struct cm_config_work *w);
 void cm_config_chart_rows(struct cm_config_work *w);
+/* Its key as the documents spell it, or as the source does where it comes first. */
+const char *cm_config_key(const struct cm_config_more *m, const struct cm_config_group *g);
 /* "Section.Key" of a group; arena text. */
 const char *cm_config_label(const struct cm_config_more *m, const struct cm_config_group *g);
 /* The id of a finding on one setting: "config.WORD.Section.Key"; arena text. */

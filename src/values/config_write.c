@@ -24,7 +24,7 @@ void cm_config_write_group(const struct cm_config_more *m, const struct cm_confi
     if (g->note)
         cm_yaml_add_comment(out, g->note, indent);
     cm_str_addf(out, "%*s", indent, "");
-    cm_yaml_add_key(out, g->key);
+    cm_yaml_add_key(out, cm_config_key(m, g));
     if (g->empty_list) {
         cm_str_add(out, ": []\n");
         return;

@@ -18,6 +18,7 @@
 
 struct cm_gcfg_more {
     struct cm_arena *arena; /* every text of every setting */
+    struct cm_arena *headers;
     size_t cap;
     char *tail;
     locale_t letters; /* knows what a letter is beyond ASCII; 0: nobody does, and then none is */
@@ -28,7 +29,7 @@ struct reader {
     struct cm_gcfg *g;
     const char *p, *end, *name, *line_start;
     size_t line;
-    char *section, *sub;
+    struct cm_gcfg_header *in;
     struct cm_str comment; /* lines waiting for their setting */
     char *header_comment;
     struct cm_str value;
@@ -40,6 +41,7 @@ struct cm_gcfg *cm_gcfg_new(void)
     struct cm_gcfg *g = cm_alloc(sizeof *g);
     g->more = cm_alloc(sizeof *g->more);
     g->more->arena = cm_arena_new();
+    g->more->headers = cm_arena_new();
     g->more->letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     return g;
 }
@@ -52,6 +54,7 @@ void cm_gcfg_free(struct cm_gcfg *g)
         if (g->list[i].value)
             explicit_bzero(g->list[i].value, g->list[i].value_bytes); /* may be a password */
     cm_arena_free(g->more->arena);
+    cm_arena_free(g->more->headers);
     if (g->more->letters)
         freelocale(g->more->letters);
     free(g->more);
@@ -61,6 +64,11 @@ void cm_gcfg_free(struct cm_gcfg *g)
 }
 
 const char *cm_gcfg_tail(const struct cm_gcfg *g) { return g->more->tail; }
+
+const char *cm_gcfg_header_comment(const struct cm_gcfg *g, size_t i)
+{
+    return i == 0 || g->list[i - 1].in != g->list[i].in ? g->list[i].in->comment : NULL;
+}
 
 bool cm_gcfg_same_name(const char *a, const char *b) { return strcasecmp(a, b) == 0; }
 
@@ -194,7 +202,7 @@ static int read_sub(struct reader *r)
     r->p++;
     if (!r->value.len)
         return fault(r, open, "the sub-section's name is empty");
-    r->sub = cm_arena_strdup(r->g->more->arena, cm_str_text(&r->value));
+    r->in->sub = cm_arena_strdup(r->g->more->arena, cm_str_text(&r->value));
     return 0;
 }
 
@@ -204,8 +212,9 @@ static int read_header(struct reader *r)
     skip_blanks(r);
     if (!at_letter(r))
         return fault(r, r->p, "expected the name of a section: a letter, then letters, digits and '-'");
-    r->section = read_name(r);
-    r->sub = NULL;
+    r->in = cm_arena_alloc(r->g->more->headers, sizeof *r->in);
+    r->in->section = read_name(r);
+    r->in->file = r->name;
     skip_blanks(r);
     if (r->p < r->end && *r->p == '"' && read_sub(r) != 0)
         return -1;
@@ -320,7 +329,7 @@ static char cut_at(const struct reader *r)
 
 static int read_setting(struct reader *r)
 {
-    if (!r->section) {
+    if (!r->in) {
         fault(r, r->p, "a setting before the first section header");
         cm_hint(r->err, "Write a line like [Server] above it.");
         return -1;
@@ -339,19 +348,18 @@ static int read_setting(struct reader *r)
             return -1;
     }
     struct cm_gcfg_setting *s = add(r->g);
-    s->section = r->section;
-    s->sub = r->sub;
+    s->in = r->in;
     s->key = key;
     s->value = bare ? NULL : cm_arena_text(r->g->more->arena, cm_str_text(&r->value), r->value.len);
-    s->value_bytes = bare ? 0 : r->value.len;
+    s->value_bytes = bare ? 0 : (uint32_t)r->value.len;
     s->cut_at = bare ? '\0' : cut_at(r);
-    s->file = r->name;
-    s->line = line;
-    s->column = column;
+    s->line = (uint32_t)line;
+    s->column = (uint32_t)column;
     if (r->p < r->end && (*r->p == ';' || *r->p == '#'))
         take_comment(r); /* a comment behind it belongs to it as well */
     s->comment = given_comment(r, NULL);
-    s->header_comment = r->header_comment;
+    if (r->header_comment)
+        r->in->comment = r->header_comment;
     r->header_comment = NULL;
     return 0;
 }
@@ -445,8 +453,8 @@ const struct cm_gcfg_setting *cm_gcfg_find(const struct cm_gcfg *g, const char *
 {
     for (size_t i = g->count; i > 0; i--) {
         const struct cm_gcfg_setting *s = &g->list[i - 1];
-        if (cm_gcfg_same_name(s->section, section) && cm_gcfg_same_name(s->key, key) &&
-            (s->sub ? sub && strcmp(s->sub, sub) == 0 : !sub))
+        if (cm_gcfg_same_name(s->in->section, section) && cm_gcfg_same_name(s->key, key) &&
+            (s->in->sub ? sub && strcmp(s->in->sub, sub) == 0 : !sub))
             return s;
     }
     return NULL;
@@ -478,7 +486,7 @@ bool cm_gcfg_bool(const struct cm_gcfg *g, const char *section, const char *key,
 }
 
 /* "CONNECT_SERVER_ADDRESS=x" → section SERVER, key ADDRESS. Names of sections and settings have no '_', so two parts it must be. */
-static bool split_variable(struct cm_gcfg *g, const char *variable, struct cm_gcfg_setting *out)
+static bool split_variable(struct cm_gcfg *g, const char *variable, struct cm_gcfg_setting *out, struct cm_gcfg_header *in)
 {
     const char *equals = strchr(variable, '='), *section = variable + 8;
     if (!equals || strncmp(variable, "CONNECT_", 8) != 0 || strncmp(section, "API_KEY=", 8) == 0)
@@ -487,10 +495,11 @@ static bool split_variable(struct cm_gcfg *g, const char *variable, struct cm_gc
     if (!middle || middle == section || middle + 1 == equals || memchr(middle + 1, '_', (size_t)(equals - middle - 1)))
         return false;
     struct cm_arena *a = g->more->arena;
-    out->section = cm_arena_text(a, section, (size_t)(middle - section));
+    in->section = cm_arena_text(a, section, (size_t)(middle - section));
+    out->in = in;
     out->key = cm_arena_text(a, middle + 1, (size_t)(equals - middle - 1));
     out->value = cm_arena_strdup(a, equals + 1);
-    out->value_bytes = strlen(equals + 1);
+    out->value_bytes = (uint32_t)strlen(equals + 1);
     return true;
 }
 
@@ -498,12 +507,13 @@ int cm_gcfg_add_environment(struct cm_gcfg *g, const char *const *variables, str
 {
     for (; variables && *variables; variables++) {
         struct cm_gcfg_setting s = {.from_environment = true};
-        if (!split_variable(g, *variables, &s))
+        struct cm_gcfg_header *in = cm_arena_alloc(g->more->headers, sizeof *in);
+        if (!split_variable(g, *variables, &s, in))
             continue;
         if (!cm_utf8_valid(s.value, s.value_bytes))
-            return cm_fail(err, CM_E_USAGE, "the environment variable CONNECT_%s_%s: expected text in UTF-8", s.section, s.key);
-        cm_autofree char *name = cm_fmt("environment CONNECT_%s_%s", s.section, s.key);
-        s.file = own_name(g, name);
+            return cm_fail(err, CM_E_USAGE, "the environment variable CONNECT_%s_%s: expected text in UTF-8", in->section, s.key);
+        cm_autofree char *name = cm_fmt("environment CONNECT_%s_%s", in->section, s.key);
+        in->file = own_name(g, name);
         *add(g) = s;
     }
     return 0;

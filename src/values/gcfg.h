@@ -5,17 +5,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <cm/err.h>
 
-struct cm_gcfg_setting {
-    char *section, *sub, *key;       /* as spelled; sub NULL: none */
-    char *value;                     /* decoded; NULL: a bare key */
-    size_t value_bytes;
-    char *comment;                   /* lines above it, with their ';' or '#', newline-separated; NULL */
-    char *header_comment;            /* first setting behind a section header: the lines above the header; NULL */
+/* A section's header as it stands somewhere; all settings behind it share it. */
+struct cm_gcfg_header {
+    char *section, *sub;             /* as spelled; sub NULL: none */
     const char *file;                /* name given to the parser; borrowed by the gcfg, lives as long */
-    size_t line, column;
+    char *comment;                   /* the lines above it; NULL */
+};
+struct cm_gcfg_setting {             /* one for each line of a file perhaps: small on purpose */
+    const struct cm_gcfg_header *in;
+    char *key;                       /* as spelled */
+    char *value;                     /* decoded; NULL: a bare key */
+    char *comment;                   /* lines above it, with their ';' or '#', newline-separated; NULL */
+    uint32_t value_bytes, line, column;
     bool from_environment;           /* a CONNECT_SECTION_KEY variable */
     char cut_at;                     /* ';' or '#' right behind the value, with text behind it, which is a comment; else NUL */
 };
@@ -33,6 +38,8 @@ const struct cm_gcfg_setting *cm_gcfg_find(const struct cm_gcfg *g, const char *
 /* Boolean by gcfg's words (true yes on 1 / false no off 0). */
 bool cm_gcfg_bool(const struct cm_gcfg *g, const char *section, const char *key, bool otherwise);
 
+/* Of the first setting behind a section's header the lines above the header; NULL: none, or another one. */
+const char *cm_gcfg_header_comment(const struct cm_gcfg *g, size_t i);
 /* Comment lines behind the last setting of the last file; NULL: none. */
 const char *cm_gcfg_tail(const struct cm_gcfg *g);
 /* Section and key names compare like this. */

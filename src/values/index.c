@@ -8,24 +8,24 @@
 #include "base/mem.h"
 #include "values/index.h"
 
-struct slot {
-    const char *name;
-    size_t number;
-};
 struct cm_index {
-    struct slot *slots;
+    char **slots; /* each the number and then the name; NULL: free */
     size_t count, size;
     struct cm_arena *names;
 };
 
-struct cm_index *cm_index_new(void)
+struct cm_index *cm_index_new_for(size_t names)
 {
     struct cm_index *x = cm_alloc(sizeof *x);
     x->size = 64;
+    while (x->size / 4 * 3 <= names)
+        x->size *= 2;
     x->slots = cm_alloc(x->size * sizeof *x->slots);
     x->names = cm_arena_new();
     return x;
 }
+
+struct cm_index *cm_index_new(void) { return cm_index_new_for(0); }
 
 void cm_index_free(struct cm_index *x)
 {
@@ -45,45 +45,54 @@ static size_t hash(const char *name)
     return (size_t)(h ^ h >> 29);
 }
 
-static struct slot *find(const struct cm_index *x, const char *name)
+static const char *name_in(const char *slot) { return slot + sizeof(uint32_t); }
+
+static char **find(const struct cm_index *x, const char *name)
 {
     for (size_t i = hash(name) % x->size;; i = (i + 1) % x->size)
-        if (!x->slots[i].name || strcmp(x->slots[i].name, name) == 0)
+        if (!x->slots[i] || strcmp(name_in(x->slots[i]), name) == 0)
             return &x->slots[i];
 }
 
 bool cm_index_get(const struct cm_index *x, const char *name, size_t *number)
 {
-    const struct slot *s = find(x, name);
-    if (s->name)
-        *number = s->number;
-    return s->name != NULL;
+    const char *slot = *find(x, name);
+    uint32_t found = 0;
+    if (!slot)
+        return false;
+    memcpy(&found, slot, sizeof found);
+    *number = found;
+    return true;
 }
 
 static void grow(struct cm_index *x)
 {
-    struct slot *old = x->slots;
+    char **old = x->slots;
     size_t n = x->size;
     x->size *= 2;
     x->slots = cm_alloc(x->size * sizeof *x->slots);
     for (size_t i = 0; i < n; i++)
-        if (old[i].name)
-            *find(x, old[i].name) = old[i];
+        if (old[i])
+            *find(x, name_in(old[i])) = old[i];
     free(old);
 }
 
 void cm_index_put(struct cm_index *x, const char *name, size_t number)
 {
-    struct slot *s = find(x, name);
-    if (!s->name) {
+    char **slot = find(x, name);
+    uint32_t kept = (uint32_t)number;
+    if (!*slot) {
         if (x->count * 4 >= x->size * 3) {
             grow(x);
-            s = find(x, name);
+            slot = find(x, name);
         }
-        s->name = cm_arena_strdup(x->names, name);
+        size_t n = sizeof kept + strlen(name);
+        cm_autofree char *both = cm_alloc(n + 1);
+        memcpy(both + sizeof kept, name, n - sizeof kept);
+        *slot = cm_arena_text(x->names, both, n);
         x->count++;
     }
-    s->number = number;
+    memcpy(*slot, &kept, sizeof kept);
 }
 
 static char *lower(char *to, const char *text)

@@ -117,7 +117,7 @@ static void names_are_of_letters_of_any_alphabet(void **state)
 {
     struct cm_gcfg *g = helper_gcfg("[\xd0\xa0\xd0\xb0\xd0\xb7 \"x\"]\n\xe5\x90\x8d-2 = v\n");
     (void)state;
-    assert_string_equal(g->list[0].section, "\xd0\xa0\xd0\xb0\xd0\xb7");
+    assert_string_equal(g->list[0].in->section, "\xd0\xa0\xd0\xb0\xd0\xb7");
     assert_string_equal(g->list[0].key, "\xe5\x90\x8d-2");
     cm_gcfg_free(g);
 }
@@ -168,11 +168,11 @@ static void keeps_comments_with_their_setting(void **state)
     struct cm_gcfg *g = helper_gcfg(
         "; top\n# two\n[S]\n; of a\n;; more\na = 1 ; behind\nb = \"x ; no comment\"\n\n; of T\n[T]\nc = 1\n; the end\n");
     (void)state;
-    assert_string_equal(g->list[0].header_comment, "; top\n# two");
+    assert_string_equal(cm_gcfg_header_comment(g, 0), "; top\n# two");
     assert_string_equal(g->list[0].comment, "; of a\n;; more\n; behind");
     assert_null(g->list[1].comment);
-    assert_null(g->list[1].header_comment);
-    assert_string_equal(g->list[2].header_comment, "; of T");
+    assert_null(cm_gcfg_header_comment(g, 1));
+    assert_string_equal(cm_gcfg_header_comment(g, 2), "; of T");
     assert_string_equal(cm_gcfg_tail(g), "; the end");
     cm_gcfg_free(g);
 }
@@ -184,7 +184,7 @@ static void gives_each_setting_its_place(void **state)
     assert_int_equal(g->list[0].line, 2);
     assert_int_equal(g->list[1].line, 4);
     assert_int_equal(g->list[1].column, 3);
-    assert_string_equal(g->list[1].file, "a.gcfg");
+    assert_string_equal(g->list[1].in->file, "a.gcfg");
     cm_gcfg_free(g);
 }
 
@@ -194,7 +194,7 @@ static void the_second_file_wins(void **state)
     (void)state;
     assert_int_equal(cm_gcfg_add(g, "[s]\nA = 2\n", 10, "migration", NULL), 0);
     assert_string_equal(cm_gcfg_get(g, "S", NULL, "a"), "2");
-    assert_string_equal(cm_gcfg_find(g, "S", NULL, "a")->file, "migration");
+    assert_string_equal(cm_gcfg_find(g, "S", NULL, "a")->in->file, "migration");
     cm_gcfg_free(g);
 }
 
