@@ -28,6 +28,15 @@ def gcfg_list(n):
     return ["[Authorization]"] + ["ViewerRoleMapping = a-group-of-people-%d" % i for i in range(n - 1)]
 
 
+def gcfg_short(n):
+    return ["[S]"] + ["key%d = v" % k for k in range(n - 1)]
+
+
+def gcfg_again(n):
+    """Short names that come again and again: their values are lists."""
+    return ["[S]"] + ["k%d=v" % (k % 1000) for k in range(n - 1)]
+
+
 def gcfg_repositories(n):
     out = []
     while len(out) < n:
@@ -73,6 +82,18 @@ def values_images(n):
     return out[:3 + (n - 3) // 8 * 4] + ["executionEnvironments:"] + [line[2:].replace("/content:", "/other:") for line in out[3:3 + (n - 3) // 8 * 4]]
 
 
+def values_text(n):
+    """Images in one text of YAML, which is written anew."""
+    out = ["launcher:", "  enabled: true", "  additionalRuntimeImages: |"]
+    while len(out) < n:
+        out += ["    - name: r/i:%d" % len(out), "      python: {installations: [{path: /opt/python, version: 3.12}]}"]
+    return out
+
+
+def values_own_section(n):
+    return ["replicas: 1", "config:", "  Own:", "    Setting: 'said here'"]
+
+
 def values_labels_by_pointer(n):
     out = ["launcher:", "  enabled: true", "  launcherKubernetesProfilesConf:", "    '*':", "      job-json-overrides:"]
     while len(out) < n:
@@ -111,11 +132,12 @@ def values_of(path, line):
 
 POD = "launcher.templateValues.pod"
 values_labels = values_of(POD + ".labels", "label-{}: the value of a label")
-values_unknown = values_of(POD, "field{}: some value")
-values_init = values_of("launcher.defaultInitContainer", "key-{}: some value")
+values_unknown = values_of(POD, "k{}: v")
+values_unknown_keys = values_of("launcher", "k{}: v")
+values_init = values_of("launcher.defaultInitContainer", "k{}: v")
 values_context = values_of(POD + ".containerSecurityContext", "key-{}: some value")
 values_short = values_of("launcher.additionalRuntimeImages", "- name: r/i:{}")
-values_names = values_of(POD + ".env", "- name: VARIABLE_{}")
+values_names = values_of(POD + ".env", "- name: V1")
 values_launcher_settings = values_of("config.Launcher", "Setting{}: some value")
 
 
@@ -140,6 +162,9 @@ KINDS = [
     ("config", [gcfg_list], [], False),
     ("config", [gcfg_repositories], ["--json"], False),
     ("config", [gcfg_comments], [], False),
+    ("config", [gcfg_short], [], False),
+    ("config", [gcfg_short, values_own_section], ["--merge"], True),
+    ("config", [gcfg_again, values_own_section], ["--merge"], False),
     ("config", [gcfg_secrets], ["--json"], False),
     ("config", [gcfg_sections, gcfg_list], ["--migration"], False),
     ("config", [gcfg_sections, values_config], ["--merge"], True),
@@ -147,6 +172,7 @@ KINDS = [
     ("values", [values_mounts], ["--diff"], True),
     ("values", [values_other], ["--json"], False),
     ("values", [values_images], [], True),
+    ("values", [values_text], [], True),
     ("values", [values_profiles], ["--json"], True),
     ("values", [values_labels_by_pointer], ["--json"], True),
     ("values", [values_contexts], [], True),
@@ -154,6 +180,7 @@ KINDS = [
     ("values", [values_meeting], [], True),
     ("values", [values_labels], ["--json"], False),
     ("values", [values_unknown], ["--json"], False),
+    ("values", [values_unknown_keys], [], True),
     ("values", [values_init], ["--json"], False),
     ("values", [values_context], [], False),
     ("values", [values_short], [], False),
@@ -181,12 +208,18 @@ def instructions(words):
     return int(found.group(1).replace(",", "")) if found and p.returncode == 0 else None
 
 
+# A process is told never to have had less than the one it was forked from: a small interpreter stands between it and this one.
+LAUNCHER = """import os, sys
+out = os.open(os.devnull, os.O_WRONLY)
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, out, 2)])
+_, status, usage = os.wait4(pid, 0)
+print(usage.ru_maxrss if status == 0 else "failed")
+"""
+
+
 def peak_bytes(arguments):
-    """The child's own peak; wait4 tells it for this child alone, though never less than this interpreter's, which it was forked from."""
-    child = subprocess.Popen([RUN] + arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = status
-    return usage.ru_maxrss * 1024 if status == 0 else None
+    p = subprocess.run([sys.executable, "-I", "-S", "-c", LAUNCHER, RUN, *arguments], stdout=subprocess.PIPE, text=True, check=True)
+    return int(p.stdout) * 1024 if p.stdout.strip() != "failed" else None
 
 
 def bytes_for_nothing():
