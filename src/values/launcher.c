@@ -5,6 +5,7 @@
  * (true from 0.8.0 to 0.20.0, else false) and for values that are gone (image.tagPrefix). Does not: write files. */
 #include <config.h>
 
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -192,6 +193,26 @@ static void rewrite_config(struct cm_launcher_work *w, const struct cm_yaml *con
     cm_edit_replace(w->edits, cm_yaml_body(config), config->end, cm_str_text(&rest));
 }
 
+/* Where the chart's values stand below a key and none of them stays, the key is left with an empty map: with nothing it would be null. */
+static int leave_empty(struct cm_launcher_work *w)
+{
+    const struct cm_yaml *in = w->root->parent, *key = in->keys[0];
+    size_t bytes;
+    const char *s = cm_yaml_source(w->doc, &bytes);
+    for (size_t i = 0; i < in->count; i++)
+        key = in->items[i] == w->root ? in->keys[i] : key;
+    size_t colon = key->end + strspn(s + key->end, " ");
+    if (s[colon] != ':' || w->root->begin != w->root->keys[0]->begin) { /* an anchor or a tag stands before the map */
+        cm_fail(w->err, CM_E_USAGE,
+                "%s:%u:%u: none of the values below %s would stay, and how it is written leaves no place for {}", w->wish->name,
+                key->line, key->column, key->text);
+        cm_hint(w->err, "Write `%s: {}` in its place by hand. Nothing was changed.", key->text);
+        return -1;
+    }
+    cm_edit_insert(w->edits, colon + 1, LONG_MAX, " {}");
+    return 0;
+}
+
 /* All that was noted to leave; a map that nothing stays of goes whole (`config:` with nothing below would be null to helm). */
 static int take_out_all(struct cm_launcher_work *w)
 {
@@ -218,7 +239,8 @@ static int take_out_all(struct cm_launcher_work *w)
             cm_edit_rename_key(cm_edit_open_key(w->expected, key, value), w->renamed, "Kubernetes");
         }
     }
-    return 0;
+    bool nothing_stays = w->below && !w->top->count && cm_all_gone(w, w->root);
+    return nothing_stays ? leave_empty(w) : 0;
 }
 
 /* [Launcher] and [launcher] are one section to Connect, and two keys to helm. */

@@ -387,6 +387,23 @@ static void a_comment_that_touches_the_switchs_quotes_stays_one(void **state)
     converts("launcher:\n  enabled: \"\"# c\n  namespace: n\n", "launcher:\n  enabled: false # c\n\nbackends:\n  kubernetes:\n    enabled: true\n    namespace: n\n");
 }
 
+/* Null would take away what the outer chart gives below that key. */
+static void a_key_below_which_nothing_stays_is_left_with_an_empty_map(void **state)
+{
+    static const char text[] = "# c\r\nconnect: # d\r\n  config: {Launcher: {Enabled: true}}\r\nx: 1\r\n", odd[] = "connect: &a\n  config: {Launcher: {Enabled: true}}\n";
+    struct cm_launcher_wish w = {.text = text, .bytes = strlen(text), .name = "values.yaml", .at = "connect", .was = CM_LAUNCHER_WAS_OFF};
+    struct cm_launcher_result r;
+    cm_autoerr err = NULL;
+    (void)state;
+    assert_int_equal(cm_launcher_convert(&w, &r, NULL), 0);
+    assert_string_equal(r.text, "# c\r\nconnect: {} # d\r\nx: 1\r\n");
+    cm_launcher_result_fini(&r);
+    w.text = odd;
+    w.bytes = strlen(odd);
+    assert_int_equal(cm_launcher_convert(&w, &r, &err), -1);
+    assert_non_null(strstr(cm_err_message(err), "values.yaml:1:1: none of the values below connect would stay"));
+}
+
 static void a_switch_without_a_value_may_end_an_indented_file(void **state)
 {
     (void)state;
@@ -422,6 +439,7 @@ int main(void)
         cmocka_unit_test(an_account_that_is_no_text_is_moved_as_it_is),
         cmocka_unit_test(an_account_of_the_settings_goes_first_whatever_it_is),
         cmocka_unit_test(a_comment_that_touches_the_switchs_quotes_stays_one),
+        cmocka_unit_test(a_key_below_which_nothing_stays_is_left_with_an_empty_map),
         cmocka_unit_test(a_switch_without_a_value_may_end_an_indented_file),
         cmocka_unit_test(of_two_spellings_of_the_account_the_one_that_is_moved_is_labelled),
     };
