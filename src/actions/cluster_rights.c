@@ -1,5 +1,5 @@
-/* actions/cluster_rights.c: the part of cluster.check on rights, as `kubectl auth can-i` says them: of this login, and of Connect's service account
- * where the chart does not give it its Role (rbac.create: false).
+/* actions/cluster_rights.c: the part of cluster.check on rights, as `kubectl auth can-i` says them: of this login, and of Connect's service
+ * account where the chart does not give it its Role (rbac.create: false).
  *
  * A right that the migration itself needs and that is denied is a blocker, unless the step is done by hand or by a command. The rights
  * of the Role are those of the chart's templates/rbac.yaml; who creates a Role must hold them or may `escalate` (Kubernetes, RBAC

@@ -330,7 +330,11 @@ static void hand_over(struct cm_step *step, const struct cm_held *held, const js
     const json_t *pod;
     size_t i;
     cm_autofree char *gcfg = NULL;
-    json_array_foreach(pods, i, pod) { name = name == NULL && cm_target_pod_ready(pod) ? cm_json_text(pod, "metadata.name", NULL) : name; }
+    json_array_foreach(pods, i, pod)
+    {
+        if (name == NULL && cm_target_pod_ready(pod))
+            name = cm_json_text(pod, "metadata.name", NULL);
+    }
     (void)cm_target_gcfg_of(step, &held->list[CM_HELD_CONFIG], &gcfg, NULL);
     cm_target_saw(step, name, gcfg);
 }

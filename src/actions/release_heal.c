@@ -81,7 +81,8 @@ static int differs(const struct cm_heal *h, const struct cm_held *held, const ch
     cm_autofree char *gcfg = NULL;
     cm_autostr lines = CM_STR(CM_STR_PAGE);
     *kind = "deployments";
-    *what = h->at_zero && d != NULL && cm_json_int(d, "spec.replicas", 1) > 0 ? scaled_up : cm_heal_differs(h, d) ? other_pods : NULL;
+    bool up = h->at_zero && d != NULL && cm_json_int(d, "spec.replicas", 1) > 0;
+    *what = up ? scaled_up : cm_heal_differs(h, d) ? other_pods : NULL;
     if (*what != NULL || h->gcfg == NULL)
         return 0;
     if (cm_target_gcfg_of(h->step, map, &gcfg, err) < 0)

@@ -44,7 +44,8 @@ int cm_kube_can_i(struct cm_step *step, const char *ns, const char *verb, const 
 /* "roles.rbac.authorization.k8s.io", "pods/exec" */
 static json_t *review(struct cm_step *step, const struct cm_kube_right *r)
 {
-    const char *ns = r->ns == NULL ? cm_plan_text(cm_step_plan(step), "target.namespace") : r->ns, *slash = strchr(r->resource, '/');
+    const char *ns = r->ns == NULL ? cm_plan_text(cm_step_plan(step), "target.namespace") : r->ns;
+    const char *slash = strchr(r->resource, '/');
     size_t whole = slash == NULL ? strlen(r->resource) : (size_t)(slash - r->resource), n = strcspn(r->resource, "./");
     cm_autofree char *resource = cm_strndup(r->resource, n), *group = cm_strndup(r->resource + n, whole - n);
     return json_pack("{s:s, s:s, s:{s:{s:s*, s:s, s:s, s:s, s:s*}}}", "apiVersion", "authorization.k8s.io/v1", "kind",

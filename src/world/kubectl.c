@@ -212,8 +212,8 @@ static int kube_get_several(struct call *c, struct args *a)
         const struct args one = {.words = {a->words[i]}, .count = 1};
         const char *name = split_kind(&one, 0, word, sizeof word);
         if (name == NULL)
-            return call_fail(c, "error: there is no need to specify a resource type as a separate argument when passing arguments in "
-                                "resource/name form");
+            return call_fail(c, "error: there is no need to specify a resource type as a separate argument when passing "
+                                "arguments in resource/name form");
         cm_autojson items = kube_got(c, a, word, name);
         if (items == NULL)
             return 1;
@@ -234,6 +234,10 @@ static int kube_get(struct call *c, struct args *a)
     if (name != NULL && json_array_size(items) == 0) {
         json_decref(items);
         return 0;
+    }
+    if (name != NULL && arg(a, "watch", NULL) != NULL && strcmp(arg(a, "output", ""), "json") == 0) {
+        json_decref(items);
+        return kube_watch(c, kind_named(word), ns_of(a), name);
     }
     return print_items(c, a, items, name != NULL);
 }

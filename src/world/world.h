@@ -202,6 +202,7 @@ void kube_apply(struct world *w, const json_t *release, const json_t *old_manife
 void kube_delete_manifests(struct world *w, const json_t *manifests);
 int kube_change(struct call *c, struct args *a);                                         /* label annotate delete create … */
 json_t *kube_list(struct world *w, const struct kind *k, const char *ns, const char *selector);
+int kube_watch(struct call *c, const struct kind *k, const char *ns, const char *name);
 /* What may be done: a question that `kubectl create` asks. */
 bool kube_is_review(const json_t *o);
 void kube_review(struct call *c, const json_t *o);
