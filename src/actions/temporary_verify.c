@@ -105,9 +105,12 @@ static int look(struct cm_step *step, struct cm_err **err)
     if (cm_err_code(why) != CM_E_CHANGED || !json_is_true(cm_step_param(step, "final")))
         return cm_err_move(err, why);
     cm_autofree char *line = cm_helm_upgrade_by_hand(step, cm_target_values(step, false));
+    cm_say(step, "to deploy what was verified: `%s`", line);
     cm_fail(err, CM_E_CHANGED, "%s", cm_err_message(why));
     cm_err_free(why);
-    cm_hint(err, "Find who applies it and suspend that, deploy once more, then run the same command again. To deploy: `%s`", line);
+    cm_hint(
+        err,
+        "Find who applies it and suspend that, deploy once more (the command stands above, and in the report), then run the same command again.");
     return -1;
 }
 

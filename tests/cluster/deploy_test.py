@@ -4,6 +4,7 @@ deployer that heals, a deployment done by others, a port-forward whose pod is re
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -45,19 +46,55 @@ def wrapped_helm(m, body):
     m.write_plan(m.plan_text().replace(f'helm: "{tool(f"helm{m.helm}")}"', f'helm: "{path}"'))
 
 
+class Hanging:
+    """An admission webhook for the namespace's ConfigMaps that never answers: helm waits, its record made and its objects not."""
+
+    def __init__(self, m):
+        self.m, self.name = m, f"hangs-{m.ns}"
+
+    def __enter__(self):
+        self.silent = socket.create_server(("127.0.0.1", 0))
+        self.m.api.put("admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", {
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": self.name},
+            "webhooks": [{"name": "hangs.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"], "failurePolicy": "Ignore", "timeoutSeconds": 30,
+                          "clientConfig": {"url": f"https://127.0.0.1:{self.silent.getsockname()[1]}/"},
+                          "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.m.ns}},
+                          "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}]}]})
+        time.sleep(0.5)    # until the API server has heard of it
+        return self
+
+    def __exit__(self, *_):
+        self.m.api.delete(f"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{self.name}")
+        self.silent.close()
+
+
 def killed_in_the_middle(cluster, kubelet_, postgres, helm):
-    """helm is killed by -9 as soon as its record is pending; its release is freed, and the upgrade sent again."""
+    """helm dies by -9 in its first revision, pending-install: once with the run, which then is typed again, once alone. Each time its
+    record is freed and the upgrade sent again."""
     with Migration(cluster, kubelet_, postgres, helm=helm) as m:
-        wrapped_helm(m, 'case $1 in upgrade) [ -e $DIR/killed ] || { $REAL "$@" & p=$!; while kill -0 $p 2>/dev/null; do '
-                        f'if {tool("kubectl")} --kubeconfig {cluster.path("admin.kubeconfig")} -n {m.ns} get secrets -l owner=helm,status=pending-install '
-                        '-o name | grep -q helm; then kill -9 $p; touch $DIR/killed; fi; done; wait $p; exit $?; };; esac')
-        r = m.run("--until", "deploy")
-        tap.equal(r.status, 0, f"helm {helm} killed while pending: the same run goes on", r.err)
-        if os.path.exists(m.path("killed")):
-            tap.ok("its record is deleted" in flat(r.err), f"helm {helm}: the pending record was freed, and that was said", r.err)
-        else:
-            tap.skip(f"helm {helm}: the pending record was freed", "helm was quicker than the kill")
-        tap.equal([len(m.pods()), [s for _, s, _ in m.revisions()][-1]], [1, "deployed"], f"helm {helm}: one pod, and the newest revision is deployed")
+        wrapped_helm(m, '[ $1 = upgrade ] && { echo $$ >$DIR/helm.pid; touch $DIR/here; while [ ! -e $DIR/go ]; do sleep 0.05; done; }')
+        for alone in (False, True):
+            p = m.start(m.plan, "--yes", "--until", "deploy")
+            until("helm", lambda p=p: os.path.exists(m.path("here")) or p.poll() is not None, 100)
+            with Hanging(m):
+                open(m.path("go"), "w", encoding="utf-8").close()
+                until("its record", lambda p=p: m.revisions() or p.poll() is not None)
+                tap.equal([s for _, s, _ in m.revisions()], ["pending-install"], f"helm {helm} is at work on the first revision")
+                if not alone:
+                    p.kill()
+                    p.communicate()
+                with open(m.path("helm.pid"), encoding="utf-8") as f:
+                    os.kill(int(f.read()), signal.SIGKILL)
+            if not alone:
+                os.unlink(m.path("go"))
+                os.unlink(m.path("here"))
+                r = m.cli("status", m.plan)
+                tap.ok("its outcome is not known yet" in flat(r.out), f"helm {helm} killed with the run: status does not say more than is known", r.out)
+        _, err = p.communicate(timeout=150)
+        tap.equal(p.returncode, 0, f"helm {helm} killed while pending, with the run and without: it goes on", err)
+        tap.equal(flat(err).count("pending-install, ours, and no helm works on it any more: its record is deleted"), 2,
+                  f"helm {helm}: each time the pending record was freed, and that was said", err)
+        tap.equal([m.revisions(), len(m.pods())], [[(1, "deployed", "deploy")], 1], f"helm {helm}: one revision, one pod")
         tap.equal(m.violations(), [], f"helm {helm}: never two Connects")
 
 

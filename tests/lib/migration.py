@@ -1,6 +1,7 @@
 """A migration onto the tests' cluster: the rehearsal's world has the old server, the database and Connect itself; helm, kubectl and the
 cluster are real. The world's Connect runs behind the cluster's pods (tests/lib/kubelet.py)."""
 import base64
+import contextlib
 import gzip
 import json
 import os
@@ -105,19 +106,28 @@ class Migration(World):
 
     def all_objects(self):
         """Everything in the namespace that is not somebody's child, an event or a record of helm's: {"Kind/name": object without what
-        the server writes}."""
+        the server writes}. What the tests' kubelet keeps there is left out."""
         out = {}
-        for line in self.cluster.kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name").stdout.split():
-            if line.startswith("events") or ".metrics." in line:
+        kinds = [k for k in self.cluster.kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name").stdout.split()
+                 if not k.startswith("events") and ".metrics." not in k and not k.endswith(".kwok.x-k8s.io")]
+        for o in json.loads(self.cluster.kubectl("-n", self.ns, "get", ",".join(kinds), "-o", "json").stdout)["items"]:
+            if o["metadata"].get("ownerReferences") or o.get("type") == "helm.sh/release.v1":
                 continue
-            for o in json.loads(self.cluster.kubectl("-n", self.ns, "get", line, "-o", "json").stdout)["items"]:
-                if o["metadata"].get("ownerReferences") or o.get("type") == "helm.sh/release.v1":
-                    continue
-                for key in ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"):
-                    o["metadata"].pop(key, None)
-                o.pop("status", None)
-                out[f"{o['kind']}/{o['metadata']['name']}"] = o
+            for key in ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"):
+                o["metadata"].pop(key, None)
+            o.pop("status", None)
+            out[f"{o['kind']}/{o['metadata']['name']}"] = o
         return out
+
+    def begun(self, step):
+        """How often a step was begun, by the record."""
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(self.run_dir, "state.jsonl"), encoding="utf-8") as f:
+            return sum(1 for line in f if line.endswith("\n") for e in json.loads(line)["ev"] if e["type"] == "step.begin" and e["step"] == step)
+        return 0
+
+    def report(self):
+        with open(os.path.join(self.run_dir, "report.md"), encoding="utf-8") as f:
+            return f.read()
 
 
 def tools_folder():
