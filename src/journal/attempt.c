@@ -262,6 +262,7 @@ int cm_apply_step_end(struct cm_model *m, const struct cm_place *p, const json_t
         s->done_ms = p->at_ms;
     cm_set_text(&s->message, cm_json_text(e, "message", NULL));
     cm_set_text(&s->hint, cm_json_text(e, "hint", NULL));
+    s->passing = cm_json_bool(e, "passing", false);
     return 0;
 }
 

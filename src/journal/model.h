@@ -29,6 +29,7 @@ struct cm_m_step {
     size_t partly;                       /* cm_partly calls of its last try */
     char *message;                       /* last error or skip reason; NULL */
     char *hint;
+    bool passing;                        /* that error may pass by itself: somebody was not reached, for one */
     json_t *inputs;                      /* {label: hex} of the last try; NULL */
     uint64_t first_seq;                  /* line of its first step.begin; 0: none */
 };

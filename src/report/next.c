@@ -194,7 +194,11 @@ static bool add_deploy_again(struct next *n, const struct cm_model *m, const str
             cm_str_addf(&after, "%s--redo %s", after.len > 0 ? " " : "", m->now->steps[i].id);
     if (after.len == 0)
         return false;
-    add(n, "", cm_str_text(&after), "once that is mended: deploys changed values files, then looks again");
+    if (failed->passing) /* the cluster was away, for one: then there is nothing to deploy */
+        add(n, "", "", "goes on where it stopped, once what is named above answers");
+    add(n, "", cm_str_text(&after),
+        failed->passing ? "should values need mending: deploys changed files, then looks again"
+                        : "once that is mended: deploys changed values files, then looks again");
     return true;
 }
 

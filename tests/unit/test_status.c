@@ -219,6 +219,27 @@ static void a_failed_run_may_go_on_or_back(void **state)
     record_end(&r);
 }
 
+/* A cluster that was away has nothing to mend in the values. */
+static void a_look_at_the_deployment_that_was_not_answered_is_first_gone_on_with(void **state)
+{
+    static const char *const passing[] = {"", ",'passing':true"};
+    static const char *const wanted[] = {
+        "prod.yaml --redo helm.deploy|rollback prod.yaml|status prod.yaml|report prod.yaml",
+        "prod.yaml|prod.yaml --redo helm.deploy|rollback prod.yaml|status prod.yaml|report prod.yaml"};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct record r = record_new();
+        until_verified(&r);
+        step_begin(&r, "connect.verify");
+        cm_autofree char *end =
+            cm_fmt("{'type':'step.end','step':'connect.verify','state':'failed','took_ms':1,'message':'m'%s}", passing[i]);
+        say(&r, end);
+        end_run(&r, 1);
+        assert_commands(&r, wanted[i]);
+        record_end(&r);
+    }
+}
+
 static void a_run_that_changed_nothing_is_not_offered_a_way_back(void **state)
 {
     (void)state;
@@ -311,6 +332,7 @@ int main(void)
         cmocka_unit_test(a_waiting_gate_is_named_with_the_command_that_answers_it),
         cmocka_unit_test(before_anything_it_is_new),
         cmocka_unit_test(a_failed_run_may_go_on_or_back),
+        cmocka_unit_test(a_look_at_the_deployment_that_was_not_answered_is_first_gone_on_with),
         cmocka_unit_test(a_run_that_changed_nothing_is_not_offered_a_way_back),
         cmocka_unit_test(a_blocked_run_names_the_unknowns_to_answer),
         cmocka_unit_test(a_stopped_rollback_is_gone_on_with),
