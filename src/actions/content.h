@@ -24,7 +24,8 @@ void cm_items_fini(struct cm_items *i);
 /* From CSV text with a header line that names `guid` (separator ',' or ';', a BOM and CRLF are fine, further columns too; the
  * first of equal GUIDs counts). `name` stands in errors. */
 int cm_items_parse(const char *text, size_t bytes, const char *name, struct cm_items *out, struct cm_err **err);
-/* One CSV field, quoted where RFC 4180 asks for it. */
+/* One CSV field, quoted where RFC 4180 asks for it. Titles are their authors' words, and people open these files in a spreadsheet: what
+ * that would take for a formula gets an apostrophe (base/text.h), which our readers take off. */
 void cm_csv_field(FILE *f, const char *text);
 /* Each line of inventory.jsonl. */
 int cm_inventory_each(struct cm_step *step, int (*each)(void *ctx, const json_t *item, struct cm_err **err), void *ctx,

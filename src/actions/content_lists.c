@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 enum { FIELDS_MAX = 32, CSV_BYTES_MAX = 64 << 20 };
 
@@ -38,11 +39,12 @@ void cm_csv_field(FILE *f, const char *text)
 {
     if (text == NULL)
         return;
-    if (strpbrk(text, ",;\"\r\n") == NULL && *text != ' ') {
+    bool formula = cm_csv_formula(text);
+    if (strpbrk(text, ",;\"\r\n") == NULL && *text != ' ' && !formula) {
         fputs(text, f);
         return;
     }
-    fputc('"', f);
+    fputs(formula ? "\"'" : "\"", f);
     for (const char *p = text; *p != '\0'; p++) {
         if (*p == '"')
             fputc('"', f);
@@ -102,7 +104,9 @@ static int read_field(struct csv *c, struct cm_err **err)
             cm_str_add_bytes(&out, c->at, 1);
     if (c->count == FIELDS_MAX)
         return cm_fail(err, CM_E_FAILED, "%s:%zu: more than %d fields", c->name, c->line, FIELDS_MAX);
-    c->fields[c->count++] = cm_str_take(&out);
+    const char *text = cm_str_text(&out);
+    bool guarded = *text == '\'' && cm_csv_formula(text + 1);
+    c->fields[c->count++] = cm_strdup(text + guarded);
     return 0;
 }
 

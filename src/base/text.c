@@ -218,4 +218,14 @@ void cm_utf8_add(struct cm_str *out, const char *text, size_t n)
     }
 }
 
+bool cm_csv_formula(const char *text)
+{
+    static const char *const wide[] = {"\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"}; /* = + - @, U+FF1D … */
+    text += strspn(text, "'");
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (cm_starts(text, wide[i]))
+            return true;
+    return *text != '\0' && strchr("=+-@\t\r", *text) != NULL;
+}
+
 bool cm_utf8_valid(const char *text, size_t n) { return cm_utf8_span(text, n) == n; }

@@ -20,6 +20,9 @@ bool cm_ends(const char *text, const char *suffix);
 int cm_version_compare(const char *a, const char *b);
 /* Find the first YYYY.MM.P in text; caller frees; NULL: none. */
 char *cm_version_find(const char *text);
+/* Would a spreadsheet take a field of this text for a formula (OWASP, "CSV Injection": =, +, -, @, TAB, CR, and the wide forms), or be told
+ * by an apostrophe that it is none? Such a text is written with one more apostrophe, and read without it. */
+bool cm_csv_formula(const char *text);
 bool cm_utf8_valid(const char *text, size_t n);
 size_t cm_utf8_span(const char *text, size_t n);       /* bytes of the longest valid beginning; n: all of it */
 void cm_utf8_add(struct cm_str *out, const char *text, size_t n);   /* what is no UTF-8 as U+FFFD, a byte each */

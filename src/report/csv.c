@@ -47,6 +47,7 @@ static json_t *record(const char **at)
     do {
         last = field(at, &text);
         const char *s = cm_str_text(&text);
+        s += *s == '\'' && cm_csv_formula(s + 1);
         json_array_append_new(list, cm_utf8_valid(s, strlen(s)) ? json_string(s) : json_null());
     } while (!last);
     return list;

@@ -1,4 +1,5 @@
-/* report/csv.h: reading the tables that steps left as artifacts (RFC 4180: quotes doubled, newlines inside quotes, CRLF allowed). */
+/* report/csv.h: reading the tables that steps left as artifacts (RFC 4180: quotes doubled, newlines inside quotes, CRLF allowed; what is no formula
+ * for a spreadsheet by an apostrophe is read without it). */
 #ifndef CM_REPORT_CSV_H
 #define CM_REPORT_CSV_H
 

@@ -100,7 +100,8 @@ static void refuses_faults_with_their_line(void **state)
 
 static void fields_survive_a_round_trip(void **state)
 {
-    static const char *const texts[] = {"plain", "a,b", "a;b", "say \"x\"", "two\nlines", " leading", "", "trailing ", "\xc3\xa4"};
+    static const char *const texts[] = {"plain", "a,b", "a;b", "say \"x\"", "two\nlines", " leading", "", "trailing ", "\xc3\xa4",
+                                        "=HYPERLINK(\"x\")", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "''=1", "'quoted'", "\xef\xbc\x9d""1", "a=1"};
     (void)state;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -116,6 +117,25 @@ static void fields_survive_a_round_trip(void **state)
         fclose(f);
         parse(text, &items);
         assert_string_equal(items.list[0].title, texts[i]);
+        free(text);
+    }
+}
+
+/* A title is its author's word: a spreadsheet must not carry it out. */
+static void no_field_begins_like_a_formula(void **state)
+{
+    static const struct {
+        const char *text, *written;
+    } rows[] = {{"=cmd|' /C calc'!A0", "\"'=cmd|' /C calc'!A0\""}, {"+1", "\"'+1\""}, {"-2", "\"'-2\""}, {"@a", "\"'@a\""}, {"\ta", "\"'\ta\""},
+                {"'=1", "\"''=1\""}, {"1-2", "1-2"}, {"'a", "'a"}, {"", ""}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *text = NULL;
+        size_t n = 0;
+        FILE *f = open_memstream(&text, &n);
+        cm_csv_field(f, rows[i].text);
+        fclose(f);
+        assert_string_equal(text, rows[i].written);
         free(text);
     }
 }
@@ -164,6 +184,7 @@ int main(void)
         cmocka_unit_test(an_empty_list_is_a_list),
         cmocka_unit_test(refuses_faults_with_their_line),
         cmocka_unit_test(fields_survive_a_round_trip),
+        cmocka_unit_test(no_field_begins_like_a_formula),
         cmocka_unit_test(finds_the_title_of_a_page),
         cmocka_unit_test(a_title_in_another_encoding_or_cut_within_a_letter_can_be_kept),
     };

@@ -124,6 +124,9 @@ static void csv_is_read_as_people_and_spreadsheets_write_it(void **state)
     assert_string_equal(cm_json_text(json_array_get(rows, 1), "a", ""), "\"q\"");
     assert_string_equal(cm_json_text(json_array_get(rows, 1), "b", "?"), "");
     assert_null(json_object_get(json_array_get(rows, 2), "b"));
+    cm_autojson guarded = cm_csv_rows("a,b\n\"'=1\",'x\n");
+    assert_string_equal(cm_json_text(json_array_get(guarded, 0), "a", ""), "=1");
+    assert_string_equal(cm_json_text(json_array_get(guarded, 0), "b", ""), "'x");
     assert_string_equal(cm_json_text(json_array_get(rows, 3), "b", ""), "5");
 }
 
