@@ -1,4 +1,5 @@
-/* cli/around_values.c: the values files of this folder, and what they tell: the license, the Launcher (cli/around.h). */
+/* cli/around_values.c: the values files of this folder, and what they tell: the license, the Launcher, the key that Connect's values
+ * stand below (cli/around.h). */
 #include <config.h>
 
 #include <dirent.h>
@@ -10,6 +11,8 @@
 #include "base/text.h"
 #include "base/yaml.h"
 #include "cli/around.h"
+#include "plan/plan.h"
+#include "values/config.h"
 
 enum { FILES_MAX = 16 };
 
@@ -80,6 +83,46 @@ static void look_launcher(struct cm_around *a, const struct cm_yaml_doc *doc, co
         cm_around_say(a, "runbook", "launcher-to-kubernetes-runner", "%s:%u:%u: %s", file, n->line, n->column, how);
 }
 
+/* ---- a chart of their own, that has Connect's as a dependency ---- */
+
+/* Of a folder that is such a chart: its values stand below the dependency's alias, or its name. That key; caller frees; NULL: none. */
+static char *look_chart(struct cm_around *a)
+{
+    size_t several = 0;
+    cm_autoyaml doc = cm_yaml_load("Chart.yaml", NULL);
+    cm_autojson described = doc && cm_yaml_root(doc) ? cm_yaml_json(doc, cm_yaml_root(doc)) : NULL;
+    char *key = cm_plan_dependency_key(described, &several);
+    cm_autofree char *scalar = key ? cm_around_scalar(key) : NULL;
+    if (several == 0)
+        return NULL;
+    cm_around_say(a, "target.chart", "./.", "the Chart.yaml of this folder has rstudio-connect as a dependency");
+    if (scalar)
+        cm_around_say(a, "target.values_at", scalar, "the dependency's alias in the Chart.yaml, or its name");
+    else
+        cm_around_remark(a, "target.values_at", "the Chart.yaml has rstudio-connect as a dependency more than once: say the alias of the one that is meant");
+    return key;
+}
+
+/* Connect's values below a key of the file, which is the chart's where there is one: from now on that is its root. A key with a dot cannot be
+ * said in the plan. */
+static void look_below(struct cm_around *a, struct cm_yaml_doc *doc, const char *file, const char *of_the_chart)
+{
+    const char *key = NULL;
+    if (of_the_chart) {
+        cm_yaml_begin_below(doc, of_the_chart);
+        return;
+    }
+    if (cm_config_merge_at(doc, &key, NULL) < 0 || !key)
+        return;
+    cm_autofree char *scalar = strchr(key, '.') ? NULL : cm_around_scalar(key);
+    if (scalar)
+        cm_around_say(a, "target.values_at", scalar, "Connect's values stand below this key in %s", file);
+    if (!cm_around_value(a, "target.chart"))
+        cm_around_remark(a, "target.chart",
+                         "the values in %s are for a chart that has rstudio-connect as a dependency: which one? A folder (./platform), REPO/NAME, or oci://",
+                         file);
+}
+
 /* ---- the files ---- */
 
 static int by_name(const void *x, const void *y) { return strcmp(*(char *const *)x, *(char *const *)y); }
@@ -106,7 +149,7 @@ static size_t find_files(char **files)
     return n;
 }
 
-static void look_into(struct cm_around *a, const char *file)
+static void look_into(struct cm_around *a, const char *file, const char *of_the_chart)
 {
     cm_autoerr why = NULL;
     cm_autoyaml doc = cm_yaml_load(file, &why);
@@ -114,6 +157,7 @@ static void look_into(struct cm_around *a, const char *file)
         cm_around_remark(a, "target.values", "%s", cm_err_message(why));
         return;
     }
+    look_below(a, doc, file, of_the_chart);
     look_launcher(a, doc, file);
     look_license(a, doc, file);
 }
@@ -122,6 +166,7 @@ void cm_around_values(struct cm_around *a)
 {
     char *files[FILES_MAX] = {NULL};
     size_t n = find_files(files), first = n;
+    cm_autofree char *of_the_chart = look_chart(a);
     for (size_t i = 0; i < n; i++)
         if (strcmp(files[i], "values.yaml") == 0 || n == 1)
             first = i;
@@ -133,7 +178,7 @@ void cm_around_values(struct cm_around *a)
     for (size_t i = 0; i < n; i++) {
         if (i != first)
             cm_around_remark(a, "target.values", "%s lies here too: is helm given it, and in which order?", files[i]);
-        look_into(a, files[i]);
+        look_into(a, files[i], of_the_chart);
         free(files[i]);
     }
 }

@@ -36,8 +36,10 @@ static const struct {
     {"target.context", "prod", "Which of `kubectl config get-contexts` is the cluster?", false},
     {"target.namespace", "posit-connect", "In which namespace shall Connect run?", false},
     {"target.release", "rstudio-connect-prod", "What is the Helm release called, or what shall it be called? It stays so.", false},
+    {"target.chart", NULL, NULL, false},
     {"target.chart_version", NULL, NULL, false},
     {"target.values", "[values.yaml]", "Which values files is helm given, in which order? Paths are relative to the plan.", false},
+    {"target.values_at", NULL, NULL, false},
     {"license.mode", "file", "What will the new server be licensed by: file, key or server? Not said: file.", true},
     {"allow", "[pods, images]",
      "May short-lived Jobs try in the cluster what only a pod can tell (images, storage, network), and pull images ahead? Not said: no, and "

@@ -284,6 +284,32 @@ def values_here():
     TAP.ok("values.yaml:" in r.out, "a values file that is no YAML is told with its place", r)
 
 
+def an_umbrella_here():
+    """Connect's chart as a dependency: the key is told by the Chart.yaml here, or by the values."""
+    p = Place("umbrella")
+    dependency = "{name: rstudio-connect, version: 0.21.0, repository: 'https://charts.example.com'%s}"
+    p.put("here/Chart.yaml", "apiVersion: v2\nname: platform\nversion: 1.0.0\ndependencies:\n  - " + dependency % ", alias: hub" + "\n")
+    p.put("here/values.yaml", "launcher: {enabled: true}\nhub:\n  license: {key: {secret: x}, server: lic.example.com}\n")
+    p.ssh()
+    r = p.init("--host", "old")
+    TAP.ok("  chart: ./.    # the Chart.yaml of this folder" in r.out and "  values_at: hub    # the dependency's alias" in r.out, "a Chart.yaml here gives chart and key", r)
+    TAP.ok("mode: server" in r.out and "launcher.enabled" not in r.out, "and the values are those below the key", r)
+    lost, said = loads(p, answered(r.out), "whole.yaml")
+    TAP.equal(lost, [], "that plan is read", said)
+    two = "apiVersion: v2\nname: platform\nversion: 1.0.0\ndependencies:\n" + "".join(f"  - {dependency % f', alias: {a}'}\n" for a in ("hub", "lab"))
+    p.put("here/Chart.yaml", two)
+    r = p.init("--host", "old")
+    TAP.ok("values_at:" not in r.out and "more than once" in flat(r), "of two it asks which is meant", r)
+    for chart in ("a: [\n", "- x\n", "dependencies: 7\n", "name: plain\n"):
+        p.put("here/Chart.yaml", chart)
+        r = p.init("--host", "old")
+        TAP.ok(r.status == 0 and "values_at" not in r.out and "chart:" not in r.out, f"a Chart.yaml that says {chart!r} tells nothing", r)
+    p.put("here/values.yaml", "my-connect:\n  sharedStorage: {mount: true}\n  license: {server: lic.example.com}\n")
+    r = p.init("--host", "old")
+    TAP.ok("  values_at: my-connect    # Connect's values stand below this key in values.yaml" in r.out and "mode: server" in r.out
+           and "as a dependency: which one?" in flat(r), "without it the values tell the key, and the chart is asked for", r)
+
+
 def who_hangs():
     """ssh and helm that never answer, side by side: each is ended at its limit, and the plan still comes."""
     def one(name, words, env, part):
@@ -314,6 +340,7 @@ try:
     hostile_files()
     contexts_and_releases()
     values_here()
+    an_umbrella_here()
     for thread in hanging:
         thread.join()
 finally:
