@@ -89,9 +89,7 @@ static void look_launcher(struct cm_around *a, const struct cm_yaml_doc *doc, co
 static char *look_chart(struct cm_around *a)
 {
     size_t several = 0;
-    cm_autoyaml doc = cm_yaml_load("Chart.yaml", NULL);
-    cm_autojson described = doc && cm_yaml_root(doc) ? cm_yaml_json(doc, cm_yaml_root(doc)) : NULL;
-    char *key = cm_plan_dependency_key(described, &several);
+    char *key = cm_plan_folder_key(".", &several);
     cm_autofree char *scalar = key ? cm_around_scalar(key) : NULL;
     if (several == 0)
         return NULL;
@@ -112,7 +110,7 @@ static void look_below(struct cm_around *a, struct cm_yaml_doc *doc, const char 
         cm_yaml_begin_below(doc, of_the_chart);
         return;
     }
-    if (cm_config_merge_at(doc, &key, NULL) < 0 || !key)
+    if (cm_config_merge_at(doc, NULL, &key, NULL) < 0 || !key)
         return;
     cm_autofree char *scalar = strchr(key, '.') ? NULL : cm_around_scalar(key);
     if (scalar)

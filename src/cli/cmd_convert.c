@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/convert_report.h"
 #include "cli/options.h"
+#include "plan/plan.h"
 #include "values/config.h"
 #include "values/gcfg.h"
 #include "values/variables.h"
@@ -38,6 +39,7 @@ static int add_file(struct cm_gcfg *g, const char *path, struct cm_err **err)
 /* The user's values file, when the result is to be put into it. */
 struct merge {
     const char *name;
+    char *known;     /* the key that the Chart.yaml beside it names; NULL */
     const char *key; /* its values of Connect's chart stand below this one; NULL: they are the whole file */
     char *text;
     size_t bytes;
@@ -51,8 +53,10 @@ static int merge_read(struct merge *m, const char *name, struct cm_err **err)
         return 0;
     if (cm_convert_read(name, &m->text, &m->bytes, err) < 0)
         return -1;
+    cm_autofree char *folder = cm_path_dir(name);
+    m->known = cm_plan_folder_key(folder, NULL);
     m->doc = cm_yaml_parse(m->text, m->bytes, name, err);
-    if (!m->doc || cm_config_merge_at(m->doc, &m->key, err) != 0)
+    if (!m->doc || cm_config_merge_at(m->doc, m->known, &m->key, err) != 0)
         return -1;
     if (m->key)
         fprintf(stderr, "the values of Connect's chart stand below %s in %s\n", m->key, name);
@@ -62,6 +66,7 @@ static int merge_read(struct merge *m, const char *name, struct cm_err **err)
 static void merge_fini(struct merge *m)
 {
     free(m->text);
+    free(m->known);
     cm_yaml_free(m->doc);
 }
 
@@ -121,7 +126,7 @@ static int write_config(const struct cm_invocation *in, struct cm_config_result 
         free(r->values);
         r->values = NULL;
     }
-    if (m->name && cm_config_merge(r, m->text, m->bytes, m->name, &merged, &bytes, err) < 0)
+    if (m->name && cm_config_merge(r, m->text, m->bytes, m->name, m->known, &merged, &bytes, err) < 0)
         return -1;
     if (secrets && r->secrets && cm_file_write(secrets, r->secrets, strlen(r->secrets), 0600, err) < 0)
         return -1;

@@ -40,6 +40,8 @@ const char *cm_plan_values_key(const struct cm_plan *p);
 /* The same by a Chart.yaml: the alias or name of its one dependency rstudio-connect; caller frees. NULL: there is none. *several (may be
  * NULL): how many there are. */
 char *cm_plan_dependency_key(const json_t *chart, size_t *several);
+/* The same of the Chart.yaml in a folder; no such file: NULL and 0. */
+char *cm_plan_folder_key(const char *folder, size_t *several);
 /* Where a value came from: "connect-prod.yaml:4:12", "default", "derived: KUBECONFIG". NULL: no value. */
 const char *cm_plan_origin(const struct cm_plan *p, const char *path);
 /* The settings of one step: {by, command, note, skip, timeout, retries, on_failure, with}, from `steps`, and from the short

@@ -45,20 +45,28 @@ char *cm_plan_dependency_key(const json_t *chart, size_t *several)
     return n == 1 ? cm_strdup(found) : NULL;
 }
 
+char *cm_plan_folder_key(const char *folder, size_t *several)
+{
+    cm_autofree char *path = cm_path_join(folder, "Chart.yaml");
+    cm_autofree char *text = NULL;
+    size_t bytes = 0;
+    if (several)
+        *several = 0;
+    if (cm_file_read(path, CHART_FILE_MAX, &text, &bytes, NULL) < 0)
+        return NULL;
+    cm_autoyaml doc = cm_yaml_parse(text, bytes, path, NULL);
+    cm_autojson described = doc && cm_yaml_root(doc) ? cm_yaml_json(doc, cm_yaml_root(doc)) : NULL;
+    return cm_plan_dependency_key(described, several);
+}
+
 /* Of a chart in a folder; one in a repository is asked for by values.check. */
 void cm_plan_derive_values_key(struct cm_reading *r)
 {
     const char *chart = cm_plan_text(r->plan, "target.chart");
     if (!chart || *chart != '/' || cm_plan_node(r, "target.values_at"))
         return;
+    cm_autofree char *key = cm_plan_folder_key(chart, NULL);
     cm_autofree char *path = cm_path_join(chart, "Chart.yaml");
-    cm_autofree char *text = NULL;
-    size_t bytes = 0;
-    if (cm_file_read(path, CHART_FILE_MAX, &text, &bytes, NULL) < 0)
-        return;
-    cm_autoyaml doc = cm_yaml_parse(text, bytes, path, NULL);
-    cm_autojson described = doc && cm_yaml_root(doc) ? cm_yaml_json(doc, cm_yaml_root(doc)) : NULL;
-    cm_autofree char *key = cm_plan_dependency_key(described, NULL);
     cm_autofree char *origin = cm_fmt("derived: the dependency " CONNECT_CHART " of %s", path);
     if (key && is_key(key))
         cm_plan_put(r->plan, "target.values_at", json_string(key), origin);

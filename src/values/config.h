@@ -59,11 +59,12 @@ bool cm_config_needs_a_person(const struct cm_config_result *r);
 const json_t *cm_config_secrets(const struct cm_config_result *r);
 
 /* A file that the result is to be put into: its root is from now on the map with Connect's values, which is the file's own, or the one below
- * the key of a chart that has Connect's as a dependency; *key: that key, NULL: none. -1: nobody can tell, with the place. */
-int cm_config_merge_at(struct cm_yaml_doc *doc, const char **key, struct cm_err **err);
+ * the key of a chart that has Connect's as a dependency; *key: that key, NULL: none. -1: nobody can tell, with the place. known: the key that
+ * the chart itself names, for a file that has it; NULL: told from what stands there. */
+int cm_config_merge_at(struct cm_yaml_doc *doc, const char *known, const char **key, struct cm_err **err);
 /* Put the result into the user's own values file, which must have been the (last) base of the conversion, below that key where it has one.
  * Every byte that is not added stays. What cannot be edited safely is refused with its place. The gcfg of the wish must still live. *merged: caller frees. */
-int cm_config_merge(const struct cm_config_result *r, const char *text, size_t bytes, const char *name, char **merged,
+int cm_config_merge(const struct cm_config_result *r, const char *text, size_t bytes, const char *name, const char *known, char **merged,
                     size_t *merged_bytes, struct cm_err **err);
 
 /* The spelling of a setting in Connect's documents ("scheduler","minprocesseslimit" → "Scheduler","MinProcessesLimit"); false:

@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include <string.h>
+#include <strings.h>
 
 #include "values/check_work.h"
 #include "values/config_work.h"
@@ -197,22 +198,33 @@ static int merge_env(struct merge *g)
     return rc;
 }
 
+static bool nothing_below(const struct cm_yaml *value)
+{
+    if (value->type == CM_YAML_MAP)
+        return value->count == 0;
+    return value->type == CM_YAML_SCALAR && value->plain && (!*value->text || !strcmp(value->text, "~") || !strcasecmp(value->text, "null"));
+}
+
 /* The map with Connect's values, and the key it stands below. */
-static int find_root(const struct cm_yaml_doc *doc, struct cm_yaml **root, const char **key, struct cm_err **err)
+static int find_root(const struct cm_yaml_doc *doc, const char *known, struct cm_yaml **root, const char **key, struct cm_err **err)
 {
     const struct cm_yaml *several = NULL;
     *key = NULL;
     *root = cm_yaml_root(doc);
     if (!*root || (*root)->type != CM_YAML_MAP || !(*root)->count)
         return 0;
-    size_t at = cm_values_below(*root, &several);
+    size_t at = known ? cm_yaml_index(*root, known) : SIZE_MAX;
+    bool said = at != SIZE_MAX;
+    at = said ? at : cm_values_below(*root, &several);
     if (several) {
         cm_fail(err, CM_E_USAGE, "%s:%u:%u: %s is the second key here with values of Connect's chart", cm_yaml_name(doc),
                 several->line, several->column, several->text);
         cm_hint(err, "Put what is below the key that is meant into a file of its own, then start again. Nothing was changed.");
         return -1;
     }
-    const struct cm_yaml *empty = at == (*root)->count ? cm_values_to_come(*root) : NULL;
+    const struct cm_yaml *empty = said && nothing_below((*root)->items[at]) ? (*root)->keys[at]
+                                  : at == (*root)->count                  ? cm_values_to_come(*root)
+                                                                          : NULL;
     if (empty) { /* the file's top would be the place of another chart's values */
         cm_fail(err, CM_E_USAGE, "%s:%u:%u: nothing stands below %s yet", cm_yaml_name(doc), empty->line, empty->column,
                 empty->text);
@@ -257,10 +269,10 @@ static int check_nothing(struct merge *g)
     return 0;
 }
 
-int cm_config_merge_at(struct cm_yaml_doc *doc, const char **key, struct cm_err **err)
+int cm_config_merge_at(struct cm_yaml_doc *doc, const char *known, const char **key, struct cm_err **err)
 {
     struct cm_yaml *root;
-    if (find_root(doc, &root, key, err) != 0)
+    if (find_root(doc, known, &root, key, err) != 0)
         return -1;
     if (*key)
         cm_yaml_begin_below(doc, *key);
@@ -285,7 +297,7 @@ static int check_root(struct merge *g, const char *name)
     return cm_edit_keys(g->doc, g->root, g->err);
 }
 
-int cm_config_merge(const struct cm_config_result *r, const char *text, size_t bytes, const char *name, char **merged,
+int cm_config_merge(const struct cm_config_result *r, const char *text, size_t bytes, const char *name, const char *known, char **merged,
                     size_t *merged_bytes, struct cm_err **err)
 {
     cm_autoyaml doc = cm_yaml_parse(text, bytes, name, err);
@@ -293,7 +305,7 @@ int cm_config_merge(const struct cm_config_result *r, const char *text, size_t b
         return -1;
     struct merge g = {.m = r->more, .doc = doc, .err = err};
     const char *key;
-    if (find_root(doc, &g.root, &key, err) != 0)
+    if (find_root(doc, known, &g.root, &key, err) != 0)
         return -1;
     if (g.root && g.root->type == CM_YAML_SCALAR && g.root->begin == g.root->end)
         g.root = NULL;

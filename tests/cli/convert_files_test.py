@@ -186,8 +186,21 @@ def refusals():
         TAP.ok(r.returncode == 2 and "odd.yaml" + place in r.stderr and r.stdout == "" and files() == before, f"{name} is refused with its place, and nothing is written", r)
 
 
+def an_umbrella():
+    """--merge below the key that the Chart.yaml beside the file names."""
+    put("c.gcfg", GCFG)
+    put("v.yaml", "hub:\n  replicas: 1   # ours\nother: {a: b}\n")
+    r = run("config", "c.gcfg", "--merge", "v.yaml")
+    TAP.ok(r.returncode == 2 and "v.yaml:1:1: no key here is one of Connect's chart" in r.stderr, "a key that has nothing of Connect's name is no place by itself", r)
+    put("Chart.yaml", "apiVersion: v2\nname: platform\nversion: 1.0.0\ndependencies:\n  - {name: rstudio-connect, version: 0.21.0, repository: 'https://c', alias: hub}\n")
+    r = run("config", "c.gcfg", "--merge", "v.yaml")
+    TAP.ok(r.returncode == 0 and r.stdout.startswith("hub:\n  replicas: 1   # ours\n") and "\n  config:\n    Server:\n" in r.stdout and "other: {a: b}\n" in r.stdout
+           and "stand below hub in" in r.stderr, "with a Chart.yaml beside it that names it, it is", r)
+    os.unlink(os.path.join(FOLDER, "Chart.yaml"))
+
+
 def main():
-    for part in (streams, outputs, in_place, full_disk, for_scripts, variables, refusals):
+    for part in (streams, outputs, in_place, full_disk, for_scripts, variables, refusals, an_umbrella):
         part()
     TAP.end()
 

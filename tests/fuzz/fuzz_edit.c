@@ -120,10 +120,10 @@ static bool merge_once(const char *setting, const char *data, size_t size, char 
     struct cm_config_result r = {0};
     const char *key;
     cm_autoerr err = NULL;
-    bool good = cm_config_merge_at(doc, &key, &err) == 0;
+    bool good = cm_config_merge_at(doc, NULL, &key, &err) == 0;
     if (good) {
         must(cm_config_convert(&w, &r, NULL) == 0);
-        good = cm_config_merge(&r, data, size, "f", merged, bytes, &err) == 0;
+        good = cm_config_merge(&r, data, size, "f", NULL, merged, bytes, &err) == 0;
     }
     if (!good)
         must_be_a_refusal(err);

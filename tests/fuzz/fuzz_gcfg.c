@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(again.asked <= first.asked && again.kept >= first.kept);
     char *merged = NULL;
     size_t bytes = 0;
-    if (cm_config_merge(&first, "replicas: 1\n", 12, "v", &merged, &bytes, NULL) == 0)
+    if (cm_config_merge(&first, "replicas: 1\n", 12, "v", NULL, &merged, &bytes, NULL) == 0)
         must(strncmp(merged, "replicas: 1\n", 12) == 0);
     else
         abort();

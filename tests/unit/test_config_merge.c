@@ -16,7 +16,7 @@ static void convert(struct conversion *c, const char *gcfg, const char *base)
     *c = (struct conversion){.gcfg = helper_gcfg(gcfg)};
     docs[0] = c->base = base ? helper_yaml(base) : NULL;
     if (base)
-        assert_int_equal(cm_config_merge_at(c->base, &c->key, NULL), 0);
+        assert_int_equal(cm_config_merge_at(c->base, NULL, &c->key, NULL), 0);
     struct cm_config_wish w = {.gcfg = c->gcfg, .base = docs, .release = "rel"};
     assert_int_equal(cm_config_convert(&w, &c->r, NULL), 0);
 }
@@ -33,7 +33,7 @@ static char *merge(struct conversion *c, const char *base)
     char *merged = NULL;
     size_t bytes = 0;
     struct cm_err *err = NULL;
-    if (cm_config_merge(&c->r, base, strlen(base), "values.yaml", &merged, &bytes, &err) != 0)
+    if (cm_config_merge(&c->r, base, strlen(base), "values.yaml", NULL, &merged, &bytes, &err) != 0)
         fail_msg("%s", cm_err_message(err));
     assert_int_equal(strlen(merged), bytes);
     return merged;
@@ -97,11 +97,47 @@ static void refuses_to_merge_where_it_is_not_safe(void **state)
         size_t bytes;
         cm_autoerr err = NULL;
         convert(&c, "[Foo]\nA = 1\n", NULL);
-        assert_int_equal(cm_config_merge(&c.r, bases[i], strlen(bases[i]), "v.yaml", &merged, &bytes, &err), -1);
+        assert_int_equal(cm_config_merge(&c.r, bases[i], strlen(bases[i]), "v.yaml", NULL, &merged, &bytes, &err), -1);
         assert_int_equal(strncmp(cm_err_message(err), "v.yaml:", 7), 0);
         assert_null(merged);
         finish(&c);
     }
+}
+
+/* The chart itself says it: a key of any name, and no other than that. */
+static void a_key_that_the_chart_names_is_the_place(void **state)
+{
+    static const struct {
+        const char *base, *known, *merged;
+    } rows[] = {
+        {"hub:\n  replicas: 1\nlab:\n  config: {}\n", "hub", "hub:\n  replicas: 1\n"},
+        {"my-connect:\n  config: {}\n", "hub", "my-connect:\n  config:\n"}, /* the file is not of that chart */
+        {"connect:\n  license: {}\nhub:\n  config:\n    Foo:\n      B: 1\n", "hub", "hub:\n  config:\n    Foo:\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct conversion c;
+        char *merged = NULL;
+        size_t bytes;
+        convert(&c, "[Foo]\nA = 1\n", NULL);
+        assert_int_equal(cm_config_merge(&c.r, rows[i].base, strlen(rows[i].base), "v.yaml", rows[i].known, &merged, &bytes, NULL), 0);
+        if (!strstr(merged, rows[i].merged))
+            fail_msg("not in it: %s\n%s", rows[i].merged, merged);
+        cm_autoyaml doc = helper_yaml(merged);
+        cm_autojson all = cm_yaml_json(doc, cm_yaml_root(doc));
+        const char *key = i == 1 ? "my-connect.config.Foo.A" : "hub.config.Foo.A";
+        assert_non_null(cm_json_at(all, key));
+        free(merged);
+        finish(&c);
+    }
+    struct conversion c;
+    char *merged = NULL;
+    size_t bytes;
+    cm_autoerr err = NULL;
+    convert(&c, "[Foo]\nA = 1\n", NULL);
+    assert_int_equal(cm_config_merge(&c.r, "a: 1\nhub:\n", 10, "v.yaml", "hub", &merged, &bytes, &err), -1);
+    assert_string_equal(cm_err_message(err), "v.yaml:2:1: nothing stands below hub yet");
+    finish(&c);
 }
 
 /* ---- comments ---- */
@@ -213,7 +249,7 @@ static void refuses_what_no_line_can_be_put_into(void **state)
         size_t bytes;
         cm_autoerr err = NULL;
         convert(&c, "[Foo]\nA = 1\n", NULL);
-        assert_int_equal(cm_config_merge(&c.r, cases[i].base, strlen(cases[i].base), "v.yaml", &merged, &bytes, &err), -1);
+        assert_int_equal(cm_config_merge(&c.r, cases[i].base, strlen(cases[i].base), "v.yaml", NULL, &merged, &bytes, &err), -1);
         if (strncmp(cm_err_message(err), cases[i].place, strlen(cases[i].place)) != 0)
             fail_msg("%s for %s", cm_err_message(err), cases[i].base);
         assert_null(merged);
@@ -244,7 +280,7 @@ static void refuses_a_file_where_nobody_can_tell_where_connects_values_are(void 
         size_t bytes;
         cm_autoerr err = NULL;
         convert(&c, "[Foo]\nA = 1\n", NULL);
-        assert_int_equal(cm_config_merge(&c.r, cases[i].base, strlen(cases[i].base), "v.yaml", &merged, &bytes, &err), -1);
+        assert_int_equal(cm_config_merge(&c.r, cases[i].base, strlen(cases[i].base), "v.yaml", NULL, &merged, &bytes, &err), -1);
         if (strncmp(cm_err_message(err), cases[i].place, strlen(cases[i].place)) != 0 || !strstr(cm_err_hint(err), cases[i].hint))
             fail_msg("%s\n%s\nfor %s", cm_err_message(err), cm_err_hint(err), cases[i].base);
         assert_null(merged);
@@ -258,6 +294,7 @@ int main(void)
         cmocka_unit_test(merges_into_a_users_file_and_keeps_the_rest),
         cmocka_unit_test(merges_into_files_that_lack_the_place),
         cmocka_unit_test(refuses_to_merge_where_it_is_not_safe),
+        cmocka_unit_test(a_key_that_the_chart_names_is_the_place),
         cmocka_unit_test(the_sources_comments_come_along_into_a_section_that_is_there),
         cmocka_unit_test(merges_below_the_key_of_a_dependency),
         cmocka_unit_test(the_key_of_a_dependency_may_hold_a_dot),
