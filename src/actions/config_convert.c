@@ -75,7 +75,8 @@ static int convert_values(struct cm_step *step, const struct cm_values_set **set
         cm_autoerr refused = why;
         if (cm_is_frozen(step)) {
             cm_fail(err, CM_E_FAILED, "%s", cm_err_message(refused));
-            cm_hint(err, "%s", cm_err_hint(refused) != NULL ? cm_err_hint(refused) : "Mend the file, then run the same command again.");
+            cm_hint(err, "%s",
+                    cm_err_hint(refused) != NULL ? cm_err_hint(refused) : "Mend the file, then run the same command again.");
             return -1;
         }
         if (cm_cancelled(step) || cm_target_bases(step, &docs, NULL, err) < 0)
@@ -293,8 +294,9 @@ const struct cm_action cm_action_config_convert = {
         "Writes values.config.yaml (only what is added to the base), config.account.json (every setting and what became of it) and, where "
         "there are secrets, a Secret manifest's template without values. A values file that holds Launcher values is written, converted for "
         "the direct runner, as a copy (0600) that helm is given in its place.",
-    .proves = "Every setting of the source ends in exactly one row of the account. A copy is parsed again and compared with the old tree plus the "
-              "edits; of several files, what helm merges is compared with the conversion of all of them together.",
+    .proves =
+        "Every setting of the source ends in exactly one row of the account. A copy is parsed again and compared with the old tree plus the "
+        "edits; of several files, what helm merges is compared with the conversion of all of them together.",
     .undoes = "Nothing: it changes nothing outside of the run directory, and none of your own files.",
     .rights = "To read the configuration on the server (source.become); to get Secrets in the release's namespace.",
 };

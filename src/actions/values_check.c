@@ -156,10 +156,11 @@ static bool look_at_conversion(struct cm_step *step)
         if (set->all.files[i].result.changed)
             cm_look_list(&names, "%s", set->all.files[i].name);
     if (names.len)
-        cm_finding(step, CM_OK, "values.converted", NULL,
-                   "config.convert converts the Launcher's values in %s for the direct runner; places in a file \"(converted)\" are of the "
-                   "text that `connect-migrate-run convert values FILE` prints",
-                   cm_str_text(&names));
+        cm_finding(
+            step, CM_OK, "values.converted", NULL,
+            "config.convert converts the Launcher's values in %s for the direct runner; places in a file \"(converted)\" are of the "
+            "text that `connect-migrate-run convert values FILE` prints",
+            cm_str_text(&names));
     return !stands_apart(step, set->all.findings);
 }
 

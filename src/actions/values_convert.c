@@ -130,8 +130,9 @@ const struct cm_action cm_action_values_convert = {
     .apply = apply,
     .reads = "The plan's values files; where none says launcher.enabled, the ConfigMap that the running Connect has.",
     .does = "Writes a converted copy of each that needs it into the run directory, readable for its owner only, and the account.",
-    .proves = "Each copy is parsed again and compared with the old tree plus the edits; of several files, what helm merges is compared with the "
-              "conversion of all of them together.",
+    .proves =
+        "Each copy is parsed again and compared with the old tree plus the edits; of several files, what helm merges is compared with the "
+        "conversion of all of them together.",
     .undoes = "Nothing: your own files are not changed.",
     .rights = "To get the release's ConfigMap.",
 };

@@ -61,13 +61,16 @@ static int write_copy(struct cm_step *step, const char *name, const struct cm_la
 static void say_copy(struct cm_step *step, const char *file, const char *name, const char *copy)
 {
     if (cm_reading(step))
-        cm_say(step, "%s is converted for the direct runner; a run keeps the copy as artifacts/%s (0600), and gives it to helm in its place",
-               file, name);
+        cm_say(
+            step,
+            "%s is converted for the direct runner; a run keeps the copy as artifacts/%s (0600), and gives it to helm in its place",
+            file, name);
     else
-        cm_say(step,
-               "%s is converted for the direct runner; the copy is %s (0600), and helm is given it in place of yours. Commit it to your "
-               "repository instead of the old one when the migration is done.",
-               file, copy != NULL ? copy : name);
+        cm_say(
+            step,
+            "%s is converted for the direct runner; the copy is %s (0600), and helm is given it in place of yours. Commit it to your "
+            "repository instead of the old one when the migration is done.",
+            file, copy != NULL ? copy : name);
 }
 
 int cm_values_copies(struct cm_step *step, const struct cm_values_set *set, bool write, json_t **files, struct cm_err **err)

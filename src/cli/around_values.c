@@ -76,9 +76,8 @@ static void look_launcher(struct cm_around *a, const struct cm_yaml_doc *doc, co
     if (!n)
         return;
     if (cm_around_value(a, "source.hosts"))
-        cm_around_remark(a, "target.values",
-                         "%s:%u:%u: %s; the migration converts it for the direct runner on the way, in a copy", file, n->line,
-                         n->column, how);
+        cm_around_remark(a, "target.values", "%s:%u:%u: %s; the migration converts it for the direct runner on the way, in a copy",
+                         file, n->line, n->column, how);
     else
         cm_around_say(a, "runbook", "launcher-to-kubernetes-runner", "%s:%u:%u: %s", file, n->line, n->column, how);
 }
@@ -97,7 +96,9 @@ static char *look_chart(struct cm_around *a)
     if (scalar)
         cm_around_say(a, "target.values_at", scalar, "the dependency's alias in the Chart.yaml, or its name");
     else
-        cm_around_remark(a, "target.values_at", "the Chart.yaml has rstudio-connect as a dependency more than once: say the alias of the one that is meant");
+        cm_around_remark(
+            a, "target.values_at",
+            "the Chart.yaml has rstudio-connect as a dependency more than once: say the alias of the one that is meant");
     return key;
 }
 
@@ -116,9 +117,10 @@ static void look_below(struct cm_around *a, struct cm_yaml_doc *doc, const char 
     if (scalar)
         cm_around_say(a, "target.values_at", scalar, "Connect's values stand below this key in %s", file);
     if (!cm_around_value(a, "target.chart"))
-        cm_around_remark(a, "target.chart",
-                         "the values in %s are for a chart that has rstudio-connect as a dependency: which one? A folder (./platform), REPO/NAME, or oci://",
-                         file);
+        cm_around_remark(
+            a, "target.chart",
+            "the values in %s are for a chart that has rstudio-connect as a dependency: which one? A folder (./platform), REPO/NAME, or oci://",
+            file);
 }
 
 /* ---- the files ---- */

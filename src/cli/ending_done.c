@@ -208,8 +208,8 @@ static void converted(struct screen *c)
     json_object_foreach(json_object_get(c->m->facts, "values.files"), file, copy)
     {
         const char *given = cm_json_text(copy, "given", file);
-        cm_autofree char *text = cm_fmt("%s is %s, converted for the direct runner: commit it instead of the old file", cm_path_base(given),
-                                        cm_path_base(file));
+        cm_autofree char *text = cm_fmt("%s is %s, converted for the direct runner: commit it instead of the old file",
+                                        cm_path_base(given), cm_path_base(file));
         if (strcmp(given, file) != 0)
             cm_rows_wrap(&c->rows, "", "  ", text, width_of(c));
     }

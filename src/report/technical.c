@@ -359,7 +359,9 @@ static void configuration(struct cm_page *p)
         return;
     cm_page_say(p, "heading", "Configuration");
     bool launcher = json_array_size(json_object_get(p->report, "values_converted")) > 0;
-    t = cm_page_table(p, launcher ? "What became of every setting, and of every value of the Launcher" : "What became of every setting of the old server",
+    t = cm_page_table(p,
+                      launcher ? "What became of every setting, and of every value of the Launcher"
+                               : "What became of every setting of the old server",
                       columns);
     cm_page_big(t);
     json_array_foreach(all, i, r) cm_page_row(t, text_of(r, "source"), text_of(r, "setting"), text_of(r, "target"),

@@ -14,7 +14,7 @@
 struct merge {
     const struct cm_config_more *m;
     struct cm_yaml_doc *doc;
-    struct cm_yaml *root;       /* the map with Connect's values; NULL: an empty file */
+    struct cm_yaml *root; /* the map with Connect's values; NULL: an empty file */
     struct cm_edits *edits;
     json_t *expected;           /* of that map */
     char **kept;                /* lines that are expected, until all is proved */
@@ -202,7 +202,8 @@ static bool nothing_below(const struct cm_yaml *value)
 {
     if (value->type == CM_YAML_MAP)
         return value->count == 0;
-    return value->type == CM_YAML_SCALAR && value->plain && (!*value->text || !strcmp(value->text, "~") || !strcasecmp(value->text, "null"));
+    return value->type == CM_YAML_SCALAR && value->plain &&
+           (!*value->text || !strcmp(value->text, "~") || !strcasecmp(value->text, "null"));
 }
 
 /* The map with Connect's values, and the key it stands below. */
@@ -223,8 +224,8 @@ static int find_root(const struct cm_yaml_doc *doc, const char *known, struct cm
         return -1;
     }
     const struct cm_yaml *empty = said && nothing_below((*root)->items[at]) ? (*root)->keys[at]
-                                  : at == (*root)->count                  ? cm_values_to_come(*root)
-                                                                          : NULL;
+                                  : at == (*root)->count                    ? cm_values_to_come(*root)
+                                                                            : NULL;
     if (empty) { /* the file's top would be the place of another chart's values */
         cm_fail(err, CM_E_USAGE, "%s:%u:%u: nothing stands below %s yet", cm_yaml_name(doc), empty->line, empty->column,
                 empty->text);
@@ -234,8 +235,9 @@ static int find_root(const struct cm_yaml_doc *doc, const char *known, struct cm
     if (at == (*root)->count && cm_values_foreign(*root)) {
         cm_fail(err, CM_E_USAGE, "%s:%u:%u: no key here is one of Connect's chart", cm_yaml_name(doc), (*root)->line,
                 (*root)->column);
-        cm_hint(err, "Where Connect's chart is a dependency, write its key (rstudio-connect:, or its alias) with \"config: {}\" below "
-                     "it, then start again; or leave out --merge and put the result below that key. Nothing was changed.");
+        cm_hint(err,
+                "Where Connect's chart is a dependency, write its key (rstudio-connect:, or its alias) with \"config: {}\" below "
+                "it, then start again; or leave out --merge and put the result below that key. Nothing was changed.");
         return -1;
     }
     if (at < (*root)->count) {
@@ -297,8 +299,8 @@ static int check_root(struct merge *g, const char *name)
     return cm_edit_keys(g->doc, g->root, g->err);
 }
 
-int cm_config_merge(const struct cm_config_result *r, const char *text, size_t bytes, const char *name, const char *known, char **merged,
-                    size_t *merged_bytes, struct cm_err **err)
+int cm_config_merge(const struct cm_config_result *r, const char *text, size_t bytes, const char *name, const char *known,
+                    char **merged, size_t *merged_bytes, struct cm_err **err)
 {
     cm_autoyaml doc = cm_yaml_parse(text, bytes, name, err);
     if (!doc)

@@ -87,10 +87,11 @@ static void explain_absent_enabled(struct cm_launcher_work *w, const struct cm_y
 {
     const char *v = w->wish->chart_version;
     if (w->wish->was == CM_LAUNCHER_MEANT)
-        cm_launcher_finding(w, at, "warning", "values.launcher-meant",
-                            "launcher.enabled is not said (true by default from chart 0.8.0 to 0.20.0, false since): these values of the "
-                            "Launcher are converted, and hold for content from now on",
-                            "If they are to do nothing, remove them, or set launcher.enabled to false.");
+        cm_launcher_finding(
+            w, at, "warning", "values.launcher-meant",
+            "launcher.enabled is not said (true by default from chart 0.8.0 to 0.20.0, false since): these values of the "
+            "Launcher are converted, and hold for content from now on",
+            "If they are to do nothing, remove them, or set launcher.enabled to false.");
     if (w->wish->was != CM_LAUNCHER_NOT_KNOWN)
         return;
     if (!v) {

@@ -89,7 +89,8 @@ static json_t *converted_together(const json_t *merged, enum cm_launcher_was was
     cm_autojson found = json_object();
     cm_str_add(&text, "values:");
     cm_yaml_add_value(&text, merged, 2);
-    struct cm_launcher_wish w = {.text = cm_str_text(&text), .bytes = text.len, .name = "the files together", .was = was, .at = "values"};
+    struct cm_launcher_wish w = {
+        .text = cm_str_text(&text), .bytes = text.len, .name = "the files together", .was = was, .at = "values"};
     if (cm_launcher_convert(&w, &r, err) < 0)
         return NULL;
     int rc = add_text(found, r.text, r.bytes, w.name, w.at, err);
@@ -166,7 +167,8 @@ static int compare(struct cm_launcher_all *all, const json_t *merged, enum cm_la
         cm_fmt("%s: values of the Launcher in several files: helm would not put them together, converted, as it does now (%s)",
                cm_str_text(&places), where);
     json_array_append_new(all->findings,
-                          json_pack("{s:s, s:s, s:s, s:s}", "id", "values.launcher-spread", "verdict", "blocker", "seen", seen, "remedy",
+                          json_pack("{s:s, s:s, s:s, s:s}", "id", "values.launcher-spread", "verdict", "blocker", "seen", seen,
+                                    "remedy",
                                     "Put into one of these files what they say below launcher, config.Launcher, backends and "
                                     "executionEnvironments, then start again."));
     return 0;
@@ -192,11 +194,13 @@ static void say_kept(struct cm_launcher_all *all)
         if (key)
             break;
     }
-    cm_autofree char *seen = cm_fmt("%sbackends.kubernetes.enabled is false and launcher.enabled true: content is to run by the Launcher, and "
-                                    "its values are not converted",
-                                    cm_str_text(&place));
-    json_array_append_new(all->findings, json_pack("{s:s, s:s, s:s, s:s}", "id", "values.launcher-kept", "verdict", "warning", "seen", seen,
-                                                   "remedy", "For the direct runner, take backends.kubernetes.enabled out, and check again."));
+    cm_autofree char *seen =
+        cm_fmt("%sbackends.kubernetes.enabled is false and launcher.enabled true: content is to run by the Launcher, and "
+               "its values are not converted",
+               cm_str_text(&place));
+    json_array_append_new(all->findings,
+                          json_pack("{s:s, s:s, s:s, s:s}", "id", "values.launcher-kept", "verdict", "warning", "seen", seen,
+                                    "remedy", "For the direct runner, take backends.kubernetes.enabled out, and check again."));
 }
 
 static void leave_as_they_are(struct cm_launcher_all *all)
