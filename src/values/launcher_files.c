@@ -230,6 +230,8 @@ int cm_launcher_convert_all(struct cm_launcher_all *all, struct cm_err **err)
     }
     said_by(merged, &said, &on);
     enum cm_launcher_was was = !said ? all->was : on ? CM_LAUNCHER_WAS_ON : CM_LAUNCHER_WAS_OFF;
+    if (was == CM_LAUNCHER_MEANT && json_is_true(cm_json_at(merged, "backends.kubernetes.enabled")))
+        was = CM_LAUNCHER_WAS_OFF; /* who says that has moved already: what is left of the Launcher's is left over */
     for (size_t i = 0; i < all->count; i++) {
         struct cm_launcher_file *f = &all->files[i];
         struct cm_launcher_wish w = {.text = f->text, .bytes = f->bytes, .name = f->name, .was = was, .at = all->at};

@@ -68,6 +68,7 @@ static void all_files_together_say_whether_the_launcher_is_on(void **state)
         {"launcher:\n  enabled: false\n  namespace: x\n", "launcher:\n  enabled: true\n", true, true},
         {"replicas: 1\n", VALUES, false, true},
         {"replicas: 1\n", "replicas: 2\n", false, false},
+        {VALUES, "backends:\n  kubernetes:\n    enabled: true\n", false, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
