@@ -255,6 +255,7 @@ static void a_signal_wakes_the_loop_and_a_cancel_ends_it(void **state)
 {
     (void)state;
     signal_count = 0;
+    signal(SIGHUP, SIG_DFL); /* nohup may have started the tests, and what was ignored then stays so */
     cm_loop_signals(loop, got_signal, NULL);
     pid_t pid = fork();
     if (pid == 0) {
