@@ -222,6 +222,7 @@ static void at_its_limit_the_whole_group_is_killed_and_the_error_passes(void **s
     assert_true(out.timed_out);
     assert_true(cm_err_is_passing(err));
     assert_string_equal(cm_err_evidence(err), "started");
+    assert_null(strstr(cm_err_message(err), "of the step's limit"));
     assert_true(out.took_ms >= 100 && out.took_ms < 3000);
     assert_false(file_appears("late", 600));
 }
@@ -247,8 +248,10 @@ static void the_steps_limit_holds_where_the_command_has_none(void **state)
     SH(cmd, "sleep 5");
     step.deadline = cm_loop_now_ms(step.loop) + 200;
     cm_autoout out = {.status = -1};
-    assert_int_equal(cm_run(&step, &cmd, &out, NULL), -1);
+    cm_autoerr err = NULL;
+    assert_int_equal(cm_run(&step, &cmd, &out, &err), -1);
     assert_true(out.timed_out);
+    assert_non_null(strstr(cm_err_message(err), "left of the step's limit"));
 }
 
 static void cancel(void *ctx) { cm_loop_cancel(ctx); }
