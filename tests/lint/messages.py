@@ -3,6 +3,7 @@
 table (`explain findings --json`), errors from the calls in the sources that make them: cm_fail and its kin, with the cm_hint behind them.
 
 In the source folder: CM_BUILD=build python3 tests/lint/messages.py > doc/messages.md"""
+import functools
 import glob
 import json
 import os
@@ -96,6 +97,7 @@ def readable(text):
     return re.sub(r"…(?:…)+", "…", text).strip()
 
 
+@functools.lru_cache(maxsize=None)
 def part_of(path):
     for title, patterns, remedy in PARTS:
         if any(path in glob.glob(os.path.join(SRC, p)) for p in patterns):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The Launcher's Connect changed to the direct Kubernetes runner in place: end to end, with accidents, killed and typed again, and all the
 way back. And a server that moves with values that were written for the Launcher."""
+import contextlib
 import glob
 import json
 import os
@@ -335,10 +336,18 @@ def by_hand(postgres):
                "by hand, the converted copy is among what is to be committed, in place of the old file", r.err)
 
 
+@contextlib.contextmanager
+def a_folder():
+    """PostgreSQL's user has to reach the world below it: it would have its data elsewhere, and leave it there."""
+    with tempfile.TemporaryDirectory(prefix="cm-rehearse-") as folder:
+        os.chmod(folder, 0o755)
+        yield folder
+
+
 def rehearsed(postgres):
     """`rehearse` with a plan of this runbook begins in such a world."""
     del postgres
-    with tempfile.TemporaryDirectory(prefix="cm-rehearse-") as folder:
+    with a_folder() as folder:
         plan, values = os.path.join(folder, "mine.yaml"), os.path.join(folder, "values.yaml")
         with open(values, "w", encoding="utf-8") as f:
             f.write("replicas: 1\n")
@@ -353,7 +362,7 @@ def rehearsed(postgres):
 def rehearsed_below_a_key(postgres):
     """The world deploys Connect's chart itself: of values for a chart that has it as a dependency it gets those of the dependency."""
     del postgres
-    with tempfile.TemporaryDirectory(prefix="cm-rehearse-") as folder:
+    with a_folder() as folder:
         plan, values, world = os.path.join(folder, "mine.yaml"), os.path.join(folder, "values.yaml"), os.path.join(folder, "world")
         with open(values, "w", encoding="utf-8") as f:
             f.write("config: {Scheduler: {MaxWaitTime: 41m}}\nhub:\n  config: {Scheduler: {MaxWaitTime: 43m}}\n")
