@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Conversions of large files: twice the size costs at most 2.3 times the instructions (counted by valgrind's callgrind, not timed), and memory
+"""Conversions of large files: twice the size costs at most 2.3 times the instructions (counted by valgrind's cachegrind, not timed), and memory
 stays below 20 times the input; of both, what the program needs for nothing at all is taken off. Skipped aloud without valgrind, and under a sanitizer."""
 import os
 import re
@@ -202,7 +202,7 @@ def words_of(folder, what, generators, options, lines):
 
 
 def instructions(words):
-    p = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", RUN, *words], stdout=subprocess.DEVNULL,
+    p = subprocess.run(["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", RUN, *words], stdout=subprocess.DEVNULL,
                        stderr=subprocess.PIPE, text=True, errors="replace", check=False)
     found = re.search(r"refs:\s+([\d,]+)", p.stderr)
     return int(found.group(1).replace(",", "")) if found and p.returncode == 0 else None
