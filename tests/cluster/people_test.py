@@ -4,12 +4,11 @@ works that can, the rest is asked, and the token shows up nowhere. With Jobs tha
 import json
 import os
 import stat
-import threading
 
 from cluster import Cluster, why_not
 from kubelet import Kubelet
 from migration import Migration
-from rehearsal import Postgres, Tap, skip_all
+from rehearsal import Postgres, Tap, Watch, skip_all
 
 TOKEN = "token-ann"
 tap = Tap()
@@ -38,33 +37,6 @@ def login(m):
     return f"{m.path('first.kubeconfig')}:{m.path('second.kubeconfig')}"
 
 
-class Watch:
-    """Looks at the arguments of all processes for a secret."""
-
-    def __init__(self, secret):
-        self.secret, self.seen, self.over = secret.encode(), set(), threading.Event()
-        self.thread = threading.Thread(target=self.look, daemon=True)
-
-    def look(self):
-        while not self.over.wait(0.03):
-            for pid in filter(str.isdigit, os.listdir("/proc")):
-                try:
-                    with open(f"/proc/{pid}/cmdline", "rb") as f:
-                        line = f.read()
-                except OSError:
-                    continue
-                if self.secret in line:
-                    self.seen.add(line.replace(b"\0", b" ").decode(errors="replace"))
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
-
-
 def findings(m, **more):
     r = m.cli("check", m.plan, "--json", **more)
     return r, {f["id"]: f["verdict"] for f in json.loads(r.out)["findings"]}
@@ -88,7 +60,7 @@ def one_namespace(m, env):
     for question in ("storage.export", "cluster.nodes"):
         r = m.cli("approve", m.plan, question, "--note", "asked the platform team", env=env)
         tap.equal(r.status, 0, f"{question} is answered", r.err)
-    with Watch(TOKEN) as watch:
+    with Watch([TOKEN]) as watch:
         r = m.run("-v", "-v", env=env)
     tap.equal(r.status, 0, "the migration ends with 0", r.out + r.err)
     tap.equal(watch.seen, set(), "the token was in nobody's arguments")

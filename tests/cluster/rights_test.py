@@ -8,42 +8,14 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 
 from cluster import Cluster, tool, why_not
 from kubelet import Kubelet
 from migration import Migration
-from rehearsal import RUN, Postgres, Tap, skip_all
+from rehearsal import RUN, Postgres, Tap, Watch, skip_all
 
 tap = Tap()
 TOKENS = ["token-admin", "token-ann"]
-
-
-class Watch(threading.Thread):
-    """Looks at the arguments of every process until it is stopped."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.seen = set()
-        self.stop = threading.Event()
-
-    def run(self):
-        while not self.stop.wait(0.01):
-            for pid in filter(str.isdigit, os.listdir("/proc")):
-                try:
-                    with open(f"/proc/{pid}/cmdline", "rb") as f:
-                        line = f.read().decode(errors="replace")
-                except OSError:
-                    continue
-                self.seen |= {t for t in TOKENS if t in line}
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.join()
 
 
 def no_token(m, seen, r, name):
@@ -76,7 +48,7 @@ def contexts(cluster, kubelet_, postgres):
         second = cluster.kubeconfig(m.path("second.kubeconfig"), [("cluster", "admin", m.ns)], exec_plugin=[plugin(m)])
         text = m.plan_text().replace(f"  kubeconfig: {cluster.path('admin.kubeconfig')}\n", "").replace(f"  namespace: {m.ns}\n", "")
         m.write_plan(text)
-        with Watch() as watch:
+        with Watch(TOKENS) as watch:
             r = m.run(env={"KUBECONFIG": f"{first}:{second}"})
         tap.equal(r.status, 0, "a list of kubeconfigs, another current context, a plugin's login: the whole migration", r.err)
         tap.equal([len(m.pods()), m.revisions()[-1][1]], [1, "deployed"], "in the context's own namespace")

@@ -254,6 +254,31 @@ class World:
             return f.read().count(b"\n")
 
 
+class Watch(threading.Thread):
+    """Looks at the arguments of every process while it is open: which of these words stood in them."""
+
+    def __init__(self, words, pause=0.01):
+        super().__init__(daemon=True)
+        self.words, self.pause = words, pause
+        self.seen = set()
+        self.over = threading.Event()
+
+    def run(self):
+        while not self.over.wait(self.pause):
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as f:
+                    line = f.read().decode(errors="replace")
+                    self.seen |= {word for word in self.words if word in line}
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+
 def edit(path, old, new, count=0):
     """Replace what `old`, an expression, matches by `new`, `count` times (0: everywhere)."""
     with open(path, encoding="utf-8") as f:

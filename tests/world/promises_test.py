@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 
-from rehearsal import Postgres, Tap, World, scratch, until
+from rehearsal import Postgres, Tap, Watch, World, scratch, until
 
 tap = Tap()
 postgres = Postgres()
@@ -60,19 +60,11 @@ def secrets_stay_secret():
     with World(postgres) as w:
         secrets = secrets_of(w)
         tap.ok(len(secrets) >= 4, "the world has secrets to lose", secrets)
-        p = w.start(w.plan, "--yes", "-v", "-v")
-        seen = set()
-        while p.poll() is None:
-            for pid in filter(str.isdigit, os.listdir("/proc")):
-                try:
-                    with open(f"/proc/{pid}/cmdline", "rb") as f:
-                        line = f.read().decode(errors="replace")
-                except OSError:
-                    continue
-                seen |= {s for s in secrets if s in line}
-        out, err = p.communicate()
-        tap.equal(p.returncode, 0, "a run with -v -v ends with 0", err)
-        tap.equal(seen, set(), "no secret in any process's arguments")
+        with Watch(secrets, pause=0) as watch:
+            r = w.run("-v", "-v")
+        out, err = r.out, r.err
+        tap.equal(r.status, 0, "a run with -v -v ends with 0", err)
+        tap.equal(watch.seen, set(), "no secret in any process's arguments")
         tap.equal({s for s in secrets if s in out + err}, set(), "no secret in the output")
         leaked = set()
         for folder, _, files in os.walk(w.run_dir):
