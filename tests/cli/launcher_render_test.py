@@ -14,7 +14,7 @@ import sys
 import yaml
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-from rehearsal import RUN, SRC, Tap, find_helm, scratch, skip_all  # noqa: E402
+from rehearsal import RUN, Tap, find_helm, scratch, skip_all  # noqa: E402
 
 FILES = int(os.environ.get("CM_LAUNCHER_FILES", "20"))
 CHART = os.environ.get("CM_REAL_CHART")

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 
-from cluster import Cluster, tool, why_not
+from cluster import Cluster, why_not
 from kubelet import Kubelet
 from migration import Migration
 from rehearsal import RUN, Postgres, Tap, Watch, skip_all

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The small world, killed at every line of its state file, before, torn and after in turn, then typed again: the same end and the
 same effects as an uninterrupted run."""
-import sys
 
 from rehearsal import Postgres, Tap, World, at_once, has_hooks, run_until_done, skip_all
 

@@ -3,7 +3,6 @@
 import random
 import signal
 import subprocess
-import time
 
 from rehearsal import Postgres, Tap, World, run_until_done
 

@@ -13,7 +13,6 @@ import ssl
 import subprocess
 import sys
 import time
-import urllib.parse
 
 from rehearsal import SRC, free_port, scratch
 

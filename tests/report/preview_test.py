@@ -9,7 +9,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 import browser  # noqa: E402
-from pages import Page, a_page_is_whole_in_itself, markdown_tables_are_even, read  # noqa: E402
+from pages import a_page_is_whole_in_itself, markdown_tables_are_even, read  # noqa: E402
 from rehearsal import Postgres, Tap, World  # noqa: E402
 
 TAP = Tap()

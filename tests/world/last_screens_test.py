@@ -2,7 +2,6 @@
 """The last screen of every drill, on a terminal of 80 columns and 25 rows: a reader who sees nothing else can say what happened, whether
 something is lost, whether users are out, and what to type. Each is kept as golden text, so that a change of words is seen."""
 import functools
-import os
 import re
 import shutil
 import tempfile

@@ -2,7 +2,6 @@
 """The old server by real OpenSSH on loopback: what keeps ssh out is told apart and says what to type, nothing hangs or asks, one
 connection serves a node, and a whole migration goes over it, with the database through the server as well."""
 import os
-import pwd
 import re
 import resource
 import shutil
