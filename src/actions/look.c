@@ -93,13 +93,10 @@ int cm_look_failed(struct cm_step *step, const char *id, const char *what, const
         return -1;
     cm_autofree char *words = cm_look_words(*seen);
     const char *hint = cm_err_hint(*seen);
-    bool late = out_of_time(step);
-    cm_autofree char *then = late ? cm_fmt("%s " CM_GIVE_LONGER, hint ? hint : remedy, cm_step_id(step)) : NULL;
-    cm_finding(step, CM_UNKNOWN, id,
-               then   ? then
-               : hint ? hint
-                      : remedy,
-               "%s: %s%s", what, words, late ? ", and with that the limit of this check was reached" : "");
+    const char *advice = hint ? hint : remedy;
+    bool more = out_of_time(step) && !strstr(advice, "timeout: ");
+    cm_autofree char *longer = more ? cm_fmt("%s " CM_GIVE_LONGER, advice, cm_step_id(step)) : NULL;
+    cm_finding(step, CM_UNKNOWN, id, longer ? longer : advice, "%s: %s", what, words);
     cm_err_clear(seen);
     return 0;
 }
