@@ -2,7 +2,7 @@
 """The way back on a real cluster, begun behind any step and interrupted in any of its own: Ctrl-C as a terminal gives it, to the whole
 process group, forward and back. The same command then ends it whole, the namespace holds what it held, and forward again goes through.
 
-CM_EVERY_STEP=1 begins it behind every step and interrupts it in every step; else three pairs are taken."""
+CM_EVERY_STEP=1 begins it behind every step and interrupts it in every step; else two pairs are taken."""
 import os
 import signal
 import time
@@ -17,7 +17,7 @@ FORWARD = ["access.close", "storage.mark", "service.stop", "database.quiesce", "
            "temporary.verify", "access.open", "report.write"]
 BACK = ["gate.rollback", "access.close", "deployer.suspend", "release.scale", "cluster.drained", "ledger.settle", "service.start", "source.verify",
         "access.open", "cluster.stays", "report.write"]
-FEW = [("backup.take", "cluster.drained"), ("helm.deploy", "release.scale"), ("temporary.revert", "service.start")]
+FEW = [("helm.deploy", "cluster.drained"), ("temporary.revert", "service.start")]
 tap = Tap()
 
 
