@@ -202,28 +202,60 @@ static int show_login(struct cm_step *step, struct cm_str *out, struct cm_err **
     return 0;
 }
 
-static int show_rollback(struct cm_step *step, struct cm_str *out, struct cm_err **err)
+/* ---- what is on the ledger ---- */
+
+/* The effects are contract; here they are for people. */
+static const struct {
+    const char *effect, *words;
+} changes[] = {
+    {"helm.upgrade", "the Helm release"},
+    {"service.stop", "Connect stopped on"},
+    {"service.mask", "Connect kept from starting (masked) on"},
+    {"serviceaccount.label", "the label of the service account"},
+    {"marker.write", "the marker file in"},
+    {"temporary.setting", "the temporary setting"},
+    {"release.scale", "no pods (scaled to zero): release"},
+    {"deployer.suspend", "the other deployer suspended:"},
+    {"command.run", "what the command did of the step"},
+};
+
+static const char *change_words(const char *effect)
+{
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        if (strcmp(changes[i].effect, effect) == 0)
+            return changes[i].words;
+    return effect;
+}
+
+/* One line each; a release that was upgraded several times is one. */
+static void add_ledger(struct cm_step *step, const char *label, struct cm_str *out)
 {
     struct cm_change c;
+    for (uint64_t after = 0; cm_ledger_next(step, NULL, after, &c); after = c.intent) {
+        cm_autofree char *line = cm_fmt("%-13s %s %s\n", label, change_words(c.effect), c.key);
+        if (!strstr(cm_str_text(out), line))
+            cm_str_add(out, line);
+    }
+}
+
+static int show_rollback(struct cm_step *step, struct cm_str *out, struct cm_err **err)
+{
     add_nodes(step, out);
     add_target(step, out);
     cm_str_addf(out,
                 "The release is scaled to zero, every change below is taken back, %s.\n"
                 "What users did since stays: database and storage are the same.\n",
                 has_old_server(step) ? "the old server is started" : "and Connect is started with your own values again");
-    for (uint64_t after = 0; cm_ledger_next(step, NULL, after, &c); after = c.intent)
-        cm_str_addf(out, "in force      %s %s\n", c.effect, c.key);
+    add_ledger(step, "in force", out);
     (void)err;
     return 0;
 }
 
 static int show_final(struct cm_step *step, struct cm_str *out, struct cm_err **err)
 {
-    struct cm_change c;
     add_nodes(step, out);
     cm_str_add(out, "The way back is given up: caches of the old server are deleted, what was kept for it is settled.\n");
-    for (uint64_t after = 0; cm_ledger_next(step, NULL, after, &c); after = c.intent)
-        cm_str_addf(out, "stays         %s %s\n", c.effect, c.key);
+    add_ledger(step, "stays", out);
     (void)err;
     return 0;
 }
