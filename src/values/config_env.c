@@ -32,13 +32,17 @@ const char *cm_config_env_name(struct cm_config_work *w, const struct cm_config_
     return name;
 }
 
-/* "CONNECT_POSTGRES_PASSWORD" → "postgres-password". */
+/* "CONNECT_POSTGRES_PASSWORD" → "postgres-password". Of two names that differ in case alone the second gets a number. */
 static char *key_for(struct cm_config_work *w, const char *variable)
 {
     char *key = cm_arena_strdup(w->m->arena, cm_starts(variable, "CONNECT_") ? variable + 8 : variable);
     for (char *p = key; *p; p++)
         *p = isalnum((unsigned char)*p) ? (char)tolower((unsigned char)*p) : '-';
-    return key;
+    cm_autofree char *taken = cm_fmt("\x1f%s", key); /* no variable's name */
+    size_t times = 0;
+    cm_index_get(w->env_index, taken, &times);
+    cm_index_put(w->env_index, taken, times + 1);
+    return times ? cm_arena_fmt(w->m->arena, "%s.%zu", key, times + 1) : key; /* a key has no dot of its own */
 }
 
 /* A variable from our Secret, unless the base gives it already. True: the base does. */
@@ -46,11 +50,11 @@ static bool secret_variable(struct cm_config_work *w, const char *variable, cons
 {
     if (cm_config_base_has_env(w, variable))
         return true;
-    const char *key = key_for(w, variable);
-    size_t before = w->m->env_count;
-    cm_config_env_add(w, variable, NULL, key, NULL);
-    if (w->m->env_count == before)
+    size_t at;
+    if (cm_index_get(w->env_index, variable, &at))
         return false;
+    const char *key = key_for(w, variable);
+    cm_config_env_add(w, variable, NULL, key, NULL);
     json_array_append_new(w->m->secrets, json_pack("{s:s, s:s, s:s, s:s}", "name", w->m->secret_name, "key", key, "setting",
                                                    setting, "variable", variable));
     cm_autofree char *remedy =

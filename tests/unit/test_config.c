@@ -424,6 +424,19 @@ static void variables_of_the_unit_move_and_no_proxy_grows(void **state)
     finish(&c);
 }
 
+static void secrets_whose_names_differ_in_case_alone_have_keys_of_their_own(void **state)
+{
+    static const char *const unit[] = {"APP_TOKEN=x", "App_Token=y", NULL};
+    struct conversion c;
+    (void)state;
+    convert_full(&c, "[Foo]\nA = 1\n", NULL, unit);
+    cm_autoyaml doc = cm_yaml_parse(c.r.secrets, strlen(c.r.secrets), "secrets", NULL);
+    assert_non_null(doc);
+    assert_non_null(cm_yaml_get(cm_yaml_get(cm_yaml_root(doc), "stringData"), "app-token"));
+    assert_non_null(cm_yaml_get(cm_yaml_get(cm_yaml_root(doc), "stringData"), "app-token.2"));
+    finish(&c);
+}
+
 /* The unit's own come first, then those of its files, which win. */
 static void of_a_variable_given_twice_the_last_counts(void **state)
 {
@@ -674,6 +687,7 @@ int main(void)
         cmocka_unit_test(a_mounted_path_asks_nobody),
         cmocka_unit_test(a_secret_in_the_bases_config_is_told),
         cmocka_unit_test(variables_of_the_unit_move_and_no_proxy_grows),
+        cmocka_unit_test(secrets_whose_names_differ_in_case_alone_have_keys_of_their_own),
         cmocka_unit_test(of_a_variable_given_twice_the_last_counts),
         cmocka_unit_test(a_variable_replaces_a_list_of_the_file),
         cmocka_unit_test(what_looks_like_a_placeholder_is_told),
