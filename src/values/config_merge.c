@@ -47,8 +47,9 @@ static int room_below(struct merge *g, const struct cm_yaml *key, const struct c
     if (cm_edit_safe(g->doc, value, g->err) != 0)
         return -1;
     if (value->count) {
-        const struct cm_yaml *first = value->type == CM_YAML_MAP ? value->keys[0] : value->items[0];
-        size_t line = cm_edit_line_begin(g->doc, first->begin), bytes, p = line;
+        const struct cm_yaml *beside = value->type == CM_YAML_MAP ? value->keys[0] : value->items[value->count - 1];
+        size_t line = cm_edit_line_begin(g->doc, beside->begin), bytes,
+               p = line; /* cm_edit_end sees to it that its dash is there */
         const char *s = cm_yaml_source(g->doc, &bytes);
         while (s[p] == ' ')
             p++;

@@ -168,7 +168,7 @@ int cm_edit_item(const struct cm_yaml_doc *doc, const struct cm_yaml *list, size
     size_t dash = line;
     while (dash < item->begin && s[dash] == ' ')
         dash++;
-    if (list->flow || s[dash] != '-' || !only_indent(s, line, item->begin, true) ||
+    if (list->flow || dash == item->begin || s[dash] != '-' || !only_indent(s, line, item->begin, true) ||
         memchr(s + dash + 1, '-', item->begin - dash - 1))
         return refuse(doc, item, "an item that does not stand behind a dash of its own line", err);
     return extent(doc, item, item, i ? list->items[i - 1] : NULL, (long)(dash - line), out);

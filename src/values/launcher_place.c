@@ -16,8 +16,9 @@ static int append_to(struct cm_launcher_work *w, const struct cm_piece *p, const
     const char *s = cm_yaml_source(w->doc, &bytes);
     if (cm_edit_end(w->doc, collection, &at, w->err) != 0)
         return -1;
-    const struct cm_yaml *first = collection->type == CM_YAML_MAP ? collection->keys[0] : collection->items[0];
-    size_t line = cm_edit_line_begin(w->doc, first->begin), indent = first->begin - line;
+    bool map = collection->type == CM_YAML_MAP; /* of a list the last item's dash is on its line, as cm_edit_end has seen */
+    const struct cm_yaml *beside = map ? collection->keys[0] : collection->items[collection->count - 1];
+    size_t line = cm_edit_line_begin(w->doc, beside->begin), indent = beside->begin - line;
     if (collection->type == CM_YAML_LIST)
         for (indent = 0; s[line + indent] == ' ';)
             indent++;

@@ -257,6 +257,34 @@ static void refuses_what_no_line_can_be_put_into(void **state)
     }
 }
 
+/* The inner list's dash begins its line, the outer one's stands above: there is nothing between the line's dash and the item to look at. */
+static void refuses_a_list_behind_a_dash_of_another_line(void **state)
+{
+    static const char base[] = "pod:\n    env:\n     - # c\n      - {a}\n";
+    struct conversion c;
+    char *merged = NULL;
+    size_t bytes;
+    cm_autoerr err = NULL;
+    (void)state;
+    convert(&c, "[SMTP]\nPassword = x\n", NULL);
+    assert_int_equal(cm_config_merge(&c.r, base, strlen(base), "v.yaml", NULL, &merged, &bytes, &err), -1);
+    assert_non_null(strstr(cm_err_message(err), "v.yaml:4:7: an item that does not stand behind a dash of its own line"));
+    finish(&c);
+}
+
+static void goes_by_the_last_items_dash(void **state)
+{
+    static const char base[] = "pod:\n  env:\n   -\n      - a\n   - {name: B}\n";
+    struct conversion c;
+    cm_autofree char *merged = NULL;
+    size_t bytes;
+    (void)state;
+    convert(&c, "[SMTP]\nPassword = x\n", NULL);
+    assert_int_equal(cm_config_merge(&c.r, base, strlen(base), "v.yaml", NULL, &merged, &bytes, NULL), 0);
+    assert_non_null(strstr(merged, "   - {name: B}\n   - name: CONNECT_SMTP_PASSWORD\n"));
+    finish(&c);
+}
+
 static void refuses_a_file_where_nobody_can_tell_where_connects_values_are(void **state)
 {
     static const struct {
@@ -301,6 +329,8 @@ int main(void)
         cmocka_unit_test(makes_config_and_pod_below_the_key_where_they_are_not),
         cmocka_unit_test(fills_a_config_section_and_env_that_have_nothing_below_them),
         cmocka_unit_test(refuses_what_no_line_can_be_put_into),
+        cmocka_unit_test(refuses_a_list_behind_a_dash_of_another_line),
+        cmocka_unit_test(goes_by_the_last_items_dash),
         cmocka_unit_test(refuses_a_file_where_nobody_can_tell_where_connects_values_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
