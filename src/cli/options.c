@@ -81,7 +81,7 @@ const struct cm_option cm_options[CM_OPTION_COUNT] = {
     {CM_O_SKIP, "skip", 0, "STEP", WALK, "leave a step out; needs --reason"},
     {CM_O_REASON, "reason", 0, "TEXT", WALK "check ", "why: for what is left out or waived by the option before it"},
     {CM_O_REDO, "redo", 0, "STEP", WALK, "do a finished step again"},
-    {CM_O_AGAIN, "again", 0, NULL, " run ", "begin anew after a rollback"},
+    {CM_O_AGAIN, "again", 0, NULL, " run ", "begin anew after a rollback; or give up one that only waits for its go"},
     {CM_O_WAIVE, "waive", 0, "ID", WALK "check ", "go on in spite of a warning; needs --reason"},
     {CM_O_ACCEPT, "accept-plan-changes", 0, NULL, WALK, "go on with a plan that differs from the one on record"},
     {CM_O_FRESH, "fresh", 0, NULL, " check ", "look again at what passed slowly within the last hour"},

@@ -135,18 +135,47 @@ static int ended(struct cm_err **err, const char *what)
     return -1;
 }
 
-static int go_forward(struct cm_engine *e, bool *nothing, struct cm_err **err)
+/* What only asks has done nothing, and whoever typed it may think again. */
+static int withdraw(struct cm_engine *e, struct cm_err **err)
 {
     const struct cm_m_attempt *a = CM_MODEL(e)->now;
+    cm_log(CM_NORMAL, "the %s that waited for its go is given up: nothing of it was done",
+           a->direction == CM_FINISH ? "finish" : "rollback");
+    cm_record_add(e->record, json_pack("{s:s, s:i, s:s}", "type", "attempt.end", "attempt", a->number, "result", CM_WITHDRAWN));
+    return cm_engine_sync(e, err);
+}
+
+/* An open way back or finish: it is gone on with, or --again gives it up while it has not begun. */
+static int stands_in_the_way(const struct cm_engine *e, const char *what, const char *command, struct cm_err **err)
+{
+    const char *plan = cm_plan_file(e->s->plan);
+    if (!cm_model_only_asked(CM_MODEL(e)))
+        return other_direction(e, what, command, err);
+    cm_fail(err, CM_E_CHANGED, "%s", what);
+    cm_hint(err,
+            "Go on with `connect-migrate-run %s%s`. Nothing of it is done yet: to give it up, type `connect-migrate-run %s --again`.",
+            command, plan, plan);
+    return -1;
+}
+
+static int go_forward(struct cm_engine *e, bool *nothing, struct cm_err **err)
+{
+    bool again = e->s->again;
+    if (again && cm_model_only_asked(CM_MODEL(e))) {
+        if (withdraw(e, err) < 0)
+            return -1;
+        again = false;
+    }
+    const struct cm_m_attempt *a = CM_MODEL(e)->now;
     if (a->direction == CM_FINISH)
-        return a->ended ? ended(err, "this migration was declared final") : other_direction(e, "a finish is open", "finish ", err);
+        return a->ended ? ended(err, "this migration was declared final") : stands_in_the_way(e, "a finish is open", "finish ", err);
     if (a->direction == CM_FORWARD) {
         *nothing = a->ended && !e->s->redo_count;
         return 0;
     }
     if (!a->ended)
-        return other_direction(e, "a rollback is open; going forward is refused until it has ended", "rollback ", err);
-    if (!e->s->again) {
+        return stands_in_the_way(e, "a rollback is open; going forward is refused until it has ended", "rollback ", err);
+    if (!again) {
         cm_fail(err, CM_E_CHANGED, "this migration was rolled back");
         cm_hint(err, "To try it again from the beginning, type `connect-migrate-run %s --again`.", cm_plan_file(e->s->plan));
         return -1;
@@ -157,6 +186,8 @@ static int go_forward(struct cm_engine *e, bool *nothing, struct cm_err **err)
 
 static int go_back(struct cm_engine *e, bool *nothing, struct cm_err **err)
 {
+    if (CM_MODEL(e)->now->direction == CM_FINISH && cm_model_only_asked(CM_MODEL(e)) && withdraw(e, err) < 0)
+        return -1;
     const struct cm_m_attempt *a = CM_MODEL(e)->now;
     if (a->direction == CM_FINISH)
         return a->ended ? ended(err, "this migration was declared final; there is no way back any more")
@@ -171,6 +202,8 @@ static int go_back(struct cm_engine *e, bool *nothing, struct cm_err **err)
 
 static int go_finish(struct cm_engine *e, bool *nothing, struct cm_err **err)
 {
+    if (CM_MODEL(e)->now->direction == CM_BACKWARD && cm_model_only_asked(CM_MODEL(e)) && withdraw(e, err) < 0)
+        return -1;
     const struct cm_m_attempt *a = CM_MODEL(e)->now;
     if (a->direction == CM_BACKWARD)
         return a->ended ? ended(err, "this migration was rolled back; there is nothing to finish")

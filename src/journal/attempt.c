@@ -88,6 +88,12 @@ int cm_apply_attempt_end(struct cm_model *m, const struct cm_place *p, const jso
 {
     if (m->now == NULL)
         return cm_fail(err, CM_E_CHANGED, "attempt.end: no attempt has begun");
+    if (strcmp(cm_json_text(e, "result", ""), CM_WITHDRAWN) == 0) {
+        if (!cm_model_only_asked(m))
+            return cm_fail(err, CM_E_CHANGED, "attempt.end: what has begun to change things cannot be withdrawn");
+        cm_model_withdraw(m);
+        return 0;
+    }
     m->now->ended = true;
     m->now->ended_ms = p->at_ms;
     cm_set_text(&m->now->result, cm_json_text(e, "result", "done"));

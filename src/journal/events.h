@@ -17,6 +17,8 @@ int cm_apply_step_begin(struct cm_model *m, const struct cm_place *p, const json
 int cm_apply_step_end(struct cm_model *m, const struct cm_place *p, const json_t *e, struct cm_err **err);
 int cm_apply_step_skip(struct cm_model *m, const struct cm_place *p, const json_t *e, struct cm_err **err);
 int cm_apply_input(struct cm_model *m, const struct cm_place *p, const json_t *e, struct cm_err **err);
+/* journal/model.c: takes the newest attempt off, with its gates. Another one came before it. */
+void cm_model_withdraw(struct cm_model *m);
 /* Frees what a runbook made of the attempt: its stages, steps and the runbook itself; not its result. */
 void cm_attempt_drop(struct cm_m_attempt *a);
 

@@ -137,6 +137,32 @@ struct cm_m_gate *cm_model_gate(const struct cm_model *m, const char *id)
     return NULL;
 }
 
+bool cm_model_only_asked(const struct cm_model *m)
+{
+    if (m->now == NULL || m->now->direction == CM_FORWARD || m->now->ended || m->now->first_intent != 0 || m->attempt_count < 2)
+        return false;
+    for (size_t i = 0; i < m->gate_count; i++)
+        if (m->gates[i].attempt == m->now->number && m->gates[i].open)
+            return false;
+    return true;
+}
+
+void cm_model_withdraw(struct cm_model *m)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < m->gate_count; i++) {
+        if (m->gates[i].attempt == m->now->number)
+            free_gate(&m->gates[i]);
+        else
+            m->gates[kept++] = m->gates[i];
+    }
+    m->gate_count = kept;
+    cm_attempt_drop(m->now);
+    free(m->now->result);
+    m->attempt_count--;
+    m->now = &m->attempts[m->attempt_count - 1];
+}
+
 struct cm_m_gate *cm_model_waiting_gate(const struct cm_model *m)
 {
     int attempt = m->now == NULL ? 0 : m->now->number;

@@ -119,6 +119,10 @@ const char *cm_finding_word(enum cm_verdict);                 /* "ok" "warning" 
 char *cm_key_plain(const char *key);
 /* The newest attempt that went forward; NULL: none. */
 struct cm_m_attempt *cm_model_forward(const struct cm_model *m);
+/* Is the newest attempt a way back or a finish of which nothing is done, and for which nobody has said go? It may be withdrawn: an
+ * attempt.end with that result takes it off, and the one before it is the newest again. */
+#define CM_WITHDRAWN "withdrawn"
+bool cm_model_only_asked(const struct cm_model *m);
 /* The gate of the newest attempt that waits for an answer; NULL: none. */
 struct cm_m_gate *cm_model_waiting_gate(const struct cm_model *m);
 

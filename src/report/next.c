@@ -283,6 +283,8 @@ static void when_stopped(struct next *n, const struct cm_model *m, int status)
     add_go_on(n, m, status, g != NULL);
     if (asks && blocked)
         add_unanswered(n, m);
+    if (cm_model_only_asked(m))
+        add(n, "", "--again", "gives this up: nothing of it is done yet");
     if (status != CM_E_CHANGED)
         add_back(n, m);
     add(n, "status", "", "shows where it stands; changes nothing");

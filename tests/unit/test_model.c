@@ -369,6 +369,31 @@ static void redoing_a_step_opens_an_ended_attempt_again(void **state)
     record_end(&r);
 }
 
+static void a_way_back_that_only_asks_can_be_withdrawn(void **state)
+{
+    (void)state;
+    struct record r = record_new();
+    until_verified(&r);
+    say(&r, "{'type':'attempt.end','attempt':1,'result':'done'}");
+    assert_refused(&r, "{'type':'attempt.end','attempt':1,'result':'withdrawn'}", "cannot be withdrawn");
+    for (int times = 0; times < 2; times++) {
+        say(&r, "{'type':'attempt.begin','attempt':2,'direction':'back','runbook':" BACK_BOOK "}");
+        say(&r, "{'type':'gate.wait','gate':'gate.rollback','kind':'go','step':'release.scale','title':'Go?','shown':'x','digest':'d1'}");
+        assert_true(cm_model_only_asked(r.m));
+        if (times == 1)
+            break;
+        say(&r, "{'type':'attempt.end','attempt':2,'result':'withdrawn'}");
+        assert_int_equal(r.m->now->number, 1);
+        assert_true(r.m->now->ended);
+        assert_null(cm_model_waiting_gate(r.m));
+        assert_non_null(cm_model_step(r.m, "connect.verify"));
+    }
+    say(&r, "{'type':'gate.open','gate':'gate.rollback','digest':'d1','who':'ann@laptop','how':'approve'}");
+    assert_false(cm_model_only_asked(r.m));
+    assert_refused(&r, "{'type':'attempt.end','attempt':2,'result':'withdrawn'}", "cannot be withdrawn");
+    record_end(&r);
+}
+
 static void answers_waivers_artifacts_and_interruptions_are_kept(void **state)
 {
     (void)state;
@@ -473,6 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_begun_run_has_its_plan_and_no_attempt),
         cmocka_unit_test(an_attempt_begins_with_all_steps_pending_in_the_runbooks_order),
+        cmocka_unit_test(a_way_back_that_only_asks_can_be_withdrawn),
         cmocka_unit_test(a_step_runs_fails_and_is_tried_again),
         cmocka_unit_test(a_hold_that_no_longer_holds_is_pending_again),
         cmocka_unit_test(a_skipped_step_keeps_its_reason),

@@ -241,6 +241,33 @@ def gates():
         tap.equal(r.status, 0, "then the run goes to its end", r.err)
 
 
+def thought_again():
+    """A way back or a finish that was typed and not yet said go to: nothing of it is done, and it can be given up."""
+    with World(postgres) as w:
+        tap.equal(w.run().status, 0, "a migration that is done")
+        effects = w.effects()
+        tap.equal(w.cli("rollback", w.plan).status, 3, "a rollback waits for its go")
+        r = w.cli(w.plan)
+        tap.ok(r.status == 9 and "rollback is open" in r.err and "--again" in r.err, "forward is refused, with how to give it up", r.err)
+        tap.ok([w.plan, "--again"] == [n["command"].split()[-2:] for n in w.status()["next_steps"] if "--again" in n["command"]][0],
+               "status has that command too", w.status()["next_steps"])
+        r = w.run("--again")
+        tap.ok(r.status == 0 and "rollback that waited for its go is given up" in r.err, "given up, the migration is done as before", r.err)
+        tap.equal(w.cli("finish", w.plan).status, 3, "a finish waits for its go")
+        tap.equal(w.effects(), effects, "and nothing was changed by any of it")
+        r = w.cli("rollback", w.plan, "--yes")
+        tap.ok(r.status == 0 and "finish that waited for its go is given up" in r.err, "a rollback takes its place: the way back is still there", r.err)
+        tap.equal((w.violations(), w.status()["state"]), ([], "rolled-back"), "and goes to its end")
+        tap.equal(w.cli("finish", w.plan).status, 9, "which cannot be finished")
+    with World(postgres) as w:
+        w.run()
+        w.cli("finish", w.plan)
+        tap.equal(w.cli("approve", w.plan, "gate.final").status, 0, "somebody says go to a finish")
+        r = w.cli("rollback", w.plan, "--yes")
+        tap.ok(r.status == 9 and "a finish is open" in r.err, "then there is no way back", r.err)
+        tap.equal(w.run("--again").status, 9, "and it cannot be given up")
+
+
 def own_runbook():
     with World(postgres) as w:
         text = open(w.plan, encoding="utf-8").read()
@@ -292,7 +319,7 @@ def several_nodes():
 
 
 try:
-    for part in (reading_changes_nothing, the_whole_run, nothing_is_asked_twice, secrets_stay_secret, two_at_once, typos, signals, values_mended, changed_plan, gates,
+    for part in (reading_changes_nothing, the_whole_run, nothing_is_asked_twice, secrets_stay_secret, two_at_once, typos, signals, values_mended, changed_plan, gates, thought_again,
                  own_runbook, several_nodes):
         tap.part(part)
 finally:
