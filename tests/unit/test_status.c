@@ -269,8 +269,22 @@ static void a_stopped_rollback_is_gone_on_with(void **state)
     struct record r = record_new();
     until_verified(&r);
     say(&r, "{'type':'attempt.begin','attempt':2,'direction':'back','runbook':" BACK_BOOK "}");
+    say(&r, "{'type':'gate.wait','gate':'gate.rollback','kind':'go','step':'release.scale','title':'Go?','shown':'x','digest':'d1'}");
+    say(&r, "{'type':'gate.open','gate':'gate.rollback','digest':'d1','who':'ann@laptop','how':'yes'}");
     end_run(&r, 1);
     assert_commands(&r, "rollback prod.yaml|status prod.yaml|report prod.yaml");
+    record_end(&r);
+}
+
+static void a_rollback_that_only_asks_may_be_given_up(void **state)
+{
+    (void)state;
+    struct record r = record_new();
+    until_verified(&r);
+    say(&r, "{'type':'attempt.begin','attempt':2,'direction':'back','runbook':" BACK_BOOK "}");
+    say(&r, "{'type':'gate.wait','gate':'gate.rollback','kind':'go','step':'release.scale','title':'Go?','shown':'x','digest':'d1'}");
+    end_run(&r, 3);
+    assert_commands(&r, "approve prod.yaml gate.rollback|rollback prod.yaml|prod.yaml --again|status prod.yaml|report prod.yaml");
     record_end(&r);
 }
 
@@ -336,6 +350,7 @@ int main(void)
         cmocka_unit_test(a_run_that_changed_nothing_is_not_offered_a_way_back),
         cmocka_unit_test(a_blocked_run_names_the_unknowns_to_answer),
         cmocka_unit_test(a_stopped_rollback_is_gone_on_with),
+        cmocka_unit_test(a_rollback_that_only_asks_may_be_given_up),
         cmocka_unit_test(after_a_rollback_one_may_begin_again),
         cmocka_unit_test(a_done_run_may_be_finished_or_taken_back),
         cmocka_unit_test(a_running_run_is_only_looked_at),
