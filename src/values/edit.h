@@ -69,6 +69,8 @@ int cm_edit_keys(const struct cm_yaml_doc *doc, const struct cm_yaml *map, struc
 int cm_edit_item(const struct cm_yaml_doc *doc, const struct cm_yaml *list, size_t i, struct cm_extent *out, struct cm_err **err);
 /* Nothing in this tree has an anchor, an alias or a tag; else -1 with its place. */
 int cm_edit_safe(const struct cm_yaml_doc *doc, const struct cm_yaml *node, struct cm_err **err);
+/* No alias means this node, so that what is changed below it is changed nowhere else; else -1 with its place. */
+int cm_edit_unshared(const struct cm_yaml_doc *doc, const struct cm_yaml *node, struct cm_err **err);
 /* Where lines can be put behind the last pair of a block map, or behind the last item of a block list. */
 int cm_edit_end(const struct cm_yaml_doc *doc, const struct cm_yaml *collection, size_t *at, struct cm_err **err);
 

@@ -45,6 +45,22 @@ int cm_edit_safe(const struct cm_yaml_doc *doc, const struct cm_yaml *node, stru
     return 0;
 }
 
+static bool has_alias(const struct cm_yaml *node, const char *anchor)
+{
+    if (node->type == CM_YAML_ALIAS)
+        return strcmp(node->text, anchor) == 0;
+    for (size_t i = 0; i < node->count; i++)
+        if ((node->keys && has_alias(node->keys[i], anchor)) || has_alias(node->items[i], anchor))
+            return true;
+    return false;
+}
+
+int cm_edit_unshared(const struct cm_yaml_doc *doc, const struct cm_yaml *node, struct cm_err **err)
+{
+    const char *anchor = cm_yaml_anchor(node);
+    return anchor && has_alias(cm_yaml_root(doc), anchor) ? refuse(doc, node, "a value that an alias elsewhere means too", err) : 0;
+}
+
 /* Blanks from the line's beginning, and a dash for each list that begins on this line. */
 static bool only_indent(const char *s, size_t from, size_t to, bool dashes)
 {

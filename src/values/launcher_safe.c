@@ -189,7 +189,7 @@ int cm_launcher_safe(struct cm_launcher_work *w, const struct cm_yaml *launcher,
     const struct cm_yaml *backends = cm_yaml_get(w->root, "backends");
     if (w->root->flow)
         return refuse(w, w->root, "a file whose values are all in flow style");
-    if (check_keys_of_nothing(w, cm_yaml_root(w->doc)) != 0)
+    if (check_keys_of_nothing(w, cm_yaml_root(w->doc)) != 0 || cm_edit_unshared(w->doc, w->root, w->err) != 0)
         return -1;
     if (cm_edit_keys(w->doc, w->root, w->err) != 0 || (settings && cm_edit_keys(w->doc, settings->parent, w->err) != 0))
         return -1;

@@ -361,6 +361,8 @@ static void refuses_with_its_place_what_cannot_be_edited_safely(void **state)
         {"x: &p {a: 1}\nlauncher:\n  templateValues:\n    pod:\n      labels: *p\ny: &p {b: 2}\n",
          "values.yaml:5:15: an alias or anchor whose name stands for more than one value"},
         {"x: &p ns\nlauncher:\n  namespace: *p\n", "values.yaml:3:14: an alias"},
+        {"rstudio-connect: &c\n  launcher:\n    enabled: true\nb: *c\n",
+         "values.yaml:1:18: a value that an alias elsewhere means too"},
         {"executionEnvironments: []\nlauncher:\n\tenabled: true\n", "values.yaml:3:1:"},
         {"launcher:\n  enabled: !!bool true\n", "values.yaml:2:"},
         {"{launcher: {enabled: true}}\n", "values.yaml:1:1: a file whose values are all in flow style"},
@@ -394,6 +396,9 @@ static void an_anchor_elsewhere_disturbs_nobody(void **state)
     (void)state;
     convert("x-common: &c {a: 1}\npod:\n  labels: *c\nlauncher:\n  enabled: true\n", &r);
     assert_non_null(strstr(r.text, "x-common: &c {a: 1}\npod:\n  labels: *c\nlauncher:\n  enabled: false\n"));
+    cm_launcher_result_fini(&r);
+    convert("rstudio-connect: &c\n  launcher:\n    enabled: true\n", &r); /* and one that nobody uses */
+    assert_non_null(strstr(r.text, "rstudio-connect: &c\n  launcher:\n    enabled: false\n"));
     cm_launcher_result_fini(&r);
 }
 
