@@ -167,7 +167,7 @@ static int check_kept_breaks(const struct cm_edits *e, const struct cm_yaml *n, 
         return -1;
     }
     for (size_t i = 0; i < n->count; i++)
-        if (check_kept_breaks(e, n->items[i], err) != 0)
+        if ((n->keys && check_kept_breaks(e, n->keys[i], err) != 0) || check_kept_breaks(e, n->items[i], err) != 0)
             return -1;
     return 0;
 }

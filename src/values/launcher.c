@@ -310,8 +310,10 @@ static int convert(struct cm_launcher_work *w, struct cm_yaml *launcher, size_t 
     w->top = NULL;
     if (cm_edits_apply(w->edits, w->whole, &w->out->text, &w->out->bytes, w->err) != 0)
         return -1;
-    w->out->changed = true;
-    say_commands(w);
+    /* where the file says itself already what it was taken to be (wish->was), an edit may set what is there */
+    w->out->changed = w->out->bytes != w->wish->bytes || memcmp(w->out->text, w->wish->text, w->out->bytes) != 0;
+    if (w->out->changed)
+        say_commands(w);
     return 0;
 }
 

@@ -182,6 +182,23 @@ static void a_blank_line_behind_a_text_that_keeps_it_is_refused_with_the_texts_p
     json_decref(w.data);
 }
 
+static void and_such_a_key_with_its_own(void **state)
+{
+    struct work w = begin("a:\n  ? |+\n    b\nc: d\n\ne: f\n");
+    char *out = NULL;
+    size_t bytes;
+    cm_autoerr err = NULL;
+    (void)state;
+    cm_edit_replace(w.edits, 16, 21, "");
+    (void)json_object_del(w.data, "c");
+    assert_int_equal(cm_edits_apply(w.edits, w.data, &out, &bytes, &err), -1);
+    assert_string_equal(cm_err_message(err),
+                        "values.yaml:2:5: a text that keeps the blank lines behind it (|+) cannot be edited safely");
+    cm_edits_free(w.edits);
+    cm_yaml_free(w.doc);
+    json_decref(w.data);
+}
+
 static void a_tab_that_only_the_old_text_could_have_is_refused_with_its_place(void **state)
 {
     struct work w = begin("a: b\n \t# c\nd: e\n");
@@ -411,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_scalar_keeps_its_style_where_that_can_hold_the_text),
         cmocka_unit_test(a_block_of_text_gives_way_and_its_line_still_ends),
         cmocka_unit_test(a_blank_line_behind_a_text_that_keeps_it_is_refused_with_the_texts_place),
+        cmocka_unit_test(and_such_a_key_with_its_own),
         cmocka_unit_test(a_tab_that_only_the_old_text_could_have_is_refused_with_its_place),
         cmocka_unit_test(deeper_lines_come_first_at_one_place),
         cmocka_unit_test(an_opened_map_is_the_old_one_but_for_what_was_said),
