@@ -44,6 +44,8 @@ static void convert(const struct cm_launcher_wish *w)
         struct cm_launcher_wish second = *w;
         second.text = r.text;
         second.bytes = r.bytes;
+        if (w->was == CM_LAUNCHER_WAS_ON) /* what all files say together: it is off now */
+            second.was = CM_LAUNCHER_WAS_OFF;
         must(cm_launcher_convert(&second, &again, NULL) == 0);
         must(again.bytes == r.bytes && memcmp(again.text, r.text, r.bytes) == 0);
         must(!again.changed);
