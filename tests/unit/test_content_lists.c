@@ -101,7 +101,7 @@ static void refuses_faults_with_their_line(void **state)
 static void fields_survive_a_round_trip(void **state)
 {
     static const char *const texts[] = {"plain", "a,b", "a;b", "say \"x\"", "two\nlines", " leading", "", "trailing ", "\xc3\xa4",
-                                        "=HYPERLINK(\"x\")", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "''=1", "'quoted'", "\xef\xbc\x9d""1", "a=1"};
+                                        "=HYPERLINK(\"x\")", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "''=1", "'quoted'", ("\xef\xbc\x9d" "1"), "a=1"};
     (void)state;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

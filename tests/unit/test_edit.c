@@ -29,7 +29,7 @@ static void assert_slices(const struct cm_yaml_doc *doc, const struct cm_yaml *n
     const char *s = cm_yaml_source(doc, &bytes);
     bool one_line = n->type == CM_YAML_SCALAR && n->end > cm_yaml_body(n) && !memchr(s + cm_yaml_body(n), '\n', n->end - cm_yaml_body(n)) && !cm_yaml_tag(n);
     if (one_line && n->plain && memcmp(s + cm_yaml_body(n), n->text, n->text_bytes) != 0)
-        fail_msg("%s:%zu:%zu: '%.*s' is not '%s'", name, n->line, n->column, (int)(n->end - cm_yaml_body(n)), s + cm_yaml_body(n), n->text);
+        fail_msg("%s:%u:%u: '%.*s' is not '%s'", name, n->line, n->column, (int)(n->end - cm_yaml_body(n)), s + cm_yaml_body(n), n->text);
     for (size_t i = 0; i < n->count; i++) {
         if (n->keys)
             assert_slices(doc, n->keys[i], name);
