@@ -1,66 +1,8 @@
-/* values/config.h: the conversion of gcfg to values: each rule once, the base, secrets, comments. */
+/* values/config.h: the conversion of gcfg to values: each rule once, the base, the account, comments. */
 #include <config.h>
 
-#include "values/quote.h"
-#include "values/rendered.h"
+#include "config_fixture.h"
 #include "values/settings.h"
-#include "values_helpers.h"
-
-struct conversion {
-    struct cm_gcfg *gcfg;
-    struct cm_config_result r;
-    json_t *data;
-    struct cm_yaml_doc *base;
-};
-
-static void convert_full(struct conversion *c, const char *gcfg, const char *base, const char *const *unit)
-{
-    const struct cm_yaml_doc *docs[2] = {NULL, NULL};
-    const char *const names[] = {"values.yaml", NULL};
-    c->gcfg = helper_gcfg(gcfg);
-    assert_int_equal(cm_gcfg_add_environment(c->gcfg, unit, NULL), 0);
-    docs[0] = c->base = base ? helper_yaml(base) : NULL;
-    struct cm_config_wish w = {.gcfg = c->gcfg, .base = docs, .base_names = names, .release = "rel", .unit_environment = unit};
-    assert_int_equal(cm_config_convert(&w, &c->r, NULL), 0);
-    c->data = helper_data(c->r.values);
-}
-
-static void convert(struct conversion *c, const char *gcfg) { convert_full(c, gcfg, NULL, NULL); }
-
-static void finish(struct conversion *c)
-{
-    cm_config_result_fini(&c->r);
-    cm_gcfg_free(c->gcfg);
-    cm_yaml_free(c->base);
-    json_decref(c->data);
-}
-
-/* The rendered text of config.SECTION.KEY; NULL: it is not there. */
-static const char *value(const struct conversion *c, const char *section, const char *key)
-{
-    return json_string_value(json_object_get(json_object_get(json_object_get(c->data, "config"), section), key));
-}
-
-static const json_t *row(const struct conversion *c, const char *setting)
-{
-    const json_t *found = NULL;
-    for (size_t i = 0; i < json_array_size(c->r.account); i++) {
-        const json_t *one = json_array_get(c->r.account, i);
-        if (strcmp(cm_json_text(one, "setting", ""), setting) == 0 && strcmp(cm_json_text(one, "disposition", ""), "chart") != 0) {
-            assert_null(found); /* exactly one */
-            found = one;
-        }
-    }
-    assert_non_null(found);
-    return found;
-}
-
-static void assert_fate(const struct conversion *c, const char *setting, const char *fate, const char *target)
-{
-    const json_t *one = row(c, setting);
-    assert_string_equal(cm_json_text(one, "disposition", ""), fate);
-    assert_string_equal(cm_json_text(one, "target", "-"), target);
-}
 
 /* ---- each rule once ---- */
 
@@ -227,95 +169,53 @@ static void writes_no_number_boolean_or_null_but_one(void **state)
     finish(&c);
 }
 
-/* ---- secrets ---- */
-
-static void no_secret_stands_in_anything_that_is_written(void **state)
+static void the_table_is_in_order_and_names_its_sources(void **state)
 {
-    static const char *const unit[] = {"https_proxy=http://u:CANARY-proxy@p:1", "MY_TOKEN=CANARY-token", NULL};
+    (void)state;
+    for (size_t i = 0; i < cm_settings_count; i++) {
+        const struct cm_setting *s = &cm_settings[i];
+        bool exact;
+        assert_ptr_equal(cm_setting_find(s->section, s->key, &exact), s);
+        assert_true(exact);
+        assert_non_null(s->source);
+        assert_true(s->reason || s->fate == CM_KEEP); /* what is not kept has a reason */
+        assert_true(s->type != CM_V_SECRET || s->fate != CM_KEEP);
+    }
+}
+
+static void what_looks_like_a_placeholder_is_told(void **state)
+{
     struct conversion c;
     (void)state;
     convert_full(&c,
-                 "; the old password: CANARY-old\n[Postgres]\n;Password = CANARY-out\n# see CANARY-db1\nPassword = \"CANARY-db1\"\n"
-                 "URL = \"postgres://u:CANARY-url@db/c?sslmode=require&password=CANARY-q\"\n"
-                 "InstrumentationURL = postgres://u:CANARY/slash@db/m\n; https://a:CANARY-c@h/\n[SMTP]\nPassword = CANARY-smtp\n"
-                 "[LDAP \"x\"]\nBindPassword = CANARY-ldap\n[Foo]\nA = https://u:CANARY-l@h\nA = b\n; password=CANARY-tail\n",
-                 NULL, unit);
-    cm_autofree char *account = json_dumps(c.r.account, 0);
-    cm_autofree char *findings = json_dumps(c.r.findings, 0);
-    assert_null(strstr(c.r.values, "CANARY"));
-    assert_null(strstr(c.r.secrets, "CANARY"));
-    assert_null(strstr(account, "CANARY"));
-    assert_null(strstr(findings, "CANARY"));
-    assert_string_equal(value(&c, "Postgres", "URL"), "postgres://u@db/c?sslmode=require");
-    assert_string_equal(value(&c, "Postgres", "InstrumentationURL"), "postgres://u@db/m");
+                 "[Server]\nAddress = https://{{ host }}\nServerName = <%= @name %>\nSenderEmail = \"{% a %}\"\n"
+                 "RootRedirect = /{{x\n[HTTP]\nListen = {{ port }}\n[Foo]\nBar = a\nBar = {{ b }}\n",
+                 NULL, NULL);
+    helper_assert_finding(c.r.findings, "config.placeholder.Server.Address", "warning", "(a.gcfg:2)");
+    helper_assert_finding(c.r.findings, "config.placeholder.Server.ServerName", "warning", "(a.gcfg:3)");
+    helper_assert_finding(c.r.findings, "config.placeholder.Server.SenderEmail", "warning", "(a.gcfg:4)");
+    helper_assert_finding(c.r.findings, "config.placeholder.Foo.Bar", "warning", "(a.gcfg:10)");
+    assert_null(helper_finding(c.r.findings, "config.placeholder.Server.RootRedirect"));
+    assert_null(helper_finding(c.r.findings, "config.placeholder.HTTP.Listen")); /* it is dropped anyway */
     finish(&c);
 }
 
-/* A blank ends the URL to whoever reads only the comment. */
-static void the_password_of_a_url_stands_in_no_comment(void **state)
+static void what_a_comment_sign_cuts_off_is_told(void **state)
 {
     struct conversion c;
     (void)state;
-    convert_full(&c, "[Postgres]\n; it was postgres://u:word one@h/d, or word one alone\n; kept\nURL = \"postgres://u:word one@h/d\"\n"
-                     "[Foo]\n; second word\nURL = http://h/?password=second word\n", NULL, NULL);
-    assert_null(strstr(c.r.values, "word one"));
-    assert_null(strstr(c.r.values, "second word"));
-    assert_non_null(strstr(c.r.values, "# kept\n"));
-    finish(&c);
-}
-
-static void secrets_leave_as_a_template_and_variables(void **state)
-{
-    struct conversion c;
-    (void)state;
-    convert(&c, "[Postgres]\nPassword = x\n");
-    cm_autojson secret = helper_data(c.r.secrets);
-    const json_t *env = json_array_get(cm_json_at(c.data, "pod.env"), 0);
-    assert_string_equal(cm_json_text(secret, "kind", ""), "Secret");
-    assert_string_equal(cm_json_text(secret, "metadata.name", ""), "rel-config");
-    assert_string_equal(cm_json_text(secret, "stringData.postgres-password", "?"), "");
-    assert_string_equal(cm_json_text(env, "name", ""), "CONNECT_POSTGRES_PASSWORD");
-    assert_string_equal(cm_json_text(env, "valueFrom.secretKeyRef.name", ""), "rel-config");
-    assert_string_equal(cm_json_text(env, "valueFrom.secretKeyRef.key", ""), "postgres-password");
-    assert_string_equal(cm_json_text(json_array_get(cm_config_secrets(&c.r), 0), "key", ""), "postgres-password");
-    finish(&c);
-}
-
-static void a_secret_that_the_base_gives_needs_nothing(void **state)
-{
-    struct conversion c;
-    (void)state;
-    convert_full(&c, "[Postgres]\nPassword = x\n",
-                 "pod:\n  env:\n    - name: CONNECT_POSTGRES_PASSWORD\n      valueFrom: {secretKeyRef: {name: a, key: b}}\n", NULL);
-    assert_null(c.r.secrets);
-    assert_null(cm_json_at(c.data, "pod"));
-    assert_fate(&c, "Postgres.Password", "secret", "pod.env CONNECT_POSTGRES_PASSWORD");
-    assert_null(helper_finding(c.r.findings, "config.secret.Postgres.Password"));
-    finish(&c);
-}
-
-static void pod_env_is_written_whole_with_the_bases_entries_first(void **state)
-{
-    struct conversion c;
-    (void)state;
-    convert_full(&c, "[SMTP]\nPassword = x\n",
-                 "pod: {env: [{name: A, value: \"0644\"}, {name: B, valueFrom: {secretKeyRef: {name: s, key: k}}}]}\n", NULL);
-    const json_t *env = cm_json_at(c.data, "pod.env");
-    assert_int_equal(json_array_size(env), 3);
-    assert_string_equal(cm_json_text(json_array_get(env, 0), "value", ""), "0644");
-    assert_string_equal(cm_json_text(json_array_get(env, 1), "valueFrom.secretKeyRef.key", ""), "k");
-    assert_string_equal(cm_json_text(json_array_get(env, 2), "name", ""), "CONNECT_SMTP_PASSWORD");
-    finish(&c);
-}
-
-/* JSON is no flow style for these: a line break of Unicode would be folded, DEL cannot be read. */
-static void a_list_in_a_list_of_the_base_keeps_its_characters(void **state)
-{
-    struct conversion c;
-    (void)state;
-    convert_full(&c, "[SMTP]\nPassword = x\n", "pod: {env: [[a, [\"b\\u2028\\u0085\\x7f\", {\"c\": 0, d e: 1.5}]]]}\n", NULL);
-    cm_autojson wanted = json_loads("[\"a\", [\"b\\u2028\\u0085\\u007f\", {\"c\": 0, \"d e\": 1.5}]]", 0, NULL);
-    assert_true(json_equal(json_array_get(cm_json_at(c.data, "pod.env"), 0), wanted));
+    convert_full(&c,
+                 "[Server]\nSenderEmail = a;b@c ; why\nRootRedirect = /x ; why\nServerName = \"n\";why\n[HTTP]\nListen = :80;x\n"
+                 "[SMTP]\nPassword = hun;ter22\n",
+                 NULL, NULL);
+    helper_assert_finding(c.r.findings, "config.cut-off.Server.SenderEmail", "warning", "(a.gcfg:2): a comment begins at the ';'");
+    helper_assert_finding(c.r.findings, "config.cut-off.SMTP.Password", "warning", "(a.gcfg:8)");
+    assert_null(helper_finding(c.r.findings, "config.cut-off.Server.RootRedirect"));
+    assert_null(helper_finding(c.r.findings, "config.cut-off.Server.ServerName"));
+    assert_null(helper_finding(c.r.findings, "config.cut-off.HTTP.Listen")); /* it is dropped anyway */
+    cm_autofree char *all = json_dumps(c.r.findings, 0);
+    assert_null(strstr(all, "ter22"));
+    assert_null(strstr(c.r.values, "ter22"));
     finish(&c);
 }
 
@@ -399,116 +299,6 @@ static void a_secret_in_the_bases_config_is_told(void **state)
     finish(&c);
 }
 
-/* ---- the unit's environment ---- */
-
-static void variables_of_the_unit_move_and_no_proxy_grows(void **state)
-{
-    static const char *const unit[] = {"PATH=/bin",
-                                       "TZ=UTC",
-                                       "http_proxy=http://p:3128",
-                                       "NO_PROXY=localhost,.svc",
-                                       "ODBCSYSINI=/etc/odbc",
-                                       "BAD=a\xe2\x80\xa8z",
-                                       "CONNECT_SERVER_HIDEVERSION=true",
-                                       NULL};
-    struct conversion c;
-    (void)state;
-    convert_full(&c, "[Foo]\nA = 1\n", NULL, unit);
-    const json_t *env = cm_json_at(c.data, "pod.env");
-    assert_int_equal(json_array_size(env), 4);
-    assert_string_equal(cm_json_text(json_array_get(env, 2), "value", ""), "localhost,.svc,.cluster.local");
-    assert_fate(&c, "PATH", "drop", "-");
-    assert_fate(&c, "ODBCSYSINI", "ask", "pod.env ODBCSYSINI");
-    assert_fate(&c, "BAD", "ask", "-");
-    assert_string_equal(value(&c, "Server", "HideVersion"), "true");
-    finish(&c);
-}
-
-static void secrets_whose_names_differ_in_case_alone_have_keys_of_their_own(void **state)
-{
-    static const char *const unit[] = {"APP_TOKEN=x", "App_Token=y", NULL};
-    struct conversion c;
-    (void)state;
-    convert_full(&c, "[Foo]\nA = 1\n", NULL, unit);
-    cm_autoyaml doc = cm_yaml_parse(c.r.secrets, strlen(c.r.secrets), "secrets", NULL);
-    assert_non_null(doc);
-    assert_non_null(cm_yaml_get(cm_yaml_get(cm_yaml_root(doc), "stringData"), "app-token"));
-    assert_non_null(cm_yaml_get(cm_yaml_get(cm_yaml_root(doc), "stringData"), "app-token.2"));
-    finish(&c);
-}
-
-/* The unit's own come first, then those of its files, which win. */
-static void of_a_variable_given_twice_the_last_counts(void **state)
-{
-    static const char *const unit[] = {"http_proxy=http://old:1", "no_proxy=.svc,localhost,.cluster.local", "http_proxy=http://new:2", NULL};
-    struct conversion c;
-    (void)state;
-    convert_full(&c, "[Foo]\nA = 1\n", NULL, unit);
-    const json_t *env = cm_json_at(c.data, "pod.env");
-    assert_int_equal(json_array_size(env), 2);
-    assert_string_equal(cm_json_text(json_array_get(env, 1), "value", ""), "http://new:2");
-    assert_string_equal(cm_json_text(json_array_get(c.r.account, 1), "disposition", ""), "drop");
-    finish(&c);
-}
-
-static void a_variable_replaces_a_list_of_the_file(void **state)
-{
-    static const char *const unit[] = {"CONNECT_AUTHORIZATION_VIEWERROLEMAPPING=b", NULL};
-    struct conversion c;
-    (void)state;
-    convert_full(&c, "[Authorization]\nViewerRoleMapping = a\n[Foo]\nX = 1\n", NULL, unit);
-    assert_string_equal(value(&c, "Authorization", "ViewerRoleMapping"), "b");
-    assert_int_equal(c.r.dropped, 1);
-    finish(&c);
-}
-
-static void what_looks_like_a_placeholder_is_told(void **state)
-{
-    struct conversion c;
-    (void)state;
-    convert_full(&c,
-                 "[Server]\nAddress = https://{{ host }}\nServerName = <%= @name %>\nSenderEmail = \"{% a %}\"\n"
-                 "RootRedirect = /{{x\n[HTTP]\nListen = {{ port }}\n[Foo]\nBar = a\nBar = {{ b }}\n",
-                 NULL, NULL);
-    helper_assert_finding(c.r.findings, "config.placeholder.Server.Address", "warning", "(a.gcfg:2)");
-    helper_assert_finding(c.r.findings, "config.placeholder.Server.ServerName", "warning", "(a.gcfg:3)");
-    helper_assert_finding(c.r.findings, "config.placeholder.Server.SenderEmail", "warning", "(a.gcfg:4)");
-    helper_assert_finding(c.r.findings, "config.placeholder.Foo.Bar", "warning", "(a.gcfg:10)");
-    assert_null(helper_finding(c.r.findings, "config.placeholder.Server.RootRedirect"));
-    assert_null(helper_finding(c.r.findings, "config.placeholder.HTTP.Listen")); /* it is dropped anyway */
-    finish(&c);
-}
-
-static void what_a_comment_sign_cuts_off_is_told(void **state)
-{
-    struct conversion c;
-    (void)state;
-    convert_full(&c,
-                 "[Server]\nSenderEmail = a;b@c ; why\nRootRedirect = /x ; why\nServerName = \"n\";why\n[HTTP]\nListen = :80;x\n"
-                 "[SMTP]\nPassword = hun;ter22\n",
-                 NULL, NULL);
-    helper_assert_finding(c.r.findings, "config.cut-off.Server.SenderEmail", "warning", "(a.gcfg:2): a comment begins at the ';'");
-    helper_assert_finding(c.r.findings, "config.cut-off.SMTP.Password", "warning", "(a.gcfg:8)");
-    assert_null(helper_finding(c.r.findings, "config.cut-off.Server.RootRedirect"));
-    assert_null(helper_finding(c.r.findings, "config.cut-off.Server.ServerName"));
-    assert_null(helper_finding(c.r.findings, "config.cut-off.HTTP.Listen")); /* it is dropped anyway */
-    cm_autofree char *all = json_dumps(c.r.findings, 0);
-    assert_null(strstr(all, "ter22"));
-    assert_null(strstr(c.r.values, "ter22"));
-    finish(&c);
-}
-
-static void a_proxy_without_no_proxy_gets_one(void **state)
-{
-    static const char *const unit[] = {"HTTPS_PROXY=http://p:3128", NULL};
-    struct conversion c;
-    (void)state;
-    convert_full(&c, "[Foo]\nA = 1\n", NULL, unit);
-    assert_string_equal(cm_json_text(json_array_get(cm_json_at(c.data, "pod.env"), 1), "name", ""), "NO_PROXY");
-    assert_non_null(helper_finding(c.r.findings, "config.no-proxy"));
-    finish(&c);
-}
-
 /* ---- the account ---- */
 
 static void every_setting_has_exactly_one_row(void **state)
@@ -583,87 +373,6 @@ static void comments_of_what_is_not_written_stand_above_what_is_written_next(voi
     finish(&c);
 }
 
-/* ---- the small parts ---- */
-
-static void prints_numbers_as_go_does(void **state)
-{
-    static const struct {
-        const char *json, *text;
-    } cases[] = {
-        {"999999", "999999"},
-        {"1000000", "1e+06"},
-        {"1234567", "1.234567e+06"},
-        {"20971520", "2.097152e+07"},
-        {"21474836480", "2.147483648e+10"},
-        {"5.0", "5"},
-        {"1.10", "1.1"},
-        {"0.00001", "1e-05"},
-        {"0.00012", "0.00012"},
-        {"999999.5", "999999.5"},
-        {"1234567.5", "1.2345675e+06"},
-        {"-1000000", "-1e+06"},
-        {"0", "0"},
-        {"-3", "-3"},
-        {"12345678901234567890.0", "1.2345678901234567e+19"},
-        {"true", "true"},
-        {"null", ""},
-        {"\"x\"", "x"},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        cm_autojson j = json_loads(cases[i].json, JSON_DECODE_ANY, NULL);
-        cm_autofree char *text = cm_rendered_text(j);
-        assert_string_equal(text, cases[i].text);
-    }
-}
-
-static void the_table_is_in_order_and_names_its_sources(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < cm_settings_count; i++) {
-        const struct cm_setting *s = &cm_settings[i];
-        bool exact;
-        assert_ptr_equal(cm_setting_find(s->section, s->key, &exact), s);
-        assert_true(exact);
-        assert_non_null(s->source);
-        assert_true(s->reason || s->fate == CM_KEEP); /* what is not kept has a reason */
-        assert_true(s->type != CM_V_SECRET || s->fate != CM_KEEP);
-    }
-}
-
-static void quotes_so_that_yaml_gives_the_text_back(void **state)
-{
-    static const char *const texts[] = {"",
-                                        " ",
-                                        "a",
-                                        "it's",
-                                        "yes",
-                                        "1e3",
-                                        "a\nb",
-                                        "\t",
-                                        "# x",
-                                        "a: b",
-                                        "\xc2\x85",
-                                        "\xe2\x80\xa8",
-                                        "\xef\xbb\xbf",
-                                        "\x01",
-                                        "\x7f",
-                                        "\"\\",
-                                        "{{ x }}",
-                                        "\xf0\x9f\x98\x80",
-                                        "- a",
-                                        "'",
-                                        "''",
-                                        "\r"};
-    (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        cm_autofree char *quoted = cm_yaml_quote(texts[i]);
-        cm_autofree char *doc = cm_fmt("k: %s # c\n", quoted);
-        cm_autojson data = helper_data(doc);
-        assert_string_equal(cm_json_text(data, "k", "?"), texts[i]);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -674,33 +383,20 @@ int main(void)
         cmocka_unit_test(the_last_of_a_repeated_scalar_counts),
         cmocka_unit_test(a_bare_key_alone_is_true_and_a_known_list_is_emptied),
         cmocka_unit_test(writes_no_number_boolean_or_null_but_one),
-        cmocka_unit_test(no_secret_stands_in_anything_that_is_written),
-        cmocka_unit_test(the_password_of_a_url_stands_in_no_comment),
-        cmocka_unit_test(secrets_leave_as_a_template_and_variables),
-        cmocka_unit_test(a_secret_that_the_base_gives_needs_nothing),
-        cmocka_unit_test(pod_env_is_written_whole_with_the_bases_entries_first),
-        cmocka_unit_test(a_list_in_a_list_of_the_base_keeps_its_characters),
+        cmocka_unit_test(the_table_is_in_order_and_names_its_sources),
+        cmocka_unit_test(what_looks_like_a_placeholder_is_told),
+        cmocka_unit_test(what_a_comment_sign_cuts_off_is_told),
         cmocka_unit_test(the_base_wins_and_a_difference_is_told),
         cmocka_unit_test(what_the_base_takes_from_elsewhere_in_its_file_counts),
         cmocka_unit_test(values_are_compared_as_connect_reads_them),
         cmocka_unit_test(adds_below_the_bases_spelling_of_a_section),
         cmocka_unit_test(a_mounted_path_asks_nobody),
         cmocka_unit_test(a_secret_in_the_bases_config_is_told),
-        cmocka_unit_test(variables_of_the_unit_move_and_no_proxy_grows),
-        cmocka_unit_test(secrets_whose_names_differ_in_case_alone_have_keys_of_their_own),
-        cmocka_unit_test(of_a_variable_given_twice_the_last_counts),
-        cmocka_unit_test(a_variable_replaces_a_list_of_the_file),
-        cmocka_unit_test(what_looks_like_a_placeholder_is_told),
-        cmocka_unit_test(what_a_comment_sign_cuts_off_is_told),
-        cmocka_unit_test(a_proxy_without_no_proxy_gets_one),
         cmocka_unit_test(every_setting_has_exactly_one_row),
         cmocka_unit_test(the_charts_own_values_are_said),
         cmocka_unit_test(without_a_database_provider_there_is_a_blocker),
         cmocka_unit_test(comments_come_along_above_their_settings),
         cmocka_unit_test(comments_of_what_is_not_written_stand_above_what_is_written_next),
-        cmocka_unit_test(prints_numbers_as_go_does),
-        cmocka_unit_test(the_table_is_in_order_and_names_its_sources),
-        cmocka_unit_test(quotes_so_that_yaml_gives_the_text_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
