@@ -139,6 +139,19 @@ static void end(struct work *w, const char *expected)
     json_decref(w->data);
 }
 
+static void refused(struct work *w, const char *message)
+{
+    char *out = NULL;
+    size_t bytes;
+    cm_autoerr err = NULL;
+    assert_int_equal(cm_edits_apply(w->edits, w->data, &out, &bytes, &err), -1);
+    assert_string_equal(cm_err_message(err), message);
+    assert_null(out);
+    cm_edits_free(w->edits);
+    cm_yaml_free(w->doc);
+    json_decref(w->data);
+}
+
 static void a_scalar_keeps_its_style_where_that_can_hold_the_text(void **state)
 {
     struct work w = begin("a: b # c\nd: 'e'\nf: g\n");
@@ -168,51 +181,28 @@ static void a_block_of_text_gives_way_and_its_line_still_ends(void **state)
 static void a_blank_line_behind_a_text_that_keeps_it_is_refused_with_the_texts_place(void **state)
 {
     struct work w = begin("a: |+\n  b\nc: d\n\ne: f\n");
-    char *out = NULL;
-    size_t bytes;
-    cm_autoerr err = NULL;
     (void)state;
     cm_edit_replace(w.edits, 10, 15, "");
     json_object_set_new(w.data, "c", json_null());
-    assert_int_equal(cm_edits_apply(w.edits, w.data, &out, &bytes, &err), -1);
-    assert_string_equal(cm_err_message(err),
-                        "values.yaml:1:4: a text that keeps the blank lines behind it (|+) cannot be edited safely");
-    cm_edits_free(w.edits);
-    cm_yaml_free(w.doc);
-    json_decref(w.data);
+    refused(&w, "values.yaml:1:4: a text that keeps the blank lines behind it (|+) cannot be edited safely");
 }
 
 static void and_such_a_key_with_its_own(void **state)
 {
     struct work w = begin("a:\n  ? |+\n    b\nc: d\n\ne: f\n");
-    char *out = NULL;
-    size_t bytes;
-    cm_autoerr err = NULL;
     (void)state;
     cm_edit_replace(w.edits, 16, 21, "");
     (void)json_object_del(w.data, "c");
-    assert_int_equal(cm_edits_apply(w.edits, w.data, &out, &bytes, &err), -1);
-    assert_string_equal(cm_err_message(err),
-                        "values.yaml:2:5: a text that keeps the blank lines behind it (|+) cannot be edited safely");
-    cm_edits_free(w.edits);
-    cm_yaml_free(w.doc);
-    json_decref(w.data);
+    refused(&w, "values.yaml:2:5: a text that keeps the blank lines behind it (|+) cannot be edited safely");
 }
 
 static void a_tab_that_only_the_old_text_could_have_is_refused_with_its_place(void **state)
 {
     struct work w = begin("a: b\n \t# c\nd: e\n");
-    char *out = NULL;
-    size_t bytes;
-    cm_autoerr err = NULL;
     (void)state;
     cm_edit_replace(w.edits, 3, 4, "'b b'");
     json_object_set_new(w.data, "a", json_string("b b"));
-    assert_int_equal(cm_edits_apply(w.edits, w.data, &out, &bytes, &err), -1);
-    assert_string_equal(cm_err_message(err), "values.yaml:2:2: a tab before a comment; the file cannot be edited safely");
-    cm_edits_free(w.edits);
-    cm_yaml_free(w.doc);
-    json_decref(w.data);
+    refused(&w, "values.yaml:2:2: a tab before a comment; the file cannot be edited safely");
 }
 
 static void deeper_lines_come_first_at_one_place(void **state)
@@ -296,18 +286,10 @@ static void lines_bring_no_key_a_second_time(void **state)
 static void refuses_changes_that_overlap(void **state)
 {
     struct work w = begin("a: bcd\n");
-    char *out = NULL;
-    size_t bytes;
-    cm_autoerr err = NULL;
     (void)state;
     cm_edit_replace(w.edits, 3, 5, "x");
     cm_edit_replace(w.edits, 4, 6, "y");
-    assert_int_equal(cm_edits_apply(w.edits, w.data, &out, &bytes, &err), -1);
-    assert_string_equal(cm_err_message(err), "values.yaml: two changes overlap at byte 4");
-    assert_null(out);
-    cm_edits_free(w.edits);
-    cm_yaml_free(w.doc);
-    json_decref(w.data);
+    refused(&w, "values.yaml: two changes overlap at byte 4");
 }
 
 static void refuses_what_does_not_read_as_it_should(void **state)
