@@ -103,6 +103,7 @@ const char *cm_type_word(enum cm_type);           /* "number" … */
 const char *cm_type_words(enum cm_type);          /* "a whole number" … */
 const char *cm_answer_word(enum cm_answer);       /* "done" "needed" "under way" … */
 const char *cm_verdict_word(enum cm_verdict);     /* "ok" "warning" "blocker" "unknown" */
+enum cm_verdict cm_verdict_of(const char *word);  /* what is none of these words: CM_UNKNOWN */
 
 /* ---- what a step is given ---- */
 

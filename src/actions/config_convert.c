@@ -19,14 +19,6 @@
 #include "plan/plan.h"
 #include "values/config.h"
 
-static enum cm_verdict verdict_of(const char *word)
-{
-    for (int v = CM_OK; v <= CM_UNKNOWN; v++)
-        if (strcmp(cm_verdict_word((enum cm_verdict)v), word) == 0)
-            return (enum cm_verdict)v;
-    return CM_UNKNOWN;
-}
-
 static bool has_proxy(char *const *environment)
 {
     for (; environment && *environment; environment++)
@@ -242,7 +234,7 @@ static int write_all(struct cm_step *step, const struct cm_config_result *r, con
     cm_autofree char *account = json_dumps(r->account, JSON_INDENT(1));
     json_array_foreach(r->findings, i,
                        f) if (!is_about_secret(cm_json_text(f, "id", ""))) /* told with what the cluster has of them */
-        cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", "config.finding"),
+        cm_finding(step, cm_verdict_of(cm_json_text(f, "verdict", "")), cm_json_text(f, "id", "config.finding"),
                    cm_json_text(f, "remedy", ""), "%s", cm_json_text(f, "seen", ""));
     if (keep(step, "values.config.yaml", r->values, err) < 0 || keep(step, "config.account.json", account, err) < 0 ||
         keep(step, "secrets.template.yaml", r->secrets, err) < 0)

@@ -20,14 +20,6 @@
 #include "plan/plan.h"
 #include "values/launcher.h"
 
-static enum cm_verdict verdict_of(const char *word)
-{
-    for (int v = CM_OK; v <= CM_UNKNOWN; v++)
-        if (strcmp(cm_verdict_word((enum cm_verdict)v), word) == 0)
-            return (enum cm_verdict)v;
-    return CM_UNKNOWN;
-}
-
 /* The rules of the chart, on the files themselves: with the place, and all at once, where helm names the first without one. True: one of
  * them stands in the way. */
 static bool look_at_files(struct cm_step *step, const struct cm_yaml_doc *const *docs, const char *const *names)
@@ -50,7 +42,7 @@ static bool look_at_files(struct cm_step *step, const struct cm_yaml_doc *const 
     bool stands = !findings;
     json_array_foreach(findings, i, f)
     {
-        enum cm_verdict v = verdict_of(cm_json_text(f, "verdict", ""));
+        enum cm_verdict v = cm_verdict_of(cm_json_text(f, "verdict", ""));
         stands = stands || v == CM_BLOCKER;
         cm_finding(step, v, cm_json_text(f, "id", ""), cm_json_text(f, "remedy", ""), "%s", cm_json_text(f, "seen", ""));
     }

@@ -97,11 +97,6 @@ int cm_values_copies(struct cm_step *step, const struct cm_values_set *set, bool
     return 0;
 }
 
-static enum cm_verdict verdict_of(const char *word)
-{
-    return strcmp(word, "blocker") == 0 ? CM_BLOCKER : strcmp(word, "unknown") == 0 ? CM_UNKNOWN : CM_WARNING;
-}
-
 void cm_values_copies_tell(struct cm_step *step, const struct cm_values_set *set)
 {
     size_t i;
@@ -111,7 +106,7 @@ void cm_values_copies_tell(struct cm_step *step, const struct cm_values_set *set
         const char *id = cm_json_text(f, "id", "values.convert");
         if (strcmp(id, "values.launcher-off") == 0 && cm_walk_has(step, "values.check"))
             continue; /* which says it itself (values.launcher-ignored) */
-        cm_finding(step, verdict_of(cm_json_text(f, "verdict", "")), id, cm_json_text(f, "remedy", ""), "%s",
+        cm_finding(step, cm_verdict_of(cm_json_text(f, "verdict", "")), id, cm_json_text(f, "remedy", ""), "%s",
                    cm_json_text(f, "seen", ""));
     }
 }

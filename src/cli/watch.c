@@ -67,11 +67,9 @@ static void step_line(struct watch *w, const json_t *e)
 
 static void finding_line(struct watch *w, const json_t *e)
 {
-    const char *word = cm_json_text(e, "verdict", "");
-    for (int v = CM_WARNING; v <= CM_UNKNOWN; v++)
-        if (strcmp(cm_verdict_word((enum cm_verdict)v), word) == 0)
-            put(w, cm_line_finding(&w->look, (enum cm_verdict)v, cm_json_text(e, "id", ""), cm_json_text(e, "seen", ""),
-                                   cm_json_text(e, "remedy", "")));
+    enum cm_verdict v = cm_verdict_of(cm_json_text(e, "verdict", ""));
+    if (v != CM_OK)
+        put(w, cm_line_finding(&w->look, v, cm_json_text(e, "id", ""), cm_json_text(e, "seen", ""), cm_json_text(e, "remedy", "")));
 }
 
 static void each(void *ctx, const json_t *e, uint64_t seq, int64_t at_ms)

@@ -428,3 +428,11 @@ const char *cm_verdict_word(enum cm_verdict v)
     static const char *const words[] = {"ok", "warning", "blocker", "unknown"};
     return words[v];
 }
+
+enum cm_verdict cm_verdict_of(const char *word)
+{
+    for (int v = CM_OK; v <= CM_UNKNOWN; v++)
+        if (strcmp(cm_verdict_word((enum cm_verdict)v), word) == 0)
+            return (enum cm_verdict)v;
+    return CM_UNKNOWN;
+}

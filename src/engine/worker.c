@@ -216,10 +216,8 @@ static void hand_over(struct worker *w)
         if (for_the_record(ev))
             cm_record_add(e->record, json_incref(ev));
         if (v && v->finding && strcmp(cm_json_text(ev, "type", ""), "finding") == 0)
-            for (int k = CM_OK; k <= CM_UNKNOWN; k++)
-                if (strcmp(cm_verdict_word((enum cm_verdict)k), cm_json_text(ev, "verdict", "")) == 0)
-                    v->finding(v->ctx, w->r->id, (enum cm_verdict)k, cm_json_text(ev, "id", ""), cm_json_text(ev, "seen", ""),
-                               cm_json_text(ev, "remedy", ""));
+            v->finding(v->ctx, w->r->id, cm_verdict_of(cm_json_text(ev, "verdict", "")), cm_json_text(ev, "id", ""),
+                       cm_json_text(ev, "seen", ""), cm_json_text(ev, "remedy", ""));
     }
     int64_t took = (w->over_at ? w->over_at : cm_loop_now_ms(e->s->loop)) - w->began;
     cm_record_add(e->record, json_pack("{s:s, s:s, s:s, s:I}", "type", "step.end", "step", w->r->id, "state", "done", "took_ms",

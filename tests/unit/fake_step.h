@@ -186,6 +186,13 @@ void cm_will(struct cm_step *st, const char *kind, const char *fmt, ...)
     (void)fmt;
 }
 
+/* None of these tests hands findings on by their words. */
+enum cm_verdict cm_verdict_of(const char *word)
+{
+    (void)word;
+    return CM_UNKNOWN;
+}
+
 void cm_finding(struct cm_step *st, enum cm_verdict verdict, const char *id, const char *remedy, const char *fmt, ...)
 {
     (void)st;
